@@ -100,7 +100,10 @@ pub(super) fn read(file: &str, text: &str) -> Result<CommandSpec, Vec<CommandFil
     let command = reader.command(table.get_ref());
     match command {
         Some(command) if reader.problems.is_empty() => Ok(command),
-        _ => Err(reader.problems),
+        _ => {
+            reader.problems.sort_by_key(|problem| problem.line);
+            Err(reader.problems)
+        }
     }
 }
 

@@ -130,7 +130,7 @@ fn page(command: &CommandSpec, forms: &[&FormSpec]) -> HelpPage {
 fn help_arg(arg: &ArgSpec) -> HelpArg {
     let name = match (&arg.option, arg.kind) {
         (Some(option), _) => format!("--{option}"),
-        (None, Kind::Flag) => format!("--{}", arg.name),
+        (None, Kind::Flag | Kind::Duration | Kind::Time) => format!("--{}", arg.name),
         (None, _) => arg.name.clone(),
     };
     HelpArg {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::near::nearest;
+use super::spec::ArgSpec;
 use super::vocabulary::Kind;
 
 /// A command that was not understood. It changed nothing.
@@ -134,4 +136,76 @@ pub(super) fn shown(word: &str) -> String {
         text.push('…');
     }
     format!("‘{text}’")
+}
+
+/// The same without its quotes, for a line to copy.
+pub(super) fn typed(word: &str) -> String {
+    shown(word).trim_matches(['‘', '’']).to_owned()
+}
+
+/// An option this command does not have.
+pub(super) fn unknown_option<'s>(name: &str, known: impl Iterator<Item = &'s str>) -> Refusal {
+    let known: Vec<&str> = known.collect();
+    let near = nearest(name, known.iter().copied());
+    let why = match known.as_slice() {
+        [] => "This command has no options.".to_owned(),
+        _ => format!("Known here: --{}.", known.join(", --")),
+    };
+    let next = match near {
+        Some(near) => format!("Did you mean --{near}?"),
+        None => "Leave it out, or put it in quotes if it is part of a text.".to_owned(),
+    };
+    let mut refusal =
+        Refusal::new(Code::UnknownOption, format!("There is no option {}.", shown(name)), why, next);
+    refusal.meant = near.map(|near| format!("--{near}"));
+    refusal
+}
+
+/// An option at the end, or before another one.
+pub(super) fn without_value(arg: &ArgSpec) -> Refusal {
+    let option = arg.option.as_deref().unwrap_or(&arg.name);
+    let example = match arg.kind {
+        Kind::Duration => "2h",
+        Kind::Time => "\"Fri 15:00\"",
+        Kind::Text => "\"tests are red\"",
+        _ => "…",
+    };
+    Refusal::new(
+        Code::OptionWithoutValue,
+        format!("--{option} stands without its {}.", arg.kind),
+        format!("It means: {}", arg.help),
+        format!("Write --{option} {example}, or leave it out."),
+    )
+}
+
+/// A word of two meanings.
+pub(super) fn ambiguous(word: &str, kinds: &[Kind]) -> Refusal {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let next: Vec<String> = kinds.iter().map(|kind| format!("--{kind} {}", typed(word))).collect();
+    Refusal::new(
+        Code::Ambiguous,
+        format!("{} can be meant in two ways.", shown(word)),
+        format!("It may be the {}.", kinds.join(" or the ")),
+        format!("Write {}.", next.join(" or ")),
+    )
+}
+
+/// One more than a command takes.
+pub(super) fn twice(what: &str, word: &str) -> Refusal {
+    Refusal::new(
+        Code::Twice,
+        format!("{} is one {what} too many.", shown(word)),
+        format!("A command takes one {what}."),
+        format!("Leave one {what} out."),
+    )
+}
+
+/// A word that is nothing here.
+pub(super) fn too_many(word: &str) -> Refusal {
+    Refusal::new(
+        Code::TooManyWords,
+        format!("{} fits nowhere in this command.", shown(word)),
+        "Everything this command takes was already said, or the word is not one of its arguments.",
+        "Leave it out; a text of several words needs quotes.",
+    )
 }

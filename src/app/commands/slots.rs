@@ -1,11 +1,13 @@
 //! Decides which word is which argument. Words may stand in any order that leaves no doubt; where doubt is left,
 //! the answer is a question, never a guess.
 
+mod options;
+mod prose;
+
 use std::collections::BTreeMap;
 
 use super::Grammar;
-use super::near::nearest;
-use super::refusal::{Code, Refusal, shown};
+use super::refusal::{Code, Refusal, ambiguous, shown, too_many, twice, typed};
 use super::spec::{ArgSpec, FormSpec};
 use super::values::{self, Arg, Names, looks_like_version};
 use super::vocabulary::Kind;
@@ -14,9 +16,6 @@ use super::words::{Form, Word, readable};
 /// Words that join others and mean nothing alone. A service or an environment of such a name wins.
 const CONNECTING: &[&str] =
     &["to", "on", "of", "for", "at", "from", "in", "with", "because", "the", "a", "an", "please"];
-
-/// Most words that one time or duration can have: `tomorrow at 9:00`.
-const LONGEST_VALUE: usize = 4;
 
 /// Gives every word of `words` its argument.
 ///
@@ -58,7 +57,7 @@ struct Slots<'a> {
     versions: Vec<String>,
     /// Words that name both a service and an environment.
     unsure: Vec<String>,
-    /// The text that is being collected, and whether it surely started (after `because`).
+    /// The text that is being collected.
     prose: Option<Prose<'a>>,
     /// Unquoted texts that might have swallowed another argument.
     swallowed: Vec<Prose<'a>>,
@@ -66,104 +65,17 @@ struct Slots<'a> {
     connecting: Vec<String>,
 }
 
-#[derive(Clone)]
+/// A text without quotes.
 struct Prose<'a> {
     arg: &'a ArgSpec,
     words: Vec<String>,
+    /// Began after a word such as `because`.
     certain: bool,
+    /// Is the value of an option.
     by_option: bool,
 }
 
 impl<'a> Slots<'a> {
-    // ---- options ----
-
-    /// Takes all options with their values and gives back the other words.
-    fn options(&mut self, words: &[Word]) -> Result<Vec<Word>, Refusal> {
-        let mut plain = Vec::new();
-        let mut at = 0;
-        while let Some(word) = words.get(at) {
-            at += 1;
-            let Form::Option { value, typed, certain } = &word.form else {
-                plain.push(word.clone());
-                continue;
-            };
-            let Some(arg) = self.form.args.iter().find(|arg| arg.spellings().any(|name| name == word.text))
-            else {
-                let spellings = || self.form.args.iter().flat_map(ArgSpec::spellings);
-                if !certain && nearest(&word.text, spellings()).is_none() {
-                    plain.push(Word { text: typed.clone(), form: Form::Plain });
-                    continue;
-                }
-                return Err(unknown_option(&word.text, spellings()));
-            };
-            let (arg_value, taken) = self.option_value(arg, value.as_deref(), &words[at..])?;
-            at += taken;
-            self.fill(arg, arg_value)?;
-        }
-        Ok(plain)
-    }
-
-    /// The value of an option, and how many of the words after it that took.
-    fn option_value(
-        &mut self,
-        arg: &'a ArgSpec,
-        inline: Option<&str>,
-        after: &[Word],
-    ) -> Result<(Arg, usize), Refusal> {
-        let after = &after[..after.iter().take_while(|word| word.is_plain() || word.is_quoted()).count()];
-        match (arg.kind, inline) {
-            (Kind::Flag, None) => Ok((Arg::Flag, 0)),
-            (Kind::Flag, Some(value)) => Err(Refusal::new(
-                Code::OptionTakesNoValue,
-                format!("--{} was given the value {}.", arg.name, shown(value)),
-                "It is given or not, there is nothing to choose.",
-                format!("Write --{} alone, or leave it out.", arg.name),
-            )),
-            (_, Some(value)) if value.trim().is_empty() => Err(without_value(arg)),
-            (kind, Some(value)) => self.grammar.read_value(kind, value, self.names).map(|value| (value, 0)),
-            (Kind::Text | Kind::Freeze, None) => {
-                let quoted = after.first().filter(|first| first.is_quoted());
-                let taken = if quoted.is_some() {
-                    1
-                } else {
-                    after.iter().take_while(|word| word.is_plain()).count()
-                };
-                let text: Vec<String> = after[..taken].iter().map(|word| word.text.clone()).collect();
-                let joined = readable(&text.join(" "));
-                if joined.is_empty() {
-                    return Err(without_value(arg));
-                }
-                if quoted.is_none() {
-                    self.swallowed.push(Prose { arg, words: text, certain: false, by_option: true });
-                }
-                self.grammar.read_value(arg.kind, &joined, self.names).map(|value| (value, taken))
-            }
-            (kind, None) => match (self.longest(kind, after), after.first()) {
-                (Some(found), _) => Ok(found),
-                (None, Some(word)) => {
-                    self.grammar.read_value(kind, &word.text, self.names).map(|value| (value, 1))
-                }
-                (None, None) => Err(without_value(arg)),
-            },
-        }
-    }
-
-    /// The value of this kind that takes the most of the next words.
-    fn longest(&self, kind: Kind, words: &[Word]) -> Option<(Arg, usize)> {
-        let most = match kind {
-            Kind::Duration | Kind::Time => LONGEST_VALUE,
-            Kind::Command => 2,
-            _ => 1,
-        };
-        let plain = words.iter().take_while(|word| word.is_plain()).count().max(1);
-        (1..=most.min(plain).min(words.len())).rev().find_map(|count| {
-            let text = words[..count].iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
-            self.grammar.read_value(kind, &text, self.names).ok().map(|value| (value, count))
-        })
-    }
-
-    // ---- words ----
-
     fn words(&mut self, words: &[Word]) -> Result<(), Refusal> {
         let mut at = 0;
         while let Some(word) = words.get(at) {
@@ -311,8 +223,7 @@ impl<'a> Slots<'a> {
             return self.fill(arg, value);
         }
         if let Some(arg) = self.open(Kind::Text).filter(|arg| arg.rest) {
-            self.begin_prose(arg, &word.text);
-            return Ok(());
+            return self.begin_prose(arg, &word.text);
         }
         if self.open(Kind::Version).is_some() {
             return Err(ambiguous(&word.text, &[kind, Kind::Version]));
@@ -339,8 +250,7 @@ impl<'a> Slots<'a> {
         for kind in [Kind::Text, Kind::Freeze] {
             let Some(arg) = self.open(kind) else { continue };
             if arg.rest {
-                self.begin_prose(arg, text);
-                return Ok(());
+                return self.begin_prose(arg, text);
             }
             let value = self.grammar.read_value(kind, text, self.names)?;
             return self.fill(arg, value);
@@ -378,73 +288,6 @@ impl<'a> Slots<'a> {
         }
     }
 
-    // ---- texts ----
-
-    fn begin_prose(&mut self, arg: &'a ArgSpec, word: &str) {
-        let mut words = std::mem::take(&mut self.connecting);
-        words.push(word.to_owned());
-        self.prose = Some(Prose { arg, words, certain: false, by_option: false });
-    }
-
-    fn end_prose(&mut self) -> Result<(), Refusal> {
-        let Some(prose) = self.prose.take() else { return Ok(()) };
-        let text = readable(&prose.words.join(" "));
-        if text.is_empty() {
-            return Ok(());
-        }
-        let value = self.grammar.read_value(prose.arg.kind, &text, self.names)?;
-        let arg = prose.arg;
-        if !prose.certain {
-            self.swallowed.push(prose);
-        }
-        self.fill(arg, value)
-    }
-
-    /// A text without quotes may have taken a word that was meant as something else.
-    fn check_swallowed(&self) -> Result<(), Refusal> {
-        for prose in self.swallowed.iter().filter(|prose| prose.words.len() > 1) {
-            for word in &prose.words {
-                let Some(kind) = self.also_fits(word, prose.by_option) else { continue };
-                let name = &prose.arg.name;
-                return Err(Refusal::new(
-                    Code::Ambiguous,
-                    format!("{} can be meant in two ways.", shown(word)),
-                    format!("It may be the {kind}, or a part of the {name}."),
-                    format!("Put the {name} in quotes, with or without {}.", shown(word)),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// `unlock mars`: a text of one word, where the environment should have been.
-    fn check_place(&self) -> Result<(), Refusal> {
-        let Some(needed) = self.open(Kind::Environment).filter(|arg| arg.required) else { return Ok(()) };
-        let alone = self.swallowed.iter().find(|prose| !prose.by_option && prose.words.len() == 1);
-        alone.map_or(Ok(()), |prose| Err(self.names.unknown(needed.kind, &prose.words[0])))
-    }
-
-    fn also_fits(&self, word: &str, by_option: bool) -> Option<Kind> {
-        if self.open(Kind::Deploy).is_some() && self.names.is_deploy_among_prose(word) {
-            return Some(Kind::Deploy);
-        }
-        let environment = self.open(Kind::Environment).filter(|arg| by_option || arg.required);
-        if environment.is_some() && self.names.environment(word).is_some() {
-            return Some(Kind::Environment);
-        }
-        if !by_option {
-            return None;
-        }
-        let version = word.contains(|c: char| c.is_ascii_digit())
-            && looks_like_version(word)
-            && values::read(Kind::Version, word, self.names).is_ok();
-        if self.open(Kind::Version).is_some() && version {
-            return Some(Kind::Version);
-        }
-        let service = self.names.service(word).filter(|name| Some(*name) != self.names.usual_service());
-        (self.open(Kind::Service).is_some() && service.is_some()).then_some(Kind::Service)
-    }
-
     // ---- what could not be decided word by word ----
 
     fn settle_unsure(&mut self) -> Result<(), Refusal> {
@@ -466,9 +309,7 @@ impl<'a> Slots<'a> {
         let Some(arg) = self.open(Kind::Version) else {
             return words.first().map_or(Ok(()), |word| Err(self.fits_nowhere(word)));
         };
-        let hinted = |word: &str| {
-            format!("If it is a version, write --version {}.", shown(word).trim_matches(['‘', '’']))
-        };
+        let hinted = |word: &str| format!("If it is a version, write --version {}.", typed(word));
         for word in words.iter().filter(|word| !looks_like_version(word)) {
             for kind in [Kind::Environment, Kind::Service] {
                 if self.takes(kind) && self.names.near(kind, word).is_some() {
@@ -517,67 +358,4 @@ impl<'a> Slots<'a> {
     fn is_open(&self, arg: &ArgSpec) -> bool {
         !self.args.contains_key(&arg.name)
     }
-}
-
-fn unknown_option<'s>(name: &str, known: impl Iterator<Item = &'s str>) -> Refusal {
-    let known: Vec<&str> = known.collect();
-    let near = nearest(name, known.iter().copied());
-    let why = match known.as_slice() {
-        [] => "This command has no options.".to_owned(),
-        _ => format!("Known here: --{}.", known.join(", --")),
-    };
-    let next = match near {
-        Some(near) => format!("Did you mean --{near}?"),
-        None => "Leave it out, or put it in quotes if it is part of a text.".to_owned(),
-    };
-    let mut refusal =
-        Refusal::new(Code::UnknownOption, format!("There is no option {}.", shown(name)), why, next);
-    refusal.meant = near.map(|near| format!("--{near}"));
-    refusal
-}
-
-fn without_value(arg: &ArgSpec) -> Refusal {
-    let option = arg.option.as_deref().unwrap_or(&arg.name);
-    let example = match arg.kind {
-        Kind::Duration => "2h",
-        Kind::Time => "\"Fri 15:00\"",
-        Kind::Text => "\"tests are red\"",
-        _ => "…",
-    };
-    Refusal::new(
-        Code::OptionWithoutValue,
-        format!("--{option} stands without its {}.", arg.kind),
-        format!("It means: {}", arg.help),
-        format!("Write --{option} {example}, or leave it out."),
-    )
-}
-
-fn ambiguous(word: &str, kinds: &[Kind]) -> Refusal {
-    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    let next: Vec<String> =
-        kinds.iter().map(|kind| format!("--{kind} {}", shown(word).trim_matches(['‘', '’']))).collect();
-    Refusal::new(
-        Code::Ambiguous,
-        format!("{} can be meant in two ways.", shown(word)),
-        format!("It may be the {}.", kinds.join(" or the ")),
-        format!("Write {}.", next.join(" or ")),
-    )
-}
-
-fn twice(what: &str, word: &str) -> Refusal {
-    Refusal::new(
-        Code::Twice,
-        format!("{} is one {what} too many.", shown(word)),
-        format!("A command takes one {what}."),
-        format!("Leave one {what} out."),
-    )
-}
-
-fn too_many(word: &str) -> Refusal {
-    Refusal::new(
-        Code::TooManyWords,
-        format!("{} fits nowhere in this command.", shown(word)),
-        "Everything this command takes was already said, or the word is not one of its arguments.",
-        "Leave it out; a text of several words needs quotes.",
-    )
 }

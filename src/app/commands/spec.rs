@@ -87,14 +87,21 @@ impl ArgSpec {
     /// How it stands in a usage line: `<environment>`, `[--for <duration>]`.
     #[must_use]
     pub fn usage(&self) -> String {
-        let dots = if self.rest { " …" } else { "" };
-        let value = match (&self.option, self.kind) {
-            (Some(option), Kind::Flag) => return format!("[--{option}]"),
-            (None, Kind::Flag) => return format!("[--{}]", self.name),
-            (Some(option), kind) if self.required => return format!("--{option} <{kind}>"),
-            (Some(option), kind) => return format!("[--{option} <{kind}>]"),
-            (None, _) => format!("{}{dots}", self.name),
+        let spelt = match (&self.option, self.kind) {
+            (Some(option), _) => Some(option),
+            // A place says nothing about a flag, a length or a time; its name does.
+            (None, Kind::Flag | Kind::Duration | Kind::Time) => Some(&self.name),
+            (None, _) => None,
         };
-        if self.required && self.kind != Kind::Service { format!("<{value}>") } else { format!("[{value}]") }
+        let needed = self.required && self.kind != Kind::Service;
+        match spelt {
+            Some(option) if self.kind == Kind::Flag => format!("[--{option}]"),
+            Some(option) if needed => format!("--{option} <{}>", self.kind),
+            Some(option) => format!("[--{option} <{}>]", self.kind),
+            None => {
+                let dots = if self.rest { " …" } else { "" };
+                if needed { format!("<{}{dots}>", self.name) } else { format!("[{}{dots}]", self.name) }
+            }
+        }
     }
 }

@@ -151,11 +151,7 @@ pub(super) fn read(kind: Kind, text: &str, names: &Names) -> Result<Arg, Refusal
         }),
         Kind::Text => Ok(Arg::Text(words::readable(text))),
         Kind::Flag => Ok(Arg::Flag),
-        Kind::Deploy => deploy_id(text).map(Arg::Deploy).ok_or_else(|| {
-            let why = "An id is the last six letters and digits on a deploy's card.";
-            let next = "Copy it from the card, or leave it out if only one deploy can be meant.";
-            Refusal::new(Code::BadDeploy, format!("{} is not the id of a deploy.", shown(text)), why, next)
-        }),
+        Kind::Deploy => deploy_id(text).map(Arg::Deploy).ok_or_else(|| not_a_deploy(text)),
         Kind::Freeze => {
             let text = words::readable(text);
             match names.freezes.iter().find(|name| same(name, &text)) {
@@ -166,6 +162,13 @@ pub(super) fn read(kind: Kind, text: &str, names: &Names) -> Result<Arg, Refusal
         }
         Kind::Command => Ok(Arg::Command(text.to_lowercase())),
     }
+}
+
+/// The refusal of a word where a deploy's id should be.
+pub(super) fn not_a_deploy(word: &str) -> Refusal {
+    let why = "An id is the last six letters and digits on a deploy's card.";
+    let next = "Copy it from the card, or leave it out if only one deploy can be meant.";
+    Refusal::new(Code::BadDeploy, format!("{} is not the id of a deploy.", shown(word)), why, next)
 }
 
 const DURATIONS: &str = "Write it like 30m, 2h, 1h30m or 1d.";
