@@ -1,0 +1,297 @@
+//! The calendar in a form that answers quickly. Not here: what windows and freezes mean (`schedule`, `freeze`).
+
+use super::schedule::later;
+use super::{Freeze, FreezeId, Opening, Schedule};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// A deploy that is judged now may send its first byte this much later; a freeze that begins in between counts.
+/// Source: invariant S5.
+pub const START_GUARD: SignedDuration = SignedDuration::from_secs(30);
+
+const BACK: SignedDuration = SignedDuration::from_hours(366 * 24);
+const AHEAD: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
+/// Occurrences up to this long are found by when they start; the few longer ones are looked at one by one.
+const SHORT: SignedDuration = SignedDuration::from_hours(40 * 24);
+
+/// All schedules and freezes, computed as instants from one year before to two years after the instant of compilation.
+///
+/// Compile again when a rule changes, and when [`Calendar::covers`] says that an instant is out of reach: out there,
+/// freezes that repeat are unknown.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    from: Timestamp,
+    until: Timestamp,
+    schedules: BTreeMap<String, Compiled>,
+    freezes: Vec<Freeze>,
+    /// Sorted by start.
+    short: Vec<Occurrence>,
+    /// Sorted by start.
+    long: Vec<Occurrence>,
+}
+
+#[derive(Clone, Debug)]
+struct Compiled {
+    schedule: Schedule,
+    /// What holds from when; the first begins with the calendar.
+    segments: Vec<(Timestamp, Opening)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Occurrence {
+    from: Timestamp,
+    /// `Timestamp::MAX` where there is no end.
+    until: Timestamp,
+    freeze: usize,
+}
+
+/// A freeze and the time around the question in which it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveFreeze<'a> {
+    /// The rule.
+    pub freeze: &'a Freeze,
+    /// Inside.
+    pub from: Timestamp,
+    /// Outside; none means that somebody must end it.
+    pub until: Option<Timestamp>,
+}
+
+/// One time that a freeze holds. Cron freezes have many; those that overlap or touch are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreezeOccurrence<'a> {
+    /// The rule.
+    pub freeze: &'a Freeze,
+    /// Inside.
+    pub from: Timestamp,
+    /// Outside; none means that somebody must end it.
+    pub until: Option<Timestamp>,
+}
+
+impl FreezeOccurrence<'_> {
+    /// The same for the same freeze and start, in every process and after every restart.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}@{}", self.freeze.id, self.from)
+    }
+}
+
+/// A stretch of time in which the calendar's answer stays the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarSpan {
+    /// Inside.
+    pub from: Timestamp,
+    /// Outside.
+    pub until: Timestamp,
+    /// What the schedule says.
+    pub opening: Opening,
+    /// The freezes that hold, by id and name.
+    pub freezes: Vec<(FreezeId, String)>,
+}
+
+impl CalendarSpan {
+    /// Whether a deploy may start in it.
+    #[must_use]
+    pub fn lets_through(&self, emergency: bool) -> bool {
+        self.freezes.is_empty() && self.opening.lets_through(emergency)
+    }
+}
+
+impl Calendar {
+    /// Computes all instants from one year before `around` to two years after it.
+    #[must_use]
+    pub fn compile(schedules: &BTreeMap<String, Schedule>, freezes: &[Freeze], around: Timestamp) -> Self {
+        let (from, until) = (later(around, -BACK), later(around, AHEAD));
+        let compiled = |schedule: &Schedule| Compiled {
+            schedule: schedule.clone(),
+            segments: schedule.segments(from, until),
+        };
+        let mut occurrences: Vec<Occurrence> = Vec::new();
+        for (index, freeze) in freezes.iter().enumerate() {
+            let spans = freeze.between(from, until).into_iter();
+            occurrences.extend(spans.map(|(from, until)| Occurrence { from, until, freeze: index }));
+        }
+        occurrences.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
+        let (short, long) = occurrences.into_iter().partition(|o| o.until.duration_since(o.from) <= SHORT);
+        Self {
+            from,
+            until,
+            schedules: schedules.iter().map(|(name, schedule)| (name.clone(), compiled(schedule))).collect(),
+            freezes: freezes.to_vec(),
+            short,
+            long,
+        }
+    }
+
+    /// Whether an instant, with the guard after it, is in reach. Where it is not, no answer may open a gate.
+    #[must_use]
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.from <= at && later(at, START_GUARD) < self.until
+    }
+
+    /// All freezes the calendar was compiled from.
+    #[must_use]
+    pub fn freezes(&self) -> &[Freeze] {
+        &self.freezes
+    }
+
+    /// The schedule of this name.
+    #[must_use]
+    pub fn schedule(&self, name: &str) -> Option<&Schedule> {
+        self.schedules.get(name).map(|compiled| &compiled.schedule)
+    }
+
+    /// Freezes that hold for a service in an environment at an instant, in the order in which they began.
+    #[must_use]
+    pub fn freezes_at(&self, environment: &str, service: &str, at: Timestamp) -> Vec<ActiveFreeze<'_>> {
+        self.freezes_between(environment, service, at, at)
+    }
+
+    /// Freezes that hold at some instant from `from` to `until`, both of them included. The gate asks for now until
+    /// now + [`START_GUARD`].
+    #[must_use]
+    pub fn freezes_between(
+        &self,
+        environment: &str,
+        service: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Vec<ActiveFreeze<'_>> {
+        let found =
+            self.touching(from, until).filter(|o| self.freezes[o.freeze].scope.covers(environment, service));
+        let mut found: Vec<_> = found.collect();
+        found.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
+        found.into_iter().map(|occurrence| self.active(occurrence)).collect()
+    }
+
+    /// The next freeze that begins after an instant, as far as the calendar reaches.
+    #[must_use]
+    pub fn next_freeze(&self, environment: &str, service: &str, at: Timestamp) -> Option<ActiveFreeze<'_>> {
+        let first = |list: &'_ [Occurrence]| {
+            let begun = list.partition_point(|occurrence| occurrence.from <= at);
+            let mut ahead = list[begun..].iter();
+            ahead.find(|o| self.freezes[o.freeze].scope.covers(environment, service)).copied()
+        };
+        let soonest = [first(&self.short), first(&self.long)].into_iter().flatten();
+        soonest
+            .min_by_key(|occurrence| (occurrence.from, occurrence.freeze))
+            .map(|occurrence| self.active(&occurrence))
+    }
+
+    /// What a schedule says at an instant, and when that changes. No schedule is always open; one that the calendar
+    /// does not know is closed, as nobody can say when it would be open.
+    #[must_use]
+    pub fn opening(&self, schedule: Option<&str>, at: Timestamp) -> (Opening, Option<Timestamp>) {
+        let Some(name) = schedule else { return (Opening::Open, None) };
+        let Some(compiled) = self.schedules.get(name) else { return (Opening::Closed, None) };
+        if at < self.from || at >= self.until {
+            let schedule = &compiled.schedule;
+            return (schedule.at(at), schedule.next_change(at).map(|(change, _)| change));
+        }
+        let next = compiled.segments.partition_point(|segment| segment.0 <= at);
+        let opening = compiled.segments[next - 1].1; // the first segment begins with the calendar
+        match compiled.segments.get(next) {
+            Some((change, _)) => (opening, Some(*change)),
+            // The last segment goes on past the horizon.
+            None => (opening, compiled.schedule.next_change(at).map(|(change, _)| change)),
+        }
+    }
+
+    /// The earliest instant at or after `at` at which the schedule lets a deploy through and no freeze holds, nor
+    /// begins within [`START_GUARD`]. None if the calendar has no such instant: an open-ended freeze, an unknown
+    /// schedule, or rules that leave no gap for two years.
+    #[must_use]
+    pub fn next_start(
+        &self,
+        environment: &str,
+        service: &str,
+        schedule: Option<&str>,
+        at: Timestamp,
+        emergency: bool,
+    ) -> Option<Timestamp> {
+        let mut candidate = at;
+        while self.covers(candidate) {
+            let (opening, change) = self.opening(schedule, candidate);
+            if !opening.lets_through(emergency) {
+                candidate = change?;
+                continue;
+            }
+            let guarded = later(candidate, START_GUARD);
+            let freezes = self
+                .touching(candidate, guarded)
+                .filter(|o| self.freezes[o.freeze].scope.covers(environment, service));
+            match freezes.map(|occurrence| occurrence.until).max() {
+                None => return Some(candidate),
+                Some(until) => candidate = until, // an open-ended freeze leads out of reach
+            }
+        }
+        None
+    }
+
+    /// The stretches of `[from, until)` in order, each with what the schedule says and which freezes hold. Neighbours
+    /// differ. Empty if the range is, or if it leaves the calendar's reach.
+    #[must_use]
+    pub fn spans(
+        &self,
+        environment: &str,
+        service: &str,
+        schedule: Option<&str>,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Vec<CalendarSpan> {
+        if from < self.from || until > self.until {
+            return Vec::new();
+        }
+        let freezes = self.freezes_between(environment, service, from, until);
+        let mut cuts = vec![from];
+        cuts.extend(freezes.iter().flat_map(|freeze| [Some(freeze.from), freeze.until]).flatten());
+        if let Some(compiled) = schedule.and_then(|name| self.schedules.get(name)) {
+            let begun = compiled.segments.partition_point(|segment| segment.0 <= from);
+            cuts.extend(
+                compiled.segments[begun..].iter().map(|segment| segment.0).take_while(|cut| *cut < until),
+            );
+        }
+        cuts.retain(|cut| (from..until).contains(cut));
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut spans: Vec<CalendarSpan> = Vec::new();
+        for cut in cuts {
+            let active = freezes.iter().filter(|f| f.from <= cut && f.until.is_none_or(|until| until > cut));
+            let freezes: Vec<_> = active.map(|f| (f.freeze.id.clone(), f.freeze.name.clone())).collect();
+            let (opening, _) = self.opening(schedule, cut);
+            match spans.last_mut() {
+                Some(last) if last.opening == opening && last.freezes == freezes => {}
+                last => {
+                    if let Some(last) = last {
+                        last.until = cut;
+                    }
+                    spans.push(CalendarSpan { from: cut, until, opening, freezes });
+                }
+            }
+        }
+        spans
+    }
+
+    /// All occurrences that touch `[from, until)`, of every environment and service, in the order in which they begin.
+    #[must_use]
+    pub fn occurrences(&self, from: Timestamp, until: Timestamp) -> Vec<FreezeOccurrence<'_>> {
+        let mut found: Vec<_> =
+            self.touching(from, until).filter(|occurrence| occurrence.from < until).collect();
+        found.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
+        let told = found.into_iter().map(|occurrence| self.active(occurrence));
+        told.map(|ActiveFreeze { freeze, from, until }| FreezeOccurrence { freeze, from, until }).collect()
+    }
+
+    /// Occurrences that hold at some instant of `[from, until]`.
+    fn touching(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = &Occurrence> {
+        let oldest = later(from, -SHORT);
+        let first = self.short.partition_point(|occurrence| occurrence.from < oldest);
+        let near = self.short[first..].iter().take_while(move |occurrence| occurrence.from <= until);
+        let far = self.long.iter().take_while(move |occurrence| occurrence.from <= until);
+        near.chain(far).filter(move |occurrence| occurrence.until > from)
+    }
+
+    fn active(&self, occurrence: &Occurrence) -> ActiveFreeze<'_> {
+        let until = (occurrence.until < Timestamp::MAX).then_some(occurrence.until);
+        ActiveFreeze { freeze: &self.freezes[occurrence.freeze], from: occurrence.from, until }
+    }
+}
