@@ -11,8 +11,13 @@ use crate::locked;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Answers correctly, but only after `ms` milliseconds.
+    /// Carries the request out and answers only after `ms` milliseconds; not at all when the client goes away first.
     Slow {
+        /// Milliseconds to wait.
+        ms: u64,
+    },
+    /// Carries the request out at once, but answers only after `ms` milliseconds.
+    SlowAfter {
         /// Milliseconds to wait.
         ms: u64,
     },

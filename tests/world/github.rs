@@ -8,6 +8,7 @@ mod refs;
 mod render;
 mod runs;
 mod state;
+mod steps;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::faults::{Fault, Faults};
 use crate::serve::{Answer, Call, bind, serve};
-use crate::{Clock, Complaints, locked, spec};
+use crate::{Changes, Clock, Complaints, locked, spec};
 
 pub use build::{Input, JobPlan, Plan, Workflow};
 pub use hooks::{HookDelivery, HookMode};
@@ -70,6 +71,9 @@ struct Inner {
     faults: Faults,
     complaints: Complaints,
     client: Client,
+    changes: Changes,
+    /// Webhooks leave one after the other, whoever sends them.
+    hook_line: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -79,6 +83,15 @@ impl GitHub {
     /// # Errors
     /// When a port cannot be opened.
     pub async fn start(port: u16, config: GitHubConfig, stop: CancellationToken) -> io::Result<Self> {
+        Self::start_with(port, config, stop, Changes::default()).await
+    }
+
+    pub(crate) async fn start_with(
+        port: u16,
+        config: GitHubConfig,
+        stop: CancellationToken,
+        changes: Changes,
+    ) -> io::Result<Self> {
         let (listener, address) = bind(port).await?;
         let (log_listener, log_address) = bind(0).await?;
         let github = Self(Arc::new(Inner {
@@ -89,6 +102,8 @@ impl GitHub {
             faults: Faults::default(),
             complaints: Complaints::default(),
             client: Client::new(),
+            changes,
+            hook_line: tokio::sync::Mutex::default(),
         }));
         let served = github.clone();
         serve(listener, stop.clone(), move |request| {
@@ -165,11 +180,17 @@ impl GitHub {
     }
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> Option<Response> {
-        let mut call = Call::read(request).await?;
+        let call = Call::read(request).await?;
         let fault = self.0.faults.pick(&call.method, &call.path);
+        // Noted first: a client that goes away meanwhile has called all the same.
+        let number = {
+            let mut state = locked(&self.0.state);
+            state.calls.push(call.clone());
+            state.calls.len() - 1
+        };
         let answer = self.answer(&call, fault).await;
-        call.status = answer.as_ref().map(|answer| answer.status);
-        locked(&self.0.state).calls.push(call);
+        locked(&self.0.state).calls[number].status = answer.as_ref().map(|answer| answer.status);
+        self.0.changes.tell();
         answer.map(Answer::into_response)
     }
 
@@ -181,6 +202,12 @@ impl GitHub {
             Some(Fault::Slow { ms }) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 Some(self.carry_out(call))
+            }
+            Some(Fault::SlowAfter { ms }) => {
+                let answer = self.carry_out(call);
+                self.0.changes.tell();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Some(answer)
             }
             Some(Fault::RateLimited { retry_after }) => {
                 let body = json!({"message": "You have exceeded a secondary rate limit.", "documentation_url": DOCS});

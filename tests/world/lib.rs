@@ -17,7 +17,10 @@ pub mod spec;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use client::{Delivery, Prepared};
@@ -54,6 +57,7 @@ pub struct World {
     pub github: GitHub,
     /// The clock both share.
     pub clock: Clock,
+    changes: Changes,
     stop: CancellationToken,
 }
 
@@ -71,12 +75,13 @@ impl World {
     /// # Errors
     /// When a loopback port cannot be opened.
     pub async fn start_with(config: WorldConfig) -> io::Result<Self> {
-        let stop = CancellationToken::new();
+        let (stop, changes) = (CancellationToken::new(), Changes::default());
         let slack_config = slack::SlackConfig { clock: config.clock.clone(), ..Default::default() };
-        let slack = Slack::start(config.slack_port, slack_config, stop.clone()).await?;
+        let slack = Slack::start_with(config.slack_port, slack_config, stop.clone(), changes.clone()).await?;
         let github_config = github::GitHubConfig { clock: config.clock.clone(), ..Default::default() };
-        let github = GitHub::start(config.github_port, github_config, stop.clone()).await?;
-        let world = Self { slack, github, clock: config.clock, stop };
+        let github =
+            GitHub::start_with(config.github_port, github_config, stop.clone(), changes.clone()).await?;
+        let world = Self { slack, github, clock: config.clock, changes, stop };
         if let Some(target) = config.target {
             world.set_target(&target);
         }
@@ -96,6 +101,29 @@ impl World {
         all
     }
 
+    /// Waits until `check` finds what it looks for. It is asked again after every request to a model, delivery and
+    /// change of a connection, so nobody needs to sleep.
+    ///
+    /// # Errors
+    /// When it is not there after 20 seconds; the error names `what`.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        mut check: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T, NotThere> {
+        let mut changes = self.changes.0.subscribe();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            changes.mark_unchanged();
+            if let Some(found) = check(self) {
+                return Ok(found);
+            }
+            if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+                return Err(NotThere(format!("{what} did not come within {} s", PATIENCE.as_secs())));
+            }
+        }
+    }
+
     pub(crate) fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -104,6 +132,19 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// How long [`World::until`] waits; far more than any test needs on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Wakes those who wait for something to happen in a model.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes(watch::Sender<()>);
+
+impl Changes {
+    pub fn tell(&self) {
+        self.0.send_replace(());
     }
 }
 

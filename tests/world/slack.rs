@@ -3,7 +3,9 @@
 
 mod api;
 pub mod blocks;
+mod controls;
 mod people;
+mod response_url;
 mod socket;
 mod state;
 
@@ -20,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::faults::{Fault, Faults};
 use crate::serve::{Answer, Call, bind, serve};
-use crate::{Clock, Complaints, locked};
+use crate::{Changes, Clock, Complaints, locked};
 
-pub use people::Button;
+pub use controls::Button;
 pub use state::{Channel, Edit, Ephemeral, Group, Message, Person, ResponseUse, View};
 
 use state::State;
@@ -71,6 +73,7 @@ struct Inner {
     faults: Faults,
     complaints: Complaints,
     client: Client,
+    changes: Changes,
     stop: CancellationToken,
     state: Mutex<State>,
 }
@@ -83,6 +86,15 @@ impl Slack {
     /// # Errors
     /// When the port cannot be opened.
     pub async fn start(port: u16, config: SlackConfig, stop: CancellationToken) -> io::Result<Self> {
+        Self::start_with(port, config, stop, Changes::default()).await
+    }
+
+    pub(crate) async fn start_with(
+        port: u16,
+        config: SlackConfig,
+        stop: CancellationToken,
+        changes: Changes,
+    ) -> io::Result<Self> {
         let (listener, address) = bind(port).await?;
         let state = State::new(&config);
         let slack = Self(Arc::new(Inner {
@@ -91,6 +103,7 @@ impl Slack {
             faults: Faults::default(),
             complaints: Complaints::default(),
             client: Client::new(),
+            changes,
             stop: stop.clone(),
             state: Mutex::new(state),
         }));
@@ -213,13 +226,20 @@ impl Slack {
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> Option<Response> {
         if request.uri().path() == "/link" {
-            return Some(self.link(request).await);
+            let refused = self.0.faults.pick("GET", "/link").is_some();
+            return if refused { None } else { Some(self.link(request).await) };
         }
-        let mut call = Call::read(request).await?;
+        let call = Call::read(request).await?;
         let fault = self.0.faults.pick(&call.method, &call.path);
+        // Noted first: a client that goes away meanwhile has called all the same.
+        let number = {
+            let mut state = locked(&self.0.state);
+            state.calls.push(call.clone());
+            state.calls.len() - 1
+        };
         let answer = self.answer(&call, fault).await;
-        call.status = answer.as_ref().map(|answer| answer.status);
-        locked(&self.0.state).calls.push(call);
+        locked(&self.0.state).calls[number].status = answer.as_ref().map(|answer| answer.status);
+        self.0.changes.tell();
         answer.map(Answer::into_response)
     }
 
@@ -230,6 +250,12 @@ impl Slack {
             Some(Fault::Slow { ms }) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 Some(self.dispatch(call))
+            }
+            Some(Fault::SlowAfter { ms }) => {
+                let answer = self.dispatch(call);
+                self.0.changes.tell();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Some(answer)
             }
             Some(Fault::RateLimited { retry_after } | Fault::SecondaryLimit { retry_after }) => {
                 Some(api::ratelimited(retry_after))

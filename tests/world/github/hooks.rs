@@ -110,6 +110,7 @@ impl GitHub {
 
     /// Delivers what is queued, one after the other, the way the mode says.
     pub(super) async fn send_hooks(&self) {
+        let _in_line = self.0.hook_line.lock().await;
         let (hooks, mode) = {
             let mut state = locked(&self.0.state);
             if state.hook_mode == HookMode::Hold {
@@ -156,6 +157,7 @@ impl GitHub {
         let action = hook.payload["action"].as_str().unwrap_or_default().to_owned();
         let (guid, event) = (hook.guid.clone(), hook.event.clone());
         locked(&self.0.state).deliveries.push(HookDelivery { guid, event, action, status });
+        self.0.changes.tell();
     }
 }
 

@@ -28,6 +28,7 @@ const ACK_WITHIN: Duration = Duration::from_secs(3);
 pub(super) struct Waiting {
     pub payload: Value,
     pub attempts: u32,
+    pub reason: &'static str,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,8 @@ impl Slack {
     }
 
     /// Slack refreshes every open connection: a `disconnect` frame with `reason` (`warning` or
-    /// `refresh_requested`), then the connection closes after `grace`. New input still goes to it until then.
+    /// `refresh_requested`), then the connection closes after `grace`. Until then it gets new input only where there
+    /// is no other connection.
     pub fn rotate(&self, reason: &str, grace: Duration) {
         let ids: Vec<u64> = {
             let mut state = locked(&self.0.state);
@@ -119,8 +121,9 @@ impl Slack {
                 envelope["retry_reason"] = json!(if attempt > 0 { "timeout" } else { "" });
             }
             state.next_socket += 1;
-            let count = state.sockets.len();
-            let chosen = (count > 0).then(|| state.sockets[state.next_socket % count].clone());
+            let fresh: Vec<&Socket> = state.sockets.iter().filter(|socket| !socket.refreshing).collect();
+            let usable = if fresh.is_empty() { state.sockets.iter().collect() } else { fresh };
+            let chosen = state.next_socket.checked_rem(usable.len()).map(|at| usable[at].clone());
             (envelope, chosen.map(|socket| (socket, id)))
         };
         let Some((socket, id)) = chosen else {
@@ -206,6 +209,7 @@ impl Slack {
             return;
         }
         locked(&self.0.state).sockets.push(socket);
+        self.0.changes.tell();
         let slack = self.clone();
         tokio::spawn(async move {
             let by_socket = locked(&slack.0.state).by_socket;
@@ -235,6 +239,7 @@ impl Slack {
             }
         }
         locked(&self.0.state).sockets.retain(|socket| socket.id != id);
+        self.0.changes.tell();
         // Whoever waits for an acknowledgement over this connection learns that there will be none.
         locked(&acks).clear();
     }

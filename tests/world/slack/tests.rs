@@ -308,10 +308,8 @@ async fn next(ws: &mut Ws) -> Value {
 }
 
 /// The model registers a connection just after its `hello` left.
-async fn until_connected(slack: &Slack, count: usize) {
-    while slack.sockets() < count {
-        tokio::task::yield_now().await;
-    }
+async fn until_connected(world: &World, count: usize) {
+    world.until("the connection", |world| (world.slack.sockets() == count).then_some(())).await.unwrap();
 }
 
 #[tokio::test]
@@ -327,7 +325,7 @@ async fn a_command_over_the_socket_waits_for_its_acknowledgement() {
     let world = world().await;
     world.slack.use_socket(true);
     let mut ws = connect(&world.slack).await;
-    until_connected(&world.slack, 1).await;
+    until_connected(&world, 1).await;
     let app = async {
         let envelope = next(&mut ws).await;
         assert_eq!(
@@ -360,7 +358,7 @@ async fn a_click_in_the_gap_is_lost_and_an_event_is_kept() {
 async fn a_refresh_names_its_reason_and_then_closes() {
     let world = world().await;
     let mut ws = connect(&world.slack).await;
-    until_connected(&world.slack, 1).await;
+    until_connected(&world, 1).await;
     world.slack.rotate("refresh_requested", Duration::ZERO);
     assert_eq!(next(&mut ws).await["reason"], "refresh_requested");
     assert_eq!(next(&mut ws).await, Value::Null);
@@ -372,8 +370,27 @@ async fn the_eleventh_connection_is_turned_away() {
     let mut open = Vec::new();
     for count in 1..=10 {
         open.push(connect(&world.slack).await);
-        until_connected(&world.slack, count).await;
+        until_connected(&world, count).await;
     }
     let (mut ws, _) = tokio_tungstenite::connect_async(open_link(&world.slack).await).await.unwrap();
     assert_eq!(next(&mut ws).await["reason"], "too_many_websockets");
+}
+
+#[tokio::test]
+async fn input_goes_to_the_connection_that_is_not_being_refreshed() {
+    let world = world().await;
+    world.slack.use_socket(true);
+    let _old = connect(&world.slack).await;
+    until_connected(&world, 1).await;
+    world.slack.rotate_one("warning", Duration::from_secs(600));
+    let mut new = connect(&world.slack).await;
+    until_connected(&world, 2).await;
+    for _ in 0..3 {
+        let app = async {
+            let envelope = next(&mut new).await;
+            new.send(Frame::text(json!({"envelope_id": envelope["envelope_id"]}).to_string())).await.unwrap();
+        };
+        let (delivery, ()) = tokio::join!(world.slack.slash("ann", "deployments", "/deploy", "x"), app);
+        assert!(delivery.unwrap().acknowledged());
+    }
 }
