@@ -45,17 +45,6 @@ struct Occurrence {
     freeze: usize,
 }
 
-/// A freeze and the time around the question in which it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ActiveFreeze<'a> {
-    /// The rule.
-    pub freeze: &'a Freeze,
-    /// Inside.
-    pub from: Timestamp,
-    /// Outside; none means that somebody must end it.
-    pub until: Option<Timestamp>,
-}
-
 /// One time that a freeze holds. Cron freezes have many; those that overlap or touch are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreezeOccurrence<'a> {
@@ -66,6 +55,9 @@ pub struct FreezeOccurrence<'a> {
     /// Outside; none means that somebody must end it.
     pub until: Option<Timestamp>,
 }
+
+/// The occurrence of a freeze that an answer is about.
+pub type ActiveFreeze<'a> = FreezeOccurrence<'a>;
 
 impl FreezeOccurrence<'_> {
     /// The same for the same freeze and start, in every process and after every restart.
@@ -277,8 +269,7 @@ impl Calendar {
         let mut found: Vec<_> =
             self.touching(from, until).filter(|occurrence| occurrence.from < until).collect();
         found.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
-        let told = found.into_iter().map(|occurrence| self.active(occurrence));
-        told.map(|ActiveFreeze { freeze, from, until }| FreezeOccurrence { freeze, from, until }).collect()
+        found.into_iter().map(|occurrence| self.active(occurrence)).collect()
     }
 
     /// Occurrences that hold at some instant of `[from, until]`.

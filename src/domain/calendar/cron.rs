@@ -229,24 +229,29 @@ impl FiveFieldCron {
 
     /// When it fires after an instant, soonest first, until the year 2100.
     pub fn upcoming(&self, after: Timestamp, zone: &Zone) -> impl Iterator<Item = Timestamp> + use<> {
-        self.upcoming_with_clocks(after, zone).map(|(fire, _)| fire)
+        self.fires(after, zone, true, self.is_time_of_day)
+            .map(|(fire, _)| fire)
+            .skip_while(move |fire| *fire <= after)
     }
 
-    /// The same, each with the local time that the line names. They differ where that time is skipped.
+    /// The same for freezes, each with the local time that the line names. Here an interval whose time is skipped fires
+    /// at the change too: a freeze that did not begin would let deploys through.
     pub(super) fn upcoming_with_clocks(
         &self,
         after: Timestamp,
         zone: &Zone,
     ) -> impl Iterator<Item = (Timestamp, DateTime)> + use<> {
-        self.fires(after, zone, true).skip_while(move |(fire, _)| *fire <= after)
+        self.fires(after, zone, true, true).skip_while(move |(fire, _)| *fire <= after)
     }
 
     /// When it fired before an instant, latest first, back to the year 1970.
     pub fn before(&self, before: Timestamp, zone: &Zone) -> impl Iterator<Item = Timestamp> + use<> {
-        self.fires(before, zone, false).map(|(fire, _)| fire).skip_while(move |fire| *fire >= before)
+        self.fires(before, zone, false, self.is_time_of_day)
+            .map(|(fire, _)| fire)
+            .skip_while(move |fire| *fire >= before)
     }
 
-    fn fires(&self, around: Timestamp, zone: &Zone, forward: bool) -> Fires {
+    fn fires(&self, around: Timestamp, zone: &Zone, forward: bool, keeps_skipped: bool) -> Fires {
         // Clocks change by three hours at most, but for days that are left out, whose lines fire at the change.
         let slack = if forward { SignedDuration::from_hours(-3) } else { SignedDuration::from_hours(3) };
         let start = zone.tz().to_datetime(around).checked_add(slack).unwrap_or(DateTime::MIN);
@@ -255,6 +260,7 @@ impl FiveFieldCron {
             walls,
             zone: zone.clone(),
             is_time_of_day: self.is_time_of_day,
+            keeps_skipped,
             forward,
             held: BinaryHeap::new(),
             last: None,
@@ -281,6 +287,8 @@ struct Fires {
     walls: Vec<std::iter::Peekable<Walls>>,
     zone: Zone,
     is_time_of_day: bool,
+    /// Whether skipped times fire at the change.
+    keeps_skipped: bool,
     forward: bool,
     /// The next one is the greatest; the keys are negated when going forward.
     held: BinaryHeap<Reverse<(i64, DateTime)>>,
@@ -327,7 +335,7 @@ impl Fires {
             AmbiguousOffset::Fold { before, after } => {
                 [before.to_timestamp(wall).ok(), after.to_timestamp(wall).ok()]
             }
-            AmbiguousOffset::Gap { .. } if self.is_time_of_day => {
+            AmbiguousOffset::Gap { .. } if self.keeps_skipped => {
                 [Some(instant(&tz, wall, Reading::Early)), None]
             }
             AmbiguousOffset::Gap { .. } => [None, None],

@@ -67,7 +67,7 @@ impl FreezeScope {
 /// Where clocks change, a freeze takes its longer reading: it begins at the first of a doubled time and ends at the
 /// second; with a skipped time it begins at the moment of the change, and ends as much later as the time lies in the
 /// gap (`until` 02:30 becomes 03:30). Midnight is the border of the day: from one date to the next is that local day,
-/// whether it has 23, 24 or 25 hours.
+/// whether it has 23, 24 or 25 hours. A cron line whose time is skipped begins at the moment of the change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FreezeWhen {
@@ -108,6 +108,9 @@ pub enum FreezeOrigin {
         reason: String,
     },
 }
+
+/// How many times of a cron line are looked at for overlaps: more than a year of days.
+const LOOK_AT_FIRES: usize = 400;
 
 /// A freeze that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,6 +175,26 @@ fn ends_before_start(from: &dyn fmt::Display, until: &dyn fmt::Display) -> BadFr
 }
 
 impl Freeze {
+    /// The first stretch after an instant in which a cron freeze begins again before it is over, so that it lasts longer
+    /// than its length says: `0 * 15 JAN *` for 24 hours is 47 hours. Worth a warning; the freeze holds all the same.
+    #[must_use]
+    pub fn runs_together(&self, after: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let FreezeWhen::Cron { line, lasts } = &self.when else { return None };
+        let (mut span, mut fires): (Option<(Timestamp, Timestamp)>, u32) = (None, 0);
+        for (fire, meant) in line.upcoming_with_clocks(after, &self.zone).take(LOOK_AT_FIRES) {
+            let end = lasts.after_meant(fire, meant, &self.zone);
+            span = match span {
+                Some((from, until)) if fire < until => {
+                    fires += 1;
+                    Some((from, until.max(end)))
+                }
+                Some(_) if fires > 0 => break,
+                _ => Some((fire, end)),
+            };
+        }
+        span.filter(|_| fires > 0)
+    }
+
     /// When this freeze holds, as instants that touch `[from, until)`, sorted, disjoint, none touching the next.
     /// An end of `Timestamp::MAX` means that it has none.
     pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -87,6 +87,9 @@ fn an_interval_goes_on_in_order_where_clocks_change() {
     assert_eq!(autumn, halves);
     let spring = fires("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:00Z", 3);
     assert_eq!(spring, ["00:30", "01:00", "01:30"].map(|t| at(&format!("2026-03-29T{t}Z"))));
+    // Two hours are an interval: the skipped one is left out.
+    let twice = fires("30 2,14 * * *", "Europe/Berlin", "2026-03-28T20:00Z", 2);
+    assert_eq!(twice, ["2026-03-29T14:30+02:00", "2026-03-30T02:30+02:00"].map(at));
 }
 
 #[test]

@@ -96,6 +96,16 @@ fn a_cron_freeze_lasts_local_days_or_whole_hours() {
 }
 
 #[test]
+fn a_cron_freeze_begins_also_where_its_time_is_skipped() {
+    for line in ["30 2 * * *", "30 2,14 * * *", "15,30 2 * * *"] {
+        let when = FreezeWhen::cron(line, "1h").expect("a freeze");
+        let calendar = compiled(&[freeze("f", "Europe/Berlin", when)], "2026-03-01T00:00Z");
+        let found = spans(&calendar, "2026-03-29T00:00Z", "2026-03-29T03:00Z");
+        assert_eq!(found, [(at("2026-03-29T01:00Z"), Some(at("2026-03-29T02:00Z")))], "{line}");
+    }
+}
+
+#[test]
 fn a_cron_freeze_that_began_before_the_calendar_still_holds() {
     let year_long = FreezeWhen::cron("0 0 1 1 *", "300d").expect("a freeze");
     let calendar = compiled(&[freeze("f", "UTC", year_long)], "2026-06-01T00:00Z");
@@ -108,9 +118,14 @@ fn a_cron_freeze_that_began_before_the_calendar_still_holds() {
 fn firing_again_before_the_end_is_one_longer_freeze() {
     // Every hour of a day, for 24 hours each: frozen for 47 hours, and told so as one occurrence.
     let holiday = FreezeWhen::cron("0 * 15 JAN *", "24h").expect("a freeze");
-    let calendar = compiled(&[freeze("f", "UTC", holiday)], "2026-11-21T00:00Z");
+    let holiday = freeze("f", "UTC", holiday);
+    let calendar = compiled(std::slice::from_ref(&holiday), "2026-11-21T00:00Z");
     let found = spans(&calendar, "2027-01-01T00:00Z", "2027-02-01T00:00Z");
-    assert_eq!(found, [(at("2027-01-15T00:00Z"), Some(at("2027-01-16T23:00Z")))]);
+    let (from, until) = (at("2027-01-15T00:00Z"), at("2027-01-16T23:00Z"));
+    assert_eq!(found, [(from, Some(until))]);
+    assert_eq!(holiday.runs_together(at("2026-11-21T00:00Z")), Some((from, until)));
+    let month_end = freeze("f", "UTC", FreezeWhen::cron("0 18 28 * *", "3d").expect("a freeze"));
+    assert_eq!(month_end.runs_together(at("2026-11-21T00:00Z")), None);
 }
 
 #[test]
