@@ -10,6 +10,13 @@ use serde_json::{Map, Value};
 
 use crate::serve::{Call, percent_decoded};
 
+/// Query parameters that octocrab adds of its own accord, by the end of the path's template. GitHub ignores them.
+const OCTOCRABS_OWN: [(&str, &str); 3] = [
+    ("/compare/{basehead}", "base"),
+    ("/compare/{basehead}", "head"),
+    ("/commits/{commit_sha}/pulls", "target"),
+];
+
 /// The descriptions, read once.
 #[derive(Debug)]
 pub struct Specs {
@@ -106,12 +113,12 @@ pub(crate) fn github_call(call: &Call) -> Vec<String> {
     if operation.is_null() {
         return vec![format!("{line}: {template} does not take {}", call.method)];
     }
-    let mut wrong = query_problems(&specs.github, operation, call);
+    let mut wrong = query_problems(&specs.github, operation, template, call);
     wrong.extend(body_problems(&specs.github, operation, call));
     wrong.into_iter().map(|problem| format!("{line}: {problem}")).collect()
 }
 
-fn query_problems(root: &Value, operation: &Value, call: &Call) -> Vec<String> {
+fn query_problems(root: &Value, operation: &Value, template: &str, call: &Call) -> Vec<String> {
     let known: Vec<&Value> = operation["parameters"]
         .as_array()
         .into_iter()
@@ -122,7 +129,10 @@ fn query_problems(root: &Value, operation: &Value, call: &Call) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, value) in form_urlencoded::parse(call.query.as_bytes()) {
         let Some(parameter) = known.iter().find(|parameter| parameter["name"] == *name) else {
-            wrong.push(format!("unknown query parameter `{name}`"));
+            let octocrab = OCTOCRABS_OWN.iter().any(|(path, own)| template.ends_with(path) && *own == name);
+            if !octocrab {
+                wrong.push(format!("unknown query parameter `{name}`"));
+            }
             continue;
         };
         let is_number = value.parse::<i64>().is_ok();

@@ -169,7 +169,10 @@ impl Slack {
             }
             "users.info" => {
                 let user = args.text("user").and_then(|id| state.people.iter().find(|p| p.id == id));
-                Ok(json!({"user": self.person_json(user.ok_or("user_not_found")?)}))
+                let user = user.ok_or("user_not_found")?;
+                let mut json = self.person_json(user);
+                json["is_stranger"] = json!(user.team.is_some());
+                Ok(json!({ "user": json }))
             }
             "users.list" => {
                 let (page, cursor) = page(&state.people, args);
@@ -185,8 +188,9 @@ impl Slack {
                     let mut json = json!({
                         "id": group.id, "team_id": team, "is_usergroup": true, "name": group.handle,
                         "description": "", "handle": group.handle, "is_external": false, "date_create": 1_600_000_000,
-                        "date_update": 1_600_000_000, "date_delete": 0, "auto_type": null,
-                        "created_by": self.config().bot_user, "user_count": group.members.len(),
+                        "date_update": 1_600_000_000, "date_delete": 0,
+                        "created_by": self.config().bot_user, "updated_by": self.config().bot_user,
+                        "prefs": {"channels": [], "groups": []}, "user_count": group.members.len(),
                     });
                     if with_users {
                         json["users"] = json!(group.members);
@@ -484,7 +488,6 @@ impl Slack {
             "is_admin": person.is_admin, "is_owner": false, "is_primary_owner": false,
             "is_restricted": person.is_restricted, "is_ultra_restricted": person.is_ultra_restricted,
             "is_bot": person.is_bot, "is_app_user": false, "updated": 1_600_000_000, "is_email_confirmed": true,
-            "is_stranger": person.team.is_some(),
         })
     }
 }

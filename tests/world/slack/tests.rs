@@ -394,3 +394,25 @@ async fn input_goes_to_the_connection_that_is_not_being_refreshed() {
         assert!(delivery.unwrap().acknowledged());
     }
 }
+
+#[tokio::test]
+async fn answers_have_the_fields_of_the_vendors_samples() {
+    let Some(samples) = spec::read("slack_java_samples.json") else { return };
+    let world = world().await;
+    world.slack.add_group(Group::new("S0REL", "release", &["U0ANN"]));
+    let slack = &world.slack;
+    let cases = [
+        (get(slack, "users.info", "user=U0ANN").await, "users.info", "/user"),
+        (get(slack, "users.list", "").await, "users.list", "/members/0"),
+        (get(slack, "conversations.info", "channel=C0DEPLOY").await, "conversations.info", "/channel"),
+        (get(slack, "conversations.list", "").await, "conversations.list", "/channels/0"),
+        (get(slack, "usergroups.list", "include_users=true").await, "usergroups.list", "/usergroups/0"),
+        (api(slack, "auth.test", json!({})).await, "auth.test", ""),
+    ];
+    for (answer, method, place) in cases {
+        let sample = samples[format!("api/{method}.json")].pointer(place).unwrap();
+        for name in answer.pointer(place).and_then(Value::as_object).unwrap().keys() {
+            assert!(sample.get(name).is_some(), "{method}{place} has no field {name} at Slack's");
+        }
+    }
+}
