@@ -34,6 +34,7 @@ impl GitHub {
             self.step(&mut state, id, now);
             state.run(id).map(shown).ok_or_else(|| NotThere(format!("there is no run {id}")))
         };
+        self.0.changes.tell();
         self.send_hooks().await;
         after
     }

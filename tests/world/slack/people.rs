@@ -55,6 +55,7 @@ impl Slack {
         let payload = self.slash_payload(user, channel, command, text)?;
         let delivery = self.deliver(Kind::Slash, &payload).await;
         self.show_answer(&payload, &delivery);
+        self.0.changes.tell();
         Ok(delivery)
     }
 
@@ -226,6 +227,7 @@ impl Slack {
         if delivery.status == Some(200) {
             self.apply_submit_answer(view_id, &delivery);
         }
+        self.0.changes.tell();
         Ok(delivery)
     }
 
