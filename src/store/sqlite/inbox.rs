@@ -1,0 +1,70 @@
+//! The inbox: what came in, each delivery once. Not here: what is done about it.
+
+use super::fault::{Fault, Trouble};
+use super::row::{instant, millis, parse, readable};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+use shipgate_app::store::{Accepted, Waiting};
+
+/// After so many beginnings without an end, an item is left alone (INVARIANTS S19).
+const TRIES: u32 = 3;
+
+/// Stores an item unless its key is known.
+pub(super) fn put(db: &Connection, key: &str, content: &str, at: Timestamp) -> Result<Accepted, Trouble> {
+    let new = db
+        .prepare_cached(
+            "INSERT INTO inbox (key, content, at) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute((key, content, millis(at)))?;
+    Ok(if new == 1 { Accepted::New } else { Accepted::Seen })
+}
+
+/// The oldest waiting item, with its count of beginnings raised. One that cannot be read is left alone.
+pub(super) fn next(db: &Connection) -> Result<Option<Waiting>, Trouble> {
+    loop {
+        let row = db
+            .prepare_cached(
+                "UPDATE inbox SET attempts = attempts + 1
+                 WHERE id = (SELECT id FROM inbox WHERE done = 0 AND attempts < ?1 ORDER BY id LIMIT 1)
+                 RETURNING id, content, at, attempts - 1",
+            )?
+            .query_row([TRIES], |row| {
+                let values: (i64, String, i64, u32) = row.try_into()?;
+                Ok(values)
+            })
+            .optional()?;
+        let Some((id, content, at, attempts)) = row else {
+            return Ok(None);
+        };
+        let read = parse(&content, "inbox", id).and_then(|inbound| {
+            let at = instant(at, "inbox", id)?;
+            Ok(Waiting { id, inbound, at, attempts })
+        });
+        if let Some(waiting) = readable(read) {
+            return Ok(Some(waiting));
+        }
+        db.prepare_cached("UPDATE inbox SET attempts = ?2 WHERE id = ?1")?.execute((id, TRIES))?;
+    }
+}
+
+/// Marks an item as done and deletes what it said; its key stays.
+pub(super) fn done(db: &Connection, id: i64) -> Result<(), Trouble> {
+    let found = db
+        .prepare_cached("UPDATE inbox SET done = 1, content = NULL WHERE id = ?1 AND done = 0")?
+        .execute([id])?;
+    if found == 1 { Ok(()) } else { Err(Trouble::conflict("the inbox item")) }
+}
+
+/// Forgets keys of items that were done and came before an instant.
+pub(super) fn prune(db: &Connection, before: Timestamp) -> Result<u64, Trouble> {
+    let gone =
+        db.prepare_cached("DELETE FROM inbox WHERE done = 1 AND at < ?1")?.execute([millis(before)])?;
+    Ok(gone as u64)
+}
+
+/// How many wait, and how many were given up.
+pub(super) fn counts(db: &Connection) -> Result<(u64, u64), Fault> {
+    let sql = "SELECT count(*) FILTER (WHERE attempts < ?1), count(*) FILTER (WHERE attempts >= ?1)
+               FROM inbox WHERE done = 0";
+    Ok(db.prepare_cached(sql)?.query_row([TRIES], |row| row.try_into())?)
+}

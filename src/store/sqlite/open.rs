@@ -1,0 +1,202 @@
+//! Opening a database: the lock, the connections, the checks, and copies. Not here: its tables (`migrate`).
+
+use super::fault::{Fault, Trouble};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{} is in use by another Shipgate. Only one may work on a database at a time: stop the other one first",
+        path.display()
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A newer version of the program wrote it.
+    #[error(
+        "{} was written by a newer Shipgate (its tables have version {found}, this program knows {known}). \
+         Start the newer program, or restore a backup from before the upgrade",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Version of its tables.
+        found: u32,
+        /// Newest version that this program knows.
+        known: u32,
+    },
+    /// It holds somebody else's tables.
+    #[error("{} is the database of another program. Name a new file", path.display())]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Its content is damaged.
+    #[error("{} is damaged ({detail}). Restore a backup", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// Its file cannot be opened or created.
+    #[error("{} cannot be opened. Its folder must exist and be writable", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("{} cannot be opened", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Fault,
+    },
+    /// The system gave no thread.
+    #[error("the database's threads cannot be started")]
+    Threads {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Proof that no other process works on the database. The system takes the lock back when the process dies.
+#[derive(Debug)]
+pub(super) struct Exclusive {
+    _file: File,
+}
+
+impl Exclusive {
+    /// Locks `<path>.lock`, which stays there for ever: deleting it would let two processes in.
+    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        let failed = |source| OpenError::File { path: lock.clone(), source };
+        let file = private(&lock).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(OpenError::File { path: lock, source }),
+        }
+        // SQLite gives the files beside a database the permissions of the database itself.
+        private(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Opens a file, or creates it for its owner only: the inbox holds one-time addresses of chat platforms.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// A connection that may write.
+pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let failed = |error: rusqlite::Error| match Fault::from(error) {
+        Fault::Damaged { detail } => OpenError::Damaged { path: path.to_owned(), detail },
+        source => OpenError::Database { path: path.to_owned(), source },
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+    db.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" {
+        let detail = format!("this disk cannot hold a write-ahead log; SQLite chose “{mode}”");
+        return Err(OpenError::Database { path: path.to_owned(), source: Fault::Disk { detail } });
+    }
+    // FULL: a commit is on disk when it returns, also after a power cut. The log is copied into the database by a
+    // thread of its own, so that no command waits for it.
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;").map_err(failed)?;
+    settle(&db).map_err(failed)?;
+    Ok(db)
+}
+
+/// A connection that only reads.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    let db = connect(path)?;
+    db.execute_batch("PRAGMA query_only = ON")
+        .map_err(|error| OpenError::Database { path: path.to_owned(), source: error.into() })?;
+    Ok(db)
+}
+
+/// A database without a file.
+pub(super) fn connect_memory() -> Result<Connection, OpenError> {
+    let failed =
+        |error: rusqlite::Error| OpenError::Database { path: ":memory:".into(), source: Fault::from(error) };
+    let db = Connection::open_in_memory().map_err(failed)?;
+    settle(&db).map_err(failed)?;
+    Ok(db)
+}
+
+/// Settings that every connection has. Deleted content is overwritten: an inbox item holds secrets.
+fn settle(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(64);
+    db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;")
+}
+
+/// Looks for damage before anything is built on it.
+pub(super) fn check_at_start(db: &Connection, path: &Path) -> Result<(), OpenError> {
+    quick_check(db).map_err(|trouble| match trouble {
+        Trouble::Fault(Fault::Damaged { detail }) | Trouble::Conflict(detail) => {
+            OpenError::Damaged { path: path.to_owned(), detail }
+        }
+        Trouble::Fault(source) => OpenError::Database { path: path.to_owned(), source },
+    })
+}
+
+/// Looks at every page.
+pub(super) fn quick_check(db: &Connection) -> Result<(), Trouble> {
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(Fault::Damaged { detail: found }.into()) }
+}
+
+/// Copies the database as it is at this moment into a new file.
+pub(super) fn backup(db: &Connection, to: &Path) -> Result<(), Trouble> {
+    let file = |path: &Path, why: &dyn ToString| Fault::File {
+        path: path.display().to_string(),
+        detail: why.to_string(),
+    };
+    if to.exists() {
+        return Err(file(to, &"it exists already: name a new file").into());
+    }
+    let mut name = to.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let Some(target) = part.to_str() else {
+        return Err(file(to, &"its name is not UTF-8").into());
+    };
+    let write = || -> Result<(), Fault> {
+        // An empty file is overwritten; what a broken-off backup left behind would not be.
+        private(&part).and_then(|empty| empty.set_len(0)).map_err(|error| file(&part, &error))?;
+        // SQLite takes the new file for a change of this connection's database.
+        let reads_only: bool = db.query_row("PRAGMA query_only", [], |row| row.get(0))?;
+        db.pragma_update(None, "query_only", false)?;
+        let copied = db.execute("VACUUM INTO ?1", [target]);
+        db.pragma_update(None, "query_only", reads_only)?;
+        copied?;
+        File::open(&part).and_then(|done| done.sync_all()).map_err(|error| file(&part, &error))?;
+        std::fs::rename(&part, to).map_err(|error| file(to, &error))
+    };
+    write().map_err(|fault| {
+        let _ = std::fs::remove_file(&part);
+        Trouble::from(fault)
+    })
+}

@@ -1,0 +1,174 @@
+//! Failures that only the inside can provoke: a full disk, a write that is not confirmed, a panic.
+//! Not here: everything that the port shows (`tests/`).
+
+use super::fault::{Fault, Trouble};
+use super::{Mode, SqliteStore, migrate, open};
+use jiff::Timestamp;
+use rusqlite::{Connection, ffi};
+use shipgate_app::store::{Changes, Store, StoreError};
+use std::error::Error as _;
+use std::sync::{Arc, mpsc};
+use tokio::sync::oneshot;
+
+fn place() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("shipgate.db"), Timestamp::UNIX_EPOCH).unwrap();
+    (folder, store)
+}
+
+fn note(name: &str, value: &str) -> Changes {
+    Changes { notes: vec![(name.into(), value.into())], ..Changes::at(Timestamp::UNIX_EPOCH) }
+}
+
+fn set_note(db: &Connection, name: &str) -> Result<(), Trouble> {
+    db.execute("INSERT INTO notes (name, value) VALUES (?1, '')", [name])?;
+    Ok(())
+}
+
+fn source<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(error @ StoreError::Failed { .. }) => error.source().unwrap().to_string(),
+        other => panic!("a failure was expected, not {other:?}"),
+    }
+}
+
+/// Sets how many pages the database may have, as a full disk would.
+async fn limit(store: &SqliteStore, pages: u32) {
+    let set =
+        move |db: &Connection| Ok(db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?);
+    store.write("set a limit", set).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_clearly_and_nothing_is_half_written() {
+    let in_memory = SqliteStore::in_memory().unwrap();
+    let (_folder, in_file) = place();
+    for store in [in_memory, in_file] {
+        store.commit(note("before", "small")).await.unwrap();
+        limit(&store, 1).await;
+        let mut large = note("small", "value");
+        large.notes.push(("large".into(), "x".repeat(100_000)));
+        let said = source(store.commit(large).await);
+        assert!(said.contains("no room is left"), "{said}");
+        assert_eq!(store.note("small").await.unwrap(), None);
+        assert_eq!(store.note("before").await.unwrap().as_deref(), Some("small"));
+        limit(&store, 1_000_000).await;
+        store.commit(note("after", "room")).await.unwrap();
+        store.quick_check().await.unwrap();
+    }
+}
+
+/// Keeps the writer busy until the returned sender is dropped, so that what follows shares one batch.
+async fn hold_the_writer(store: &Arc<SqliteStore>) -> mpsc::Sender<()> {
+    let (release, held) = mpsc::channel::<()>();
+    let (started, has_started) = oneshot::channel();
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        let wait = move |_: &Connection| {
+            let _ = started.send(());
+            let _ = held.recv();
+            Ok(())
+        };
+        store.write("wait", wait).await
+    });
+    has_started.await.unwrap();
+    release
+}
+
+#[tokio::test]
+async fn a_write_that_is_not_confirmed_fails_its_batch_and_ends_all_writing() {
+    let (_folder, store) = place();
+    store.commit(note("before", "value")).await.unwrap();
+    let store = Arc::new(store);
+    let release = hold_the_writer(&store).await;
+    let good = store.write("write", |db| set_note(db, "same batch"));
+    let bad = store.write("write", |_| {
+        let error = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+        Err::<(), _>(Trouble::from(rusqlite::Error::SqliteFailure(error, None)))
+    });
+    let (good, bad, ()) = tokio::join!(biased; good, bad, async { drop(release) });
+    assert!(source(good).contains("restart Shipgate"));
+    assert!(source(bad).contains("restart Shipgate"));
+    assert!(source(store.commit(note("after", "value")).await).contains("restart Shipgate"));
+    assert_eq!(store.note("same batch").await.unwrap(), None);
+    assert_eq!(store.note("before").await.unwrap().as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn a_failure_or_panic_of_one_undoes_only_that_one() {
+    let (_folder, store) = place();
+    let store = Arc::new(store);
+    let release = hold_the_writer(&store).await;
+    let first = store.write("write", |db| set_note(db, "first"));
+    let conflicts = store.write("write", |db| {
+        set_note(db, "conflicts")?;
+        Err::<(), _>(Trouble::conflict("it"))
+    });
+    let panics = store.write("write", |db| {
+        set_note(db, "panics")?;
+        assert!(db.is_autocommit(), "this is inside of a transaction");
+        Ok(())
+    });
+    let last = store.write("write", |db| set_note(db, "last"));
+    let (first, conflicts, panics, last, ()) =
+        tokio::join!(biased; first, conflicts, panics, last, async { drop(release) });
+    first.unwrap();
+    last.unwrap();
+    assert!(matches!(conflicts, Err(StoreError::Conflict { .. })));
+    assert!(source(panics).contains("this is inside of a transaction"));
+    for (name, there) in [("first", true), ("conflicts", false), ("panics", false), ("last", true)] {
+        assert_eq!(store.note(name).await.unwrap().is_some(), there, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn when_the_commit_fails_everybody_hears_of_it() {
+    let (_folder, store) = place();
+    let store = Arc::new(store);
+    let release = hold_the_writer(&store).await;
+    // A deferred constraint is checked by COMMIT itself.
+    let breaks = store.write("write", |db| {
+        db.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+        db.execute("INSERT INTO cards (deploy, revision, body) VALUES ('nobody', 1, '{}')", [])?;
+        Ok(())
+    });
+    let good = store.write("write", |db| set_note(db, "same batch"));
+    let (breaks, good, ()) = tokio::join!(biased; breaks, good, async { drop(release) });
+    source(breaks);
+    source(good);
+    assert_eq!(store.note("same batch").await.unwrap(), None);
+    store.commit(note("after", "value")).await.unwrap();
+}
+
+#[test]
+fn what_sqlite_says_becomes_what_to_do() {
+    let fault = |code| Fault::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+    assert!(matches!(fault(ffi::SQLITE_FULL), Fault::Full { .. }));
+    assert!(matches!(fault(ffi::SQLITE_IOERR_FSYNC), Fault::Unconfirmed { .. }));
+    assert!(matches!(fault(ffi::SQLITE_IOERR_WRITE), Fault::Disk { .. }));
+    assert!(matches!(fault(ffi::SQLITE_CORRUPT), Fault::Damaged { .. }));
+    assert!(matches!(fault(ffi::SQLITE_MISUSE), Fault::Mistake { .. }));
+}
+
+#[test]
+fn migrating_twice_changes_nothing() {
+    let mut db = open::connect_memory().unwrap();
+    for _ in 0..2 {
+        migrate::migrate(&mut db, ":memory:".as_ref(), Timestamp::UNIX_EPOCH).unwrap();
+    }
+    let steps: u32 = db.query_row("SELECT count(*) FROM shipgate_migrations", [], |row| row.get(0)).unwrap();
+    assert_eq!(steps, 1);
+}
+
+#[test]
+fn the_place_of_an_environment_is_guarded_by_the_database_itself() {
+    let store = SqliteStore::in_memory().unwrap();
+    let Mode::Inline(inline) = &store.mode else { panic!("in memory is inline") };
+    let sql: String = inline
+        .read(|db| {
+            let index = "SELECT sql FROM sqlite_schema WHERE name = 'deploys_one_active'";
+            Ok(db.query_row(index, [], |row| row.get(0))?)
+        })
+        .unwrap();
+    assert!(sql.contains("UNIQUE") && sql.contains("WHERE active = 1"), "{sql}");
+}

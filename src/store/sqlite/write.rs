@@ -1,0 +1,226 @@
+//! Writing one decision, all or nothing. Not here: the transaction around it (`writer`, `inline`).
+
+use super::fault::{Fault, Trouble};
+use super::read::one;
+use super::row::{Span, body, commit_of, millis, provider_of};
+use super::{effects, inbox};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
+use shipgate_domain::audit::{Entry, GENESIS, link};
+use shipgate_domain::calendar::{Freeze, FreezeWhen};
+use shipgate_domain::ids::DeployId;
+
+/// Checks what must still be true, then writes everything.
+pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
+    for expect in &changes.expect {
+        match expect {
+            Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
+            Expect::Lease { id, token } => effects::expect_lease(db, *id, *token)?,
+        }
+    }
+    if let Some((id, token, finish)) = &changes.finish {
+        effects::finish(db, *id, *token, finish, changes.at)?;
+    }
+    if let Some(id) = changes.inbox_done {
+        inbox::done(db, id)?;
+    }
+    // Who leaves the place makes room for who takes it, in whatever order they are given.
+    let (taking, leaving): (Vec<_>, Vec<_>) = changes.deploys.iter().partition(|row| row.deploy.is_active());
+    for row in leaving.into_iter().chain(taking) {
+        deploy(db, row)?;
+    }
+    for scope in &changes.touched {
+        touch(db, scope)?;
+    }
+    audit(db, &changes.audit)?;
+    for new in &changes.effects {
+        effects::put(db, new, changes.at)?;
+    }
+    places(db, changes)?;
+    for row in &changes.cards {
+        card(db, row)?;
+    }
+    for (name, value) in &changes.notes {
+        db.prepare_cached(
+            "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute((name, value))?;
+    }
+    Ok(())
+}
+
+/// A scope's name in its table.
+pub(super) fn scope_name(scope: &Scope) -> String {
+    match scope {
+        Scope::Environment(name) => format!("environment/{name}"),
+        Scope::Freezes => "freezes".to_owned(),
+    }
+}
+
+/// How often a scope was touched.
+pub(super) fn scope_revision(db: &Connection, scope: &Scope) -> Result<u64, Fault> {
+    let revision = db
+        .prepare_cached("SELECT revision FROM scopes WHERE name = ?1")?
+        .query_row([scope_name(scope)], |row| row.get(0))
+        .optional()?;
+    Ok(revision.unwrap_or(0))
+}
+
+fn expect_scope(db: &Connection, scope: &Scope, revision: u64) -> Result<(), Trouble> {
+    if scope_revision(db, scope)? == revision {
+        return Ok(());
+    }
+    Err(Trouble::conflict(match scope {
+        Scope::Environment(name) => format!("the environment {name}"),
+        Scope::Freezes => "the freezes".to_owned(),
+    }))
+}
+
+fn touch(db: &Connection, scope: &Scope) -> Result<(), Trouble> {
+    db.prepare_cached(
+        "INSERT INTO scopes (name, revision) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET revision = revision + 1",
+    )?
+    .execute([scope_name(scope)])?;
+    Ok(())
+}
+
+/// The columns that a change of a deploy writes, and their values, in one order.
+macro_rules! deploy_columns {
+    () => {
+        "revision, service, environment, lock_group, state, active, is_open, ran, succeeded, requester, commit_id, \
+         provider, run_id, short_id, requested_at, bound_at, ended_at, body"
+    };
+}
+macro_rules! deploy_values {
+    () => {
+        ":revision, :service, :environment, :lock_group, :state, :active, :is_open, :ran, :succeeded, :requester, \
+         :commit_id, :provider, :run_id, :short_id, :requested_at, :bound_at, :ended_at, :body"
+    };
+}
+
+fn deploy(db: &Connection, row: &DeployRow) -> Result<(), Trouble> {
+    let deploy = &row.deploy;
+    let insert = concat!(
+        "INSERT INTO deploys (id, ",
+        deploy_columns!(),
+        ") VALUES (:id, ",
+        deploy_values!(),
+        ") ON CONFLICT (id) DO NOTHING"
+    );
+    let replace = concat!(
+        "UPDATE deploys SET (",
+        deploy_columns!(),
+        ") = (",
+        deploy_values!(),
+        ") WHERE id = :id AND revision = :revision - 1"
+    );
+    let span = Span::of(deploy);
+    let written =
+        db.prepare_cached(if deploy.revision == 0 { insert } else { replace })?.execute(named_params! {
+            ":id": deploy.id.as_str(),
+            ":revision": deploy.revision,
+            ":service": deploy.request.service.as_str(),
+            ":environment": deploy.request.environment.as_str(),
+            ":lock_group": row.lock_group,
+            ":state": deploy.state.name(),
+            ":active": deploy.is_active(),
+            ":is_open": !deploy.is_done(),
+            ":ran": span.ran,
+            ":succeeded": span.succeeded,
+            ":requester": deploy.request.by.as_str(),
+            ":commit_id": commit_of(deploy),
+            ":provider": provider_of(deploy),
+            ":run_id": deploy.run().map(|run| run.id.as_str()),
+            ":short_id": deploy.id.short(),
+            ":requested_at": millis(deploy.request.at),
+            ":bound_at": span.bound.map(millis),
+            ":ended_at": span.ended.map(millis),
+            ":body": body(deploy)?,
+        });
+    match written {
+        Ok(1) => Ok(()),
+        Ok(_) => Err(Trouble::conflict(format!("deploy {}", deploy.id.short()))),
+        Err(error)
+            if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE) =>
+        {
+            Err(Trouble::conflict("the environment's place"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Appends entries to the chain. There is one writer, so nobody else can append in between.
+fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let head = db
+        .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.try_into())
+        .optional()?;
+    let (mut seq, mut hash): (u64, String) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let mut insert = db.prepare_cached(
+        "INSERT INTO audit (seq, body, prev, hash, deploy, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for entry in entries {
+        let row = link(seq + 1, &hash, entry);
+        let deploy = entry.deploy.as_ref().map(DeployId::as_str);
+        insert.execute((row.seq, &row.body, &row.prev, &row.hash, deploy, millis(entry.at)))?;
+        (seq, hash) = (row.seq, row.hash);
+    }
+    Ok(())
+}
+
+/// Locks and freezes.
+fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
+    for environment in &changes.unlocks {
+        db.prepare_cached("DELETE FROM locks WHERE environment = ?1")?.execute([environment.as_str()])?;
+    }
+    for lock in &changes.locks {
+        db.prepare_cached(
+            "INSERT INTO locks (environment, body) VALUES (?1, ?2)
+             ON CONFLICT (environment) DO UPDATE SET body = excluded.body",
+        )?
+        .execute((lock.environment.as_str(), body(lock)?))?;
+    }
+    for freeze in &changes.freezes {
+        let new = db
+            .prepare_cached("INSERT INTO freezes (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?
+            .execute((&freeze.id.0, body(freeze)?))?;
+        if new == 0 {
+            return Err(Trouble::conflict(format!("the freeze {}", freeze.id)));
+        }
+    }
+    for (id, at) in &changes.freezes_ended {
+        end_freeze(db, id, *at)?;
+    }
+    Ok(())
+}
+
+/// Ends a freeze that was added in chat. Its body tells the end too, so that lists of ended freezes are true.
+fn end_freeze(db: &Connection, id: &str, at: Timestamp) -> Result<(), Trouble> {
+    let running = "SELECT id, body FROM freezes WHERE id = ?1 AND ended_at IS NULL";
+    let Some(mut freeze) = one::<Freeze>(db, "freezes", running, [id])? else {
+        return Err(Trouble::conflict(format!("the freeze {id}")));
+    };
+    if let FreezeWhen::Instants { from, until } = &mut freeze.when {
+        *until = Some(until.map_or(at, |planned| planned.min(at)).max(*from));
+    }
+    db.prepare_cached("UPDATE freezes SET ended_at = ?2, body = ?3 WHERE id = ?1")?.execute((
+        id,
+        millis(at),
+        body(&freeze)?,
+    ))?;
+    Ok(())
+}
+
+fn card(db: &Connection, row: &CardRow) -> Result<(), Trouble> {
+    let sql = if row.revision == 1 {
+        "INSERT INTO cards (deploy, revision, body) VALUES (?1, ?2, ?3) ON CONFLICT (deploy) DO NOTHING"
+    } else {
+        "UPDATE cards SET revision = ?2, body = ?3 WHERE deploy = ?1 AND revision = ?2 - 1"
+    };
+    let written = db.prepare_cached(sql)?.execute((row.deploy.as_str(), row.revision, body(row)?))?;
+    if written == 1 { Ok(()) } else { Err(Trouble::conflict(format!("the card of {}", row.deploy.short()))) }
+}

@@ -1,0 +1,87 @@
+//! What a store does, whatever database it is on. Not here: what only SQLite does (`tests/sqlite.rs`).
+//!
+//! Each case is a function over `&dyn Store`. `on_every_store!` runs all of them on each database; another one joins
+//! by a module of its own that opens an empty store.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod audit;
+mod deploys;
+mod effects;
+mod inbox;
+mod places;
+mod samples;
+mod snapshot;
+
+/// Runs each listed case on every store.
+macro_rules! on_every_store {
+    ($($group:ident: $($case:ident),+;)+) => {
+        mod sqlite_in_memory {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let store = shipgate_store::SqliteStore::in_memory().unwrap();
+                    super::$group::$case(&store).await;
+                }
+            )+)+
+        }
+        mod sqlite_file {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let path = folder.path().join("shipgate.db");
+                    let store = shipgate_store::SqliteStore::open(&path, super::samples::at(0)).unwrap();
+                    super::$group::$case(&store).await;
+                }
+            )+)+
+        }
+    };
+}
+
+on_every_store! {
+    audit:
+        entries_form_a_chain_that_verifies,
+        a_deploy_has_its_own_part_of_the_log,
+        a_refused_write_leaves_no_entry;
+    deploys:
+        a_deploy_reads_back_as_it_was_written,
+        a_second_deploy_with_the_same_id_is_a_conflict,
+        a_write_on_an_old_revision_is_a_conflict,
+        a_deploy_that_was_never_stored_cannot_be_replaced,
+        two_active_deploys_of_one_lock_group_are_a_conflict,
+        lock_groups_do_not_disturb_each_other,
+        one_write_may_hand_the_place_over,
+        lists_are_newest_first_and_filtered,
+        a_run_leads_to_the_deploy_that_is_not_over;
+    effects:
+        once_is_once_for_ever,
+        asking_again_while_it_waits_brings_it_forward,
+        asking_again_while_it_is_held_runs_it_again,
+        asking_again_after_it_died_starts_anew,
+        nothing_is_leased_before_it_is_due,
+        what_is_due_longest_comes_first,
+        a_lease_keeps_others_out_until_it_ends,
+        an_old_token_changes_nothing,
+        a_lost_lease_stops_a_whole_write,
+        a_retry_keeps_the_count_and_again_forgets_it,
+        waking_brings_forward_and_never_back,
+        freed_leases_can_be_taken_at_once,
+        any_order_of_calls_matches_a_simple_model;
+    inbox:
+        a_delivery_counts_once,
+        an_item_is_given_up_after_three_tries,
+        done_items_leave_only_their_key,
+        finishing_an_item_twice_is_a_conflict;
+    places:
+        scopes_count_from_nought,
+        a_changed_scope_is_a_conflict_and_nothing_is_written,
+        a_lock_replaces_a_lock_and_can_be_lifted,
+        an_ended_freeze_is_listed_only_on_request,
+        cards_count_their_revisions,
+        a_note_keeps_its_last_value;
+    snapshot:
+        surroundings_show_who_is_active_and_who_waits,
+        surroundings_know_how_a_commit_fared,
+        the_usual_time_is_the_median_of_successes,
+        counts_tell_what_waits;
+}
