@@ -1,0 +1,226 @@
+//! Approve, reject, hold, resume, cancel, close, resolve: what people want of a deploy, by word or by button.
+//! Not here: whether the deploy's state allows it (`domain::deploy`).
+
+use crate::bot::App;
+use crate::cards::Press;
+use crate::commands::{Action as Wish, Invocation};
+use crate::intake::Visit;
+use crate::ports::OutsideError;
+use crate::store::{CardButton, Filter, StoreError};
+use shipgate_domain::audit::Actor;
+use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
+use shipgate_domain::ids::Digest;
+use shipgate_domain::people::Action;
+
+/// Longest reason that is kept.
+const REASON: usize = 500;
+
+impl App {
+    /// `approve 7K2M`, `reject because …`, `hold`, `resume`, `cancel`.
+    pub(crate) async fn ask_by_words(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let fits = |d: &Deploy| match said.action {
+            Wish::DeployApprove | Wish::DeployReject => matches!(d.state, State::Waiting { .. }),
+            Wish::DeployHold => matches!(d.state, State::Waiting { .. }) && d.hold.is_none(),
+            Wish::DeployResume => matches!(d.state, State::Waiting { .. }) && d.hold.is_some(),
+            _ => !d.is_done(),
+        };
+        let Some(deploy) = self.which(visit, said, fits).await? else { return Ok(()) };
+        let reason = said.text("reason").map(ToOwned::to_owned);
+        let ask = match said.action {
+            Wish::DeployApprove => match deploy.digest() {
+                Some(digest) => Ask::Approve(digest.clone()),
+                None => {
+                    let answer = self.words().not_pinned_yet(&deploy);
+                    visit.answer(answer);
+                    return Ok(());
+                }
+            },
+            Wish::DeployReject => return self.reject(visit, &deploy, reason.unwrap_or_default()).await,
+            Wish::DeployHold => Ask::Hold(reason.unwrap_or_else(|| "no reason given".into())),
+            Wish::DeployResume => Ask::Resume,
+            _ => Ask::Cancel(reason),
+        };
+        self.ask(visit, &deploy, ask).await
+    }
+
+    /// A click on Approve, Hold, Resume, Cancel, Close, It did not start, Look longer.
+    pub(crate) async fn ask_by_press(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: &Deploy,
+        button: &CardButton,
+        press: Press,
+    ) -> Result<(), StoreError> {
+        let ask = match press {
+            Press::Approve => {
+                let Some(digest) = button.digest.as_ref().and_then(|d| d.parse::<Digest>().ok()) else {
+                    return Ok(());
+                };
+                Ask::Approve(digest)
+            }
+            Press::Hold => Ask::Hold("by button".into()),
+            Press::Resume => Ask::Resume,
+            Press::Close => Ask::Close,
+            Press::DidNotStart => Ask::Resolve(Resolution::DidNotStart),
+            Press::WaitMore => Ask::Resolve(Resolution::WaitMore),
+            _ => Ask::Cancel(None),
+        };
+        self.ask(visit, deploy, ask).await
+    }
+
+    /// Says no, with a reason.
+    pub(crate) async fn reject(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: &Deploy,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let reason = reason.trim().to_owned();
+        if reason.is_empty() {
+            let answer = self.words().reason_needed();
+            visit.answer(answer);
+            return Ok(());
+        }
+        self.ask(visit, deploy, Ask::Reject(reason)).await
+    }
+
+    /// Somebody found the run of a start whose outcome was unknown.
+    pub(crate) async fn started(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: &Deploy,
+        link: &str,
+    ) -> Result<(), StoreError> {
+        let State::Dispatching { intent, .. } = &deploy.state else {
+            let answer = self.words().stale_button(deploy, Press::Started);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let run = match self.providers.pipelines(intent.plan.provider) {
+            Ok(pipelines) => pipelines.identify(&intent.plan, link).await,
+            Err(error) => Err(error),
+        };
+        match run {
+            Ok(Some(run)) => self.ask(visit, deploy, Ask::Resolve(Resolution::Started { run })).await,
+            Ok(None) => {
+                let answer = self.words().no_such_run(link);
+                visit.answer(answer);
+                Ok(())
+            }
+            Err(OutsideError::Later { why, .. } | OutsideError::Refused { why }) => {
+                let answer = self.words().cannot_look(&why);
+                visit.answer(answer);
+                Ok(())
+            }
+        }
+    }
+
+    async fn ask(&self, visit: &mut Visit<'_>, deploy: &Deploy, ask: Ask) -> Result<(), StoreError> {
+        let action = match &ask {
+            Ask::Approve(_) => Action::Approve,
+            Ask::Reject(_) => Action::Reject,
+            Ask::Hold(_) | Ask::Resume => Action::Hold,
+            Ask::Cancel(_) | Ask::Close => Action::Cancel,
+            Ask::Resolve(_) => Action::Resolve,
+        };
+        let Some((environment, _)) = self.place_of(deploy) else {
+            let answer = self.words().place_is_gone(deploy);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let grant = match self.authorize(&visit.inbound.account, action, Some(environment)).await {
+            Ok(grant) => grant,
+            Err(denied) => {
+                self.deny(visit, deploy, action, &denied);
+                return Ok(());
+            }
+        };
+        if matches!(ask, Ask::Approve(_))
+            && !environment.approvals.own
+            && grant.person() == &deploy.request.by
+        {
+            metrics::counter!("shipgate_presses_refused_total", "reason" => "own").increment(1);
+            let answer = self.words().own_approval(deploy);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let ask = match ask {
+            Ask::Reject(reason) => Ask::Reject(cut(reason)),
+            Ask::Hold(reason) => Ask::Hold(cut(reason)),
+            Ask::Cancel(reason) => Ask::Cancel(reason.map(cut)),
+            other => other,
+        };
+        let was_resolved = matches!(&ask, Ask::Resolve(Resolution::DidNotStart | Resolution::Started { .. }));
+        match deploy.ask(&grant, ask, visit.now) {
+            Ok(step) => {
+                self.record(&mut visit.changes, deploy, &step, Actor::of(&grant));
+                if was_resolved {
+                    visit.changes.unlocks.push(deploy.request.environment.clone());
+                }
+                let answer = self.words().done(deploy, &step);
+                visit.answer(answer);
+            }
+            Err(illegal) => {
+                metrics::counter!("shipgate_presses_refused_total", "reason" => "state").increment(1);
+                let answer = self.words().illegal(deploy, &illegal);
+                visit.answer(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells somebody privately that they may not, and writes it down.
+    pub(crate) fn deny(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: &Deploy,
+        action: Action,
+        denied: &shipgate_domain::people::Denied,
+    ) {
+        metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
+        let actor = Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
+        let data = serde_json::json!({ "action": action, "denied": denied, "of": deploy.id });
+        self.note(&mut visit.changes, actor, Some(&deploy.request.environment), "denied", data);
+        let answer = self.words().denied(action, denied);
+        visit.answer(answer);
+    }
+
+    /// The deploy somebody means: by the end of its id, or the only one that fits.
+    pub(crate) async fn which(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+        fits: impl Fn(&Deploy) -> bool,
+    ) -> Result<Option<Deploy>, StoreError> {
+        let candidates = match said.deploy() {
+            Some(short) => {
+                let short_id = Some(short.to_ascii_uppercase());
+                self.store.deploys(&Filter { short_id, limit: 5, ..Filter::default() }).await?
+            }
+            None => {
+                let open = self.store.deploys(&Filter { limit: 100, ..Filter::default() }).await?;
+                open.into_iter().filter(|d| fits(d)).collect()
+            }
+        };
+        Ok(match <[Deploy; 1]>::try_from(candidates) {
+            Ok([deploy]) => Some(deploy),
+            Err(several) => {
+                let answer = self.words().which_deploy(said, &several);
+                visit.answer(answer);
+                None
+            }
+        })
+    }
+}
+
+fn cut(text: String) -> String {
+    if text.chars().count() <= REASON {
+        text
+    } else {
+        text.chars().take(REASON).chain("…".chars()).collect()
+    }
+}

@@ -1,0 +1,374 @@
+//! The bot as one value: its rules, its ports, and what all use cases share. Not here: any use case.
+
+use crate::commands::{Grammar, Names};
+use crate::effects::{Effect, NewEffect};
+use crate::messages::Words;
+use crate::ports::{Chat, ChatError, Clock, Providers, Random, Store};
+use crate::store::{Changes, DeployRow, Scope, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::audit::{Actor, Entry};
+use shipgate_domain::calendar::{Calendar, Freeze, Lead};
+use shipgate_domain::deploy::{Deploy, Do, State, Step};
+use shipgate_domain::gates::is_ready_but_for_queue;
+use shipgate_domain::ids::{Account, DeployId, EnvironmentName, GroupName, PolicyVersion};
+use shipgate_domain::people::{
+    AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize,
+};
+use shipgate_domain::policy::{Environment, Policy, Service};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// What a platform said about people is believed for this long (SECURITY 6.3).
+const PEOPLE_TTL: SignedDuration = SignedDuration::from_secs(45);
+
+/// A reminder that comes by the calendar rather than by a freeze.
+#[derive(Clone, Debug)]
+pub struct CronReminder {
+    /// When, by the policy's zone.
+    pub at: shipgate_domain::calendar::FiveFieldCron,
+    /// What it says: only "freezes this week" and plain text are known.
+    pub say: String,
+}
+
+/// Everything that is written in the settings and the command files.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The policy.
+    pub policy: Policy,
+    /// Its version.
+    pub version: PolicyVersion,
+    /// Channel of cards and results.
+    pub announce: String,
+    /// Channel of the buttons, when it is another one.
+    pub approvals: String,
+    /// When people are reminded of a freeze.
+    pub leads: Vec<Lead>,
+    /// Reminders by the calendar.
+    pub cron_reminders: Vec<CronReminder>,
+    /// What people can say.
+    pub grammar: Grammar,
+}
+
+/// The bot.
+pub struct App {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) chat: Arc<dyn Chat>,
+    pub(crate) providers: Providers,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    /// Wakes the workers: something was stored.
+    pub(crate) woken: Notify,
+    calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
+    accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
+    members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
+}
+
+/// The ports that an [`App`] works with.
+pub struct Ports {
+    /// Database.
+    pub store: Arc<dyn Store>,
+    /// Chat platform.
+    pub chat: Arc<dyn Chat>,
+    /// CI systems and code hosts.
+    pub providers: Providers,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+impl App {
+    /// A bot over these rules and ports. Nothing is read or written yet.
+    #[must_use]
+    pub fn new(rules: Rules, ports: Ports) -> Self {
+        let Ports { store, chat, providers, clock, random } = ports;
+        Self {
+            rules: Arc::new(rules),
+            store,
+            chat,
+            providers,
+            clock,
+            random,
+            woken: Notify::new(),
+            calendar: Mutex::new(None),
+            accounts: Mutex::new(BTreeMap::new()),
+            members: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn words(&self) -> Words<'_> {
+        Words { policy: &self.rules.policy, now: self.now() }
+    }
+
+    pub(crate) fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes);
+        bytes
+    }
+
+    /// The rules of a deploy's environment and its service; none when they were taken out of the settings.
+    pub(crate) fn place_of(&self, deploy: &Deploy) -> Option<(&Environment, &Service)> {
+        let policy = &self.rules.policy;
+        Some((
+            policy.environments.get(&deploy.request.environment)?,
+            policy.services.get(&deploy.request.service)?,
+        ))
+    }
+
+    pub(crate) fn lock_group(&self, deploy: &Deploy) -> String {
+        match self.rules.policy.environments.get(&deploy.request.environment) {
+            Some(environment) => self.rules.policy.lock_group(&deploy.request.service, environment),
+            None => deploy.request.environment.to_string(),
+        }
+    }
+
+    /// Schedules and freezes, compiled. `revision` and `freezes` are those of chat, from the same snapshot.
+    pub(crate) fn calendar(&self, revision: u64, freezes: &[Freeze]) -> Arc<Calendar> {
+        let now = self.now();
+        let mut kept = self.calendar.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, calendar)) = kept.as_ref()
+            && *of == revision
+            && is_well_inside(calendar, now)
+        {
+            return calendar.clone();
+        }
+        let policy = &self.rules.policy;
+        let all: Vec<Freeze> = policy.freezes.iter().chain(freezes).cloned().collect();
+        let calendar = Arc::new(Calendar::compile(&policy.schedules, &all, now));
+        *kept = Some((revision, calendar.clone()));
+        calendar
+    }
+
+    /// The calendar as it is now.
+    pub(crate) async fn calendar_now(&self) -> Result<Arc<Calendar>, StoreError> {
+        let (revision, freezes) = self.store.freezes(false).await?;
+        Ok(self.calendar(revision, &freezes))
+    }
+
+    /// The names that words can mean.
+    pub(crate) async fn names(&self) -> Result<Names, StoreError> {
+        let policy = &self.rules.policy;
+        let (_, chat_freezes) = self.store.freezes(false).await?;
+        let open = self
+            .store
+            .deploys(&crate::store::Filter { only_open: true, limit: 100, ..Default::default() })
+            .await?;
+        Ok(Names {
+            services: policy.services.keys().map(ToString::to_string).collect(),
+            default_service: policy.default_service().map(|s| s.name.to_string()),
+            environments: policy
+                .environments
+                .values()
+                .map(|e| (e.name.to_string(), e.aliases.clone()))
+                .collect(),
+            people: policy.people.keys().map(ToString::to_string).collect(),
+            freezes: policy.freezes.iter().chain(&chat_freezes).map(|f| f.name.clone()).collect(),
+            deploys: open.iter().map(|d| d.id.to_string()).collect(),
+        })
+    }
+
+    /// Decides whether an account may do something, with what the platforms say about it now.
+    pub(crate) async fn authorize(
+        &self,
+        account: &Account,
+        action: Action,
+        environment: Option<&Environment>,
+    ) -> Result<Authorized, Denied> {
+        let policy = &self.rules.policy;
+        let facts = self.account_facts(account).await?;
+        let places: Vec<&Environment> = match environment {
+            Some(one) => vec![one],
+            None => policy.environments.values().collect(),
+        };
+        let groups: Vec<GroupName> = places.iter().flat_map(|place| action.groups(place)).collect();
+        let outside = self.memberships(&groups).await;
+        authorize(policy, &outside, account, &facts, action, environment)
+    }
+
+    async fn account_facts(&self, account: &Account) -> Result<AccountFacts, Denied> {
+        let now = self.now();
+        {
+            let known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((at, facts)) = known.get(account)
+                && is_fresh(*at, now)
+            {
+                return Ok(facts.clone());
+            }
+        }
+        match self.chat.account(account).await {
+            Ok(facts) => {
+                let mut known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+                known.retain(|_, (at, _)| is_fresh(*at, now));
+                known.insert(account.clone(), (now, facts.clone()));
+                Ok(facts)
+            }
+            Err(ChatError::Later { why, .. } | ChatError::Gone { why } | ChatError::Refused { why }) => {
+                Err(Denied::Unreadable { why })
+            }
+        }
+    }
+
+    /// The members of all groups kept elsewhere that stand in these groups.
+    pub(crate) async fn memberships(&self, groups: &[GroupName]) -> Memberships {
+        let now = self.now();
+        let mut memberships = Memberships::default();
+        let mut wanted: Vec<&OutsideGroup> = Vec::new();
+        for member in groups.iter().filter_map(|g| self.rules.policy.groups.get(g)).flatten() {
+            if let Member::Outside(group) = member
+                && !wanted.contains(&group)
+            {
+                wanted.push(group);
+            }
+        }
+        for group in wanted {
+            let kept = {
+                let known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+                known.get(group).filter(|(at, _)| is_fresh(*at, now)).map(|(_, list)| list.clone())
+            };
+            let read = match kept {
+                Some(list) => Ok(list),
+                None => self.chat.members(group).await.map_err(|error| error.to_string()),
+            };
+            if let Ok(list) = &read {
+                let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert(group.clone(), (now, list.clone()));
+            }
+            memberships.insert(group, read);
+        }
+        memberships
+    }
+
+    /// Adds a step of a deploy to a write: the new state, the audit entry, everything that follows.
+    pub(crate) fn record(&self, changes: &mut Changes, before: &Deploy, step: &Step, actor: Actor) {
+        let Some(event) = &step.event else { return };
+        let now = changes.at;
+        let deploy = &step.deploy;
+        let lock_group = self.lock_group(deploy);
+        let environment = deploy.request.environment.clone();
+        changes.deploys.push(DeployRow { deploy: deploy.clone(), lock_group: lock_group.clone() });
+        changes.audit.push(Entry {
+            at: now,
+            actor,
+            deploy: Some(deploy.id.clone()),
+            environment: Some(environment.clone()),
+            event: event.name().to_owned(),
+            data: serde_json::to_value(event).expect("an event is plain data"),
+        });
+        let judge_line = || NewEffect::whenever(Effect::JudgeLine { lock_group: lock_group.clone() }, now);
+        let id = || deploy.id.clone();
+        for effect in &step.effects {
+            changes.effects.push(match effect {
+                Do::Judge(at) => NewEffect::whenever(Effect::Judge { deploy: id() }, at.unwrap_or(now)),
+                Do::Send => {
+                    let attempt = deploy.attempts;
+                    NewEffect::whenever(Effect::Send { deploy: id(), attempt }, now)
+                }
+                Do::Reconcile(at) => NewEffect::whenever(Effect::Reconcile { deploy: id() }, *at),
+                Do::Follow(at) => NewEffect::whenever(Effect::Follow { deploy: id() }, *at),
+                Do::StopRun => NewEffect::whenever(Effect::StopRun { deploy: id() }, now),
+                Do::Announce => self.announcement(deploy, now),
+                Do::FreePlace => judge_line(),
+                Do::Quarantine => {
+                    changes.locks.push(self.quarantine(deploy, now));
+                    continue;
+                }
+            });
+        }
+        // Whoever came first and no longer could start lets the others pass.
+        let is_waiting = |d: &Deploy| matches!(d.state, State::Waiting { .. });
+        if is_waiting(before)
+            && is_waiting(deploy)
+            && is_ready_but_for_queue(&before.verdicts)
+            && !is_ready_but_for_queue(&deploy.verdicts)
+        {
+            changes.effects.push(judge_line());
+        }
+        changes.effects.push(NewEffect::whenever(Effect::Card { deploy: id() }, now));
+        if let Some(note) = self.words().thread_note(deploy, event) {
+            changes.effects.push(self.thread_note(deploy, note, now));
+        }
+        let is_only_progress = matches!(before.state, State::Running { .. }) && deploy.is_active();
+        if !is_only_progress {
+            touch(changes, Scope::Environment(environment));
+        }
+    }
+
+    /// Adds an audit entry that is not a step of a deploy.
+    pub(crate) fn note(
+        &self,
+        changes: &mut Changes,
+        actor: Actor,
+        environment: Option<&EnvironmentName>,
+        event: &str,
+        data: serde_json::Value,
+    ) {
+        changes.audit.push(Entry {
+            at: changes.at,
+            actor,
+            deploy: None,
+            environment: environment.cloned(),
+            event: event.to_owned(),
+            data,
+        });
+    }
+
+    /// Writes, and wakes the workers.
+    pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        self.store.commit(changes).await?;
+        self.woken.notify_waiters();
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    /// Everything that waits is looked at now: the clock was moved.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn clock_moved(&self) -> Result<(), StoreError> {
+        self.store.effects_wake_all(self.now()).await?;
+        self.woken.notify_waiters();
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn new_id(&self) -> DeployId {
+        DeployId::new(self.now(), self.random_bytes())
+    }
+}
+
+/// Raises a scope's revision once.
+pub(crate) fn touch(changes: &mut Changes, scope: Scope) {
+    if !changes.touched.contains(&scope) {
+        changes.touched.push(scope);
+    }
+}
+
+fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(at);
+    !age.is_negative() && age < PEOPLE_TTL
+}
+
+/// The calendar is compiled anew long before its reach ends.
+fn is_well_inside(calendar: &Calendar, now: Timestamp) -> bool {
+    let ahead = now.saturating_add(SignedDuration::from_hours(24 * 400)).unwrap_or(now);
+    let back = now.saturating_add(SignedDuration::from_hours(-24 * 30)).unwrap_or(now);
+    calendar.covers(ahead) && calendar.covers(back)
+}

@@ -1,0 +1,196 @@
+//! Work that follows a change: stored with it in one transaction, carried out later, by lease. Not here: doing it.
+
+use crate::inbound::ReplyTo;
+use crate::ports::Post;
+use crate::words::{Form, Message};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shipgate_domain::ids::DeployId;
+
+/// One piece of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Resolve the version, read the facts, judge the gates, decide.
+    Judge {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Send the intent, once.
+    Send {
+        /// The deploy.
+        deploy: DeployId,
+        /// The attempt; a later one has its own effect.
+        attempt: u32,
+    },
+    /// Look for the run of an intent that was sent.
+    Reconcile {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Read the run.
+    Follow {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Ask the CI system to stop the run.
+    StopRun {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Judge everybody who waits in a lock group.
+    JudgeLine {
+        /// The lock group.
+        lock_group: String,
+    },
+    /// Bring the card up to date.
+    Card {
+        /// The deploy.
+        deploy: DeployId,
+    },
+    /// Post something once, for ever: a result, a thread note, a reminder.
+    Say {
+        /// What and where.
+        post: Box<Post>,
+        /// Put it into the thread of this deploy's card, once the card exists.
+        under: Option<DeployId>,
+    },
+    /// Answer one person privately.
+    Reply {
+        /// Whom.
+        to: Box<ReplyTo>,
+        /// What.
+        message: Box<Message>,
+    },
+    /// Open a form for one person, within three seconds; if it is too late, tell them so.
+    OpenForm {
+        /// Whom.
+        to: Box<ReplyTo>,
+        /// What.
+        form: Box<Form>,
+        /// What to say when the form cannot be opened.
+        otherwise: Box<Message>,
+    },
+    /// Look for reminders that are due.
+    Remind,
+}
+
+impl Effect {
+    /// The effect's name for logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Effect::Judge { .. } => "judge",
+            Effect::Send { .. } => "send",
+            Effect::Reconcile { .. } => "reconcile",
+            Effect::Follow { .. } => "follow",
+            Effect::StopRun { .. } => "stop_run",
+            Effect::JudgeLine { .. } => "judge_line",
+            Effect::Card { .. } => "card",
+            Effect::Say { .. } => "say",
+            Effect::Reply { .. } => "reply",
+            Effect::OpenForm { .. } => "open_form",
+            Effect::Remind => "remind",
+        }
+    }
+
+    /// The deploy it concerns.
+    #[must_use]
+    pub fn deploy(&self) -> Option<&DeployId> {
+        match self {
+            Effect::Judge { deploy }
+            | Effect::Send { deploy, .. }
+            | Effect::Reconcile { deploy }
+            | Effect::Follow { deploy }
+            | Effect::StopRun { deploy }
+            | Effect::Card { deploy } => Some(deploy),
+            Effect::Say { under, .. } => under.as_ref(),
+            Effect::JudgeLine { .. } | Effect::Reply { .. } | Effect::OpenForm { .. } | Effect::Remind => {
+                None
+            }
+        }
+    }
+}
+
+/// How often an effect with a key is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// Once for ever: a second one with the same key is dropped, also after the first is done.
+    Once,
+    /// As often as asked: a second one with the same key while the first waits brings the first forward, and while
+    /// the first is at work makes it run again after.
+    Whenever,
+}
+
+/// An effect to store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEffect {
+    /// Names it: see [`Repeat`].
+    pub key: String,
+    /// What to do.
+    pub effect: Effect,
+    /// Not before this instant.
+    pub due: Timestamp,
+    /// How often.
+    pub repeat: Repeat,
+}
+
+impl NewEffect {
+    /// An effect that is done once for ever.
+    #[must_use]
+    pub fn once(key: impl Into<String>, effect: Effect, due: Timestamp) -> Self {
+        Self { key: key.into(), effect, due, repeat: Repeat::Once }
+    }
+
+    /// An effect that concerns a deploy, a line or the calendar, and is done whenever it is asked for.
+    ///
+    /// Its key follows from what it is, so asking twice is asking once.
+    #[must_use]
+    pub fn whenever(effect: Effect, due: Timestamp) -> Self {
+        let subject = match &effect {
+            Effect::JudgeLine { lock_group } => lock_group.clone(),
+            Effect::Send { deploy, attempt } => format!("{deploy}/{attempt}"),
+            other => other.deploy().map(ToString::to_string).unwrap_or_default(),
+        };
+        Self { key: format!("{}/{subject}", effect.name()), effect, due, repeat: Repeat::Whenever }
+    }
+}
+
+/// An effect that a worker holds for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leased {
+    /// Its row.
+    pub id: i64,
+    /// Its key.
+    pub key: String,
+    /// What to do.
+    pub effect: Effect,
+    /// How often it was begun before.
+    pub attempts: u32,
+    /// When it was first asked for.
+    pub asked: Timestamp,
+    /// Proof of the lease: a finish with an old token changes nothing.
+    pub token: i64,
+}
+
+/// What becomes of a leased effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It is done. If it was asked for again meanwhile, it runs again.
+    Done,
+    /// It worked and is wanted again at this instant; attempts are counted anew.
+    Again(Timestamp),
+    /// It did not work; try again at this instant.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why, for the log and the console.
+        why: String,
+    },
+    /// It did not work and never will; it is kept for people to see.
+    Dead {
+        /// Why.
+        why: String,
+    },
+}

@@ -1,0 +1,174 @@
+//! Reading a run until it ends, and stopping it. A webhook only wakes this; the authenticated read is the truth.
+//! Not here: starting runs (`dispatch`).
+
+use crate::bot::App;
+use crate::effects::{Effect, Finish, Leased, NewEffect};
+use crate::judge::later;
+use crate::ports::OutsideError;
+use crate::store::{Changes, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::deploy::{Deploy, Event, State};
+use shipgate_domain::ids::DeployId;
+use shipgate_domain::policy::Provider;
+use shipgate_domain::run::{Conclusion, Standing};
+
+/// A run that can no longer be read at all is given up after this long.
+const LOST_AFTER: SignedDuration = SignedDuration::from_mins(30);
+/// Lines of output posted to the thread at once.
+const OUTPUT_LINES: usize = 40;
+
+impl App {
+    /// Reads a run and writes what changed.
+    pub(crate) async fn follow(&self, leased: &Leased, id: &DeployId) -> Result<Finish, StoreError> {
+        let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
+        let State::Running { intent, run, since, .. } = &deploy.state else { return Ok(Finish::Done) };
+        let pipelines = match self.providers.pipelines(intent.plan.provider) {
+            Ok(pipelines) => pipelines,
+            Err(error) => return Ok(self.retry(60, error.to_string())),
+        };
+        let read = pipelines.read(&intent.plan, run).await;
+        let now = self.now();
+        match read {
+            Ok(report) => {
+                let ended = match &report.progress.standing {
+                    Standing::Ended(conclusion) => Some(conclusion.clone()),
+                    Standing::Skipped => Some(Conclusion::Other("was skipped".into())),
+                    Standing::Queued | Standing::Held | Standing::Running => None,
+                };
+                self.post_output(&deploy, pipelines).await?;
+                match ended {
+                    Some(conclusion) => {
+                        let event = Event::Ended { run: report.run, conclusion, progress: report.progress };
+                        self.learn_until_written(id, event).await?;
+                        Ok(Finish::Done)
+                    }
+                    None => {
+                        let event = Event::Progressed { run: report.run, progress: report.progress };
+                        let is_news = deploy.learn(event.clone(), now).is_ok_and(|step| step.event.is_some());
+                        if is_news {
+                            self.learn(&deploy, event).await?;
+                        }
+                        Ok(Finish::Again(later(now, pace(now.duration_since(*since)))))
+                    }
+                }
+            }
+            Err(OutsideError::Later { why, after }) => {
+                let pause = after.map_or(5 << leased.attempts.min(3), |after| after.as_secs().clamp(5, 300));
+                Ok(self.retry(pause, why))
+            }
+            Err(OutsideError::Refused { why }) => {
+                // Deleted, or the permission was taken away: it may come back, but not for ever.
+                if now.duration_since(*since) > LOST_AFTER && leased.attempts > 20 {
+                    let conclusion = Conclusion::Other(format!("cannot be read any more: {why}"));
+                    let (run, progress) = (run.clone(), deploy.progress().cloned());
+                    let Some(progress) = progress else { return Ok(Finish::Done) };
+                    self.learn_until_written(id, Event::Ended { run, conclusion, progress }).await?;
+                    return Ok(Finish::Done);
+                }
+                Ok(self.retry(60, why))
+            }
+        }
+    }
+
+    /// Posts new output of the run to the card's thread, for systems that give it while they run.
+    async fn post_output(
+        &self,
+        deploy: &Deploy,
+        pipelines: &dyn crate::ports::Pipelines,
+    ) -> Result<(), StoreError> {
+        let State::Running { intent, run, .. } = &deploy.state else { return Ok(()) };
+        let name = format!("output/{}/{}", deploy.id, run.attempt);
+        let from = self.store.note(&name).await?.and_then(|n| n.parse().ok()).unwrap_or(0);
+        let Ok(output) = pipelines.output(&intent.plan, run, from).await else { return Ok(()) };
+        if output.lines.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let mut changes = Changes::at(now);
+        changes.notes.push((name.clone(), output.next.to_string()));
+        for (part, lines) in output.lines.chunks(OUTPUT_LINES).enumerate() {
+            let note = self.words().output(lines);
+            changes.effects.push(self.thread_say(deploy, format!("{name}/{from}/{part}"), note, now));
+        }
+        self.commit(changes).await
+    }
+
+    /// Asks the CI system to stop a run; the run's own end tells whether it did.
+    pub(crate) async fn stop_run(&self, leased: &Leased, id: &DeployId) -> Result<Finish, StoreError> {
+        let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
+        let State::Running { intent, run, cancel: Some(_), .. } = &deploy.state else {
+            return Ok(Finish::Done);
+        };
+        let stopped = match self.providers.pipelines(intent.plan.provider) {
+            Ok(pipelines) => pipelines.stop(&intent.plan, run).await,
+            Err(error) => Err(error),
+        };
+        match stopped {
+            Ok(()) => {
+                let mut changes = Changes::at(self.now());
+                let at = changes.at;
+                changes.effects.push(NewEffect::whenever(Effect::Follow { deploy: id.clone() }, at));
+                self.commit(changes).await?;
+                Ok(Finish::Done)
+            }
+            Err(error) => Ok(self.retry(5 << leased.attempts.min(4), error.to_string())),
+        }
+    }
+
+    /// A CI system says that something happened to a run: look now. Costs nothing when it is not ours.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn hint(&self, provider: Provider, run: &str, title: &str) -> Result<(), StoreError> {
+        let named =
+            title.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| word.parse::<DeployId>().ok());
+        let id = match named {
+            Some(id) => Some(id),
+            None => self.store.deploy_of_run(provider.as_str(), run).await?,
+        };
+        let Some(id) = id else { return Ok(()) };
+        let Some(deploy) = self.store.deploy(&id).await? else { return Ok(()) };
+        let now = self.now();
+        match &deploy.state {
+            State::Dispatching { .. } => self.store.effect_wake(&format!("reconcile/{id}"), now).await?,
+            State::Running { .. } => self.store.effect_wake(&format!("follow/{id}"), now).await?,
+            State::Done { ran: None, .. } if deploy.attempts > 0 => {
+                // It was closed as not started, and now a run shows up that carries its id.
+                let message = self.words().late_run(&deploy, run);
+                let mut changes = Changes::at(now);
+                changes.effects.push(self.say_once(format!("late-run/{id}/{run}"), message, now));
+                self.commit(changes).await?;
+            }
+            State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => {}
+        }
+        self.woken.notify_waiters();
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn retry(&self, seconds: i64, why: String) -> Finish {
+        Finish::Retry { at: later(self.now(), SignedDuration::from_secs(seconds)), why }
+    }
+}
+
+/// How long to wait before the next read: often at first, then less. Never more than a minute (L2).
+fn pace(age: SignedDuration) -> SignedDuration {
+    match age.as_secs() {
+        ..120 => SignedDuration::from_secs(4),
+        120..900 => SignedDuration::from_secs(10),
+        900..3600 => SignedDuration::from_secs(30),
+        _ => SignedDuration::from_secs(60),
+    }
+}
+
+/// The instant from which a run's age counts.
+#[must_use]
+pub fn running_since(deploy: &Deploy) -> Option<Timestamp> {
+    match &deploy.state {
+        State::Running { since, .. } => Some(*since),
+        State::Done { ran: Some(ran), .. } => Some(ran.since),
+        State::Requested { .. } | State::Waiting { .. } | State::Dispatching { .. } | State::Done { .. } => {
+            None
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What happens to one inbox item: words are understood, clicks are matched to their card, forms are read.
+//! Not here: the use cases themselves.
+
+use crate::bot::App;
+use crate::cards::{Press, token_hash};
+use crate::commands::{Action as Wish, Entry, Invocation, Parsed};
+use crate::effects::{Effect, NewEffect};
+use crate::inbound::{Content, Inbound, ReplyTo};
+use crate::ports::MessageRef;
+use crate::store::{CardButton, Changes, StoreError, Waiting};
+use crate::words::{Form, Message};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shipgate_domain::deploy::Deploy;
+use shipgate_domain::ids::{DeployId, PersonId};
+
+/// How often one item starts over because something changed under it.
+const TRIES: usize = 10;
+
+/// Somebody at work: who, where answers go, and the write that their item becomes.
+pub(crate) struct Visit<'a> {
+    /// What came in.
+    pub inbound: &'a Inbound,
+    /// The person behind the account.
+    pub person: PersonId,
+    /// When.
+    pub now: Timestamp,
+    /// What will be written.
+    pub changes: Changes,
+    answers: u32,
+    item: i64,
+}
+
+/// What a form of ours carries, and brings back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case")]
+pub(crate) enum Context {
+    /// The missing words of a command.
+    Words {
+        /// What was said.
+        invocation: Invocation,
+    },
+    /// The reason of a rejection.
+    Reject {
+        /// The button that opened it.
+        value: String,
+    },
+    /// Which run it is.
+    Started {
+        /// The button that opened it.
+        value: String,
+    },
+}
+
+impl Visit<'_> {
+    /// Answers the person privately.
+    pub fn answer(&mut self, message: Message) {
+        let (to, message) = (Box::new(self.inbound.reply_to.clone()), Box::new(message));
+        self.effect(Effect::Reply { to, message });
+    }
+
+    /// Opens a form for the person.
+    pub fn open(&mut self, form: Form, otherwise: Message) {
+        let to: Box<ReplyTo> = Box::new(self.inbound.reply_to.clone());
+        self.effect(Effect::OpenForm { to, form: Box::new(form), otherwise: Box::new(otherwise) });
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.answers += 1;
+        let key = format!("answer/{}/{}", self.item, self.answers);
+        self.changes.effects.push(NewEffect::once(key, effect, self.now));
+    }
+}
+
+impl App {
+    /// Works on the oldest inbox item. Says whether there was one.
+    ///
+    /// # Errors
+    /// The database failed; the item stays.
+    pub async fn work_inbox(&self) -> Result<bool, StoreError> {
+        let Some(item) = self.store.inbox_next().await? else { return Ok(false) };
+        for _ in 0..TRIES {
+            let mut visit = self.visit(&item);
+            match &item.inbound.content {
+                Content::Slash { command, text } => {
+                    self.hear(&mut visit, text, Entry::Slash(command)).await?
+                }
+                Content::Mention { text } => self.hear(&mut visit, text, Entry::Mention).await?,
+                Content::Press { value, message } => {
+                    self.pressed(&mut visit, value, message.as_ref()).await?
+                }
+                Content::Submit { context, fields } => {
+                    let fields: Vec<(String, String)> =
+                        fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                    self.submitted(&mut visit, context, &fields).await?;
+                }
+            }
+            let mut changes = visit.changes;
+            changes.inbox_done = Some(item.id);
+            match self.commit(changes).await {
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(true),
+            }
+        }
+        let mut visit = self.visit(&item);
+        let busy = self.words().too_busy();
+        visit.answer(busy);
+        visit.changes.inbox_done = Some(item.id);
+        self.commit(visit.changes).await?;
+        Ok(true)
+    }
+
+    fn visit<'a>(&self, item: &'a Waiting) -> Visit<'a> {
+        let now = self.now();
+        Visit {
+            inbound: &item.inbound,
+            person: self.rules.policy.person_of(&item.inbound.account),
+            now,
+            changes: Changes::at(now),
+            answers: 0,
+            item: item.id,
+        }
+    }
+
+    async fn hear(&self, visit: &mut Visit<'_>, text: &str, entry: Entry<'_>) -> Result<(), StoreError> {
+        let names = self.names().await?;
+        let parsed = self.rules.grammar.parse(text, &names, entry);
+        self.understood(visit, parsed).await
+    }
+
+    async fn understood(&self, visit: &mut Visit<'_>, parsed: Parsed) -> Result<(), StoreError> {
+        match parsed {
+            Parsed::Understood(invocation) => self.carry_out(visit, &invocation).await,
+            Parsed::Missing { invocation, missing } => {
+                let form = self.form_for(&invocation, &missing).await?;
+                let otherwise = self.words().missing_words(&self.rules.grammar, &invocation, &missing);
+                if visit.inbound.reply_to.trigger.is_some() {
+                    visit.open(form, otherwise);
+                } else {
+                    visit.answer(otherwise);
+                }
+                Ok(())
+            }
+            Parsed::Refused(refusal) => {
+                metrics::counter!("shipgate_not_understood_total", "code" => refusal.code()).increment(1);
+                let answer = self.words().not_understood(&refusal);
+                visit.answer(answer);
+                Ok(())
+            }
+        }
+    }
+
+    async fn carry_out(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
+        tracing::info!(person = %visit.person, command = %said.command, "a command came in");
+        match said.action {
+            Wish::DeployRequest => self.request_deploy(visit, said).await,
+            Wish::DeployRollback => self.request_rollback(visit, said).await,
+            Wish::DeployRerun => self.request_rerun(visit, said).await,
+            Wish::DeployApprove
+            | Wish::DeployReject
+            | Wish::DeployCancel
+            | Wish::DeployHold
+            | Wish::DeployResume => self.ask_by_words(visit, said).await,
+            Wish::DeployLogs => self.show_logs(visit, said).await,
+            Wish::StatusShow => self.show_status(visit, said).await,
+            Wish::HistoryShow => self.show_history(visit, said).await,
+            Wish::DiffShow => self.show_diff(visit, said).await,
+            Wish::CalendarWhen => self.show_when(visit, said).await,
+            Wish::CalendarExplain => self.show_explain(visit, said).await,
+            Wish::LockTake => self.take_lock(visit, said).await,
+            Wish::LockRelease => self.release_lock(visit, said).await,
+            Wish::FreezeAdd => self.add_freeze(visit, said).await,
+            Wish::FreezeList => self.show_freezes(visit, said).await,
+            Wish::FreezeEnd => self.end_freeze(visit, said).await,
+            Wish::PeopleWhoCan => self.show_who_can(visit, said).await,
+            Wish::HelpShow => {
+                let page = self.rules.grammar.help(said.text("command").or_else(|| said.text("topic")));
+                let words = self.words();
+                visit.answer(match page {
+                    Ok(page) => words.help(&page),
+                    Err(refusal) => words.not_understood(&refusal),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// A click: the token says which button of which card it was. Stale, foreign and forged clicks change nothing.
+    async fn pressed(
+        &self,
+        visit: &mut Visit<'_>,
+        value: &str,
+        message: Option<&MessageRef>,
+    ) -> Result<(), StoreError> {
+        let Some((deploy, button, press)) = self.find_button(visit, value, message).await? else {
+            return Ok(());
+        };
+        match press {
+            Press::Reject => {
+                let form =
+                    self.words().reject_form(&deploy, Context::Reject { value: value.to_owned() }.to_text());
+                let otherwise = self.words().say_reject_instead(&deploy);
+                visit.open(form, otherwise);
+                Ok(())
+            }
+            Press::Started => {
+                let context = Context::Started { value: value.to_owned() }.to_text();
+                let form = self.words().which_run_form(&deploy, context);
+                let otherwise = self.words().too_late_for_form();
+                visit.open(form, otherwise);
+                Ok(())
+            }
+            Press::Approve
+            | Press::Hold
+            | Press::Resume
+            | Press::Cancel
+            | Press::Close
+            | Press::DidNotStart
+            | Press::WaitMore => self.ask_by_press(visit, &deploy, &button, press).await,
+            Press::Rerun => self.rerun(visit, &deploy).await,
+            Press::RollBack => self.roll_back(visit, &deploy).await,
+            Press::DeployBefore => self.deploy_before(visit, &deploy).await,
+        }
+    }
+
+    /// The deploy and button a value means, if the button still counts; otherwise the person is told why not.
+    async fn find_button(
+        &self,
+        visit: &mut Visit<'_>,
+        value: &str,
+        message: Option<&MessageRef>,
+    ) -> Result<Option<(Deploy, CardButton, Press)>, StoreError> {
+        let forged = |app: &Self, visit: &mut Visit<'_>| {
+            metrics::counter!("shipgate_presses_refused_total", "reason" => "unknown").increment(1);
+            let answer = app.words().unknown_button();
+            visit.answer(answer);
+        };
+        let parts = value.split_once('.').and_then(|(id, token)| Some((id.parse::<DeployId>().ok()?, token)));
+        let Some((id, token)) = parts else {
+            forged(self, visit);
+            return Ok(None);
+        };
+        let (Some(deploy), Some(row)) = (self.store.deploy(&id).await?, self.store.card(&id).await?) else {
+            forged(self, visit);
+            return Ok(None);
+        };
+        let hash = token_hash(token);
+        let Some(button) = row.buttons.iter().find(|b| b.token_hash == hash).cloned() else {
+            forged(self, visit);
+            return Ok(None);
+        };
+        let stands_here = |m: &MessageRef| row.posts.iter().any(|p| p.message.channel == m.channel);
+        if !row.posts.is_empty() && message.is_some_and(|m| !stands_here(m)) {
+            forged(self, visit);
+            return Ok(None);
+        }
+        let Some(press) = Press::from_name(&button.press) else {
+            forged(self, visit);
+            return Ok(None);
+        };
+        let is_stale = button.generation != row.generation
+            || button.digest != deploy.digest().map(ToString::to_string)
+            || !crate::cards::presses(&deploy).contains(&press);
+        if is_stale {
+            metrics::counter!("shipgate_presses_refused_total", "reason" => "stale").increment(1);
+            let answer = self.words().stale_button(&deploy, press);
+            visit.answer(answer);
+            return Ok(None);
+        }
+        Ok(Some((deploy, button, press)))
+    }
+
+    async fn submitted(
+        &self,
+        visit: &mut Visit<'_>,
+        context: &str,
+        fields: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        let Ok(context) = serde_json::from_str::<Context>(context) else {
+            let answer = self.words().unknown_button();
+            visit.answer(answer);
+            return Ok(());
+        };
+        let field = |name: &str| {
+            fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default()
+        };
+        match context {
+            Context::Words { invocation } => {
+                let names = self.names().await?;
+                let parsed = self.rules.grammar.fill(&invocation, fields, &names);
+                self.understood(visit, parsed).await
+            }
+            Context::Reject { value } => {
+                let Some((deploy, _, _)) = self.find_button(visit, &value, None).await? else {
+                    return Ok(());
+                };
+                let reason = field("reason");
+                self.reject(visit, &deploy, reason).await
+            }
+            Context::Started { value } => {
+                let Some((deploy, _, _)) = self.find_button(visit, &value, None).await? else {
+                    return Ok(());
+                };
+                self.started(visit, &deploy, &field("run")).await
+            }
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("a context is plain data")
+    }
+}

@@ -1,0 +1,393 @@
+//! Gather, judge, decide: from a request to an intent or a reason. Not here: the rules (`domain::gates`), the send.
+
+use crate::bot::App;
+use crate::effects::{Effect, Finish, NewEffect};
+use crate::ports::{OutsideError, Resolved};
+use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundings};
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::audit::Actor;
+use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, State, plan_and_digest};
+use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
+use shipgate_domain::gates::{
+    self, Answer, Decision, Gate, Reason, START_MARGIN, Verdict, is_ready_but_for_queue,
+};
+use shipgate_domain::ids::{CommitId, DeployId};
+use shipgate_domain::policy::{CheckRule, Environment, Service};
+
+/// What was read outside is believed for this long when a start is decided (S1: at most 60 s).
+const FRESH: SignedDuration = SignedDuration::from_secs(15);
+/// Something that could not be read is asked again after this long.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// How often one judgement starts over because something changed under it, before it waits a moment.
+const TRIES: usize = 8;
+
+impl App {
+    /// Judges one deploy, and writes what follows. Says when to look again.
+    pub(crate) async fn judge(&self, id: &DeployId) -> Result<Finish, StoreError> {
+        for _ in 0..TRIES {
+            let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
+            let looked = match &deploy.state {
+                State::Requested { .. } => self.pin(&deploy).await,
+                State::Waiting { expires, .. } => self.weigh(&deploy, *expires).await,
+                State::Dispatching { .. } | State::Running { .. } | State::Done { .. } => {
+                    return Ok(Finish::Done);
+                }
+            };
+            match looked {
+                Ok(Some(finish)) => return Ok(finish),
+                // Something was written, or somebody moved first: look at what is there now.
+                Ok(None) | Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Finish::Again(later(self.now(), SignedDuration::from_millis(200))))
+    }
+
+    /// Judges everybody who waits in a lock group, in the order of the line.
+    pub(crate) async fn judge_line(&self, lock_group: &str) -> Result<Finish, StoreError> {
+        let open = self.store.deploys(&Filter { only_open: true, limit: 1000, ..Filter::default() }).await?;
+        let mut waiting: Vec<&Deploy> = open
+            .iter()
+            .filter(|d| matches!(d.state, State::Waiting { .. }) && self.lock_group(d) == lock_group)
+            .collect();
+        waiting.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
+        let mut changes = Changes::at(self.now());
+        let now = changes.at;
+        changes.effects = waiting
+            .iter()
+            .map(|d| NewEffect::whenever(Effect::Judge { deploy: d.id.clone() }, now))
+            .collect();
+        if !changes.effects.is_empty() {
+            self.commit(changes).await?;
+        }
+        Ok(Finish::Done)
+    }
+
+    /// Writes one piece of news about a deploy.
+    pub(crate) async fn learn(&self, deploy: &Deploy, event: Event) -> Result<(), StoreError> {
+        self.learn_with(deploy, event, Changes::at(self.now())).await
+    }
+
+    /// Writes one piece of news about a deploy, together with what else belongs to it. News that does not fit the
+    /// deploy's state changes nothing and is logged: it is late.
+    pub(crate) async fn learn_with(
+        &self,
+        deploy: &Deploy,
+        event: Event,
+        mut changes: Changes,
+    ) -> Result<(), StoreError> {
+        let name = event.name();
+        match deploy.learn(event, changes.at) {
+            Ok(step) => self.record(&mut changes, deploy, &step, Actor::Shipgate),
+            Err(illegal) => tracing::info!(deploy.id = %deploy.id, "ignored “{name}”: {illegal}"),
+        }
+        self.commit(changes).await
+    }
+
+    /// Resolves the version, once. `None`: the deploy moved on, judge it as it is now.
+    async fn pin(&self, deploy: &Deploy) -> Result<Option<Finish>, StoreError> {
+        let now = self.now();
+        let Some((environment, service)) = self.place_of(deploy) else {
+            self.refuse(deploy, version_closed(gone_from_settings()), None).await?;
+            return Ok(Some(Finish::Done));
+        };
+        let expires = later(deploy.request.at, environment.approvals.expires);
+        if now >= expires {
+            self.learn(deploy, Event::Expired).await?;
+            return Ok(Some(Finish::Done));
+        }
+        let resolved = match self.known_pin(deploy).await? {
+            Some(pin) => Ok(Resolved::Pin(pin)),
+            None => match self.providers.repositories(service.pipeline.provider) {
+                Ok(repositories) => {
+                    repositories.resolve(&service.pipeline.repo, &deploy.request.version).await
+                }
+                Err(error) => Err(error),
+            },
+        };
+        let reason = match resolved {
+            Ok(Resolved::Pin(pin)) => {
+                let diff = self.diff(deploy, service, &pin.commit).await?;
+                let (plan, digest) =
+                    plan_and_digest(&deploy.id, &deploy.request, &pin.commit, service, &deploy.policy);
+                let pinned = Box::new(Pinned { pin, diff, plan, digest });
+                self.learn(deploy, Event::Pinned { pinned, expires }).await?;
+                return Ok(None);
+            }
+            Ok(Resolved::Unknown) => Reason::VersionUnknown,
+            Ok(Resolved::Ambiguous { what }) => Reason::VersionAmbiguous { what },
+            Err(OutsideError::Refused { why }) => Reason::VersionUnreadable { why },
+            Err(OutsideError::Later { why, after }) => {
+                let again =
+                    later(now, after.unwrap_or(ASK_AGAIN).clamp(ASK_AGAIN, SignedDuration::from_mins(5)));
+                let is_news =
+                    !matches!(&deploy.state, State::Requested { problem: Some(said) } if *said == why);
+                if is_news {
+                    self.learn(deploy, Event::Delayed { problem: why }).await?;
+                }
+                return Ok(Some(Finish::Again(again.min(expires))));
+            }
+        };
+        self.refuse(deploy, version_closed(reason), None).await?;
+        Ok(Some(Finish::Done))
+    }
+
+    /// A rollback or a re-run speaks of a commit that ran before: nothing is resolved anew.
+    async fn known_pin(&self, deploy: &Deploy) -> Result<Option<Pin>, StoreError> {
+        let as_commit = |pin: &Pin| Pin { kind: RefKind::Commit, ..pin.clone() };
+        match &deploy.request.kind {
+            Kind::Deploy => Ok(None),
+            Kind::Rerun { of, .. } => {
+                let earlier = self.store.deploy(of).await?;
+                Ok(earlier.and_then(|d| d.pinned).map(|p| as_commit(&p.pin)))
+            }
+            Kind::Rollback { .. } => {
+                let good = self.succeeded(&deploy.request.service, &deploy.request.environment).await?;
+                let same = good.iter().find(|d| d.request.version == deploy.request.version);
+                Ok(same.and_then(|d| d.pinned.as_ref()).map(|p| as_commit(&p.pin)))
+            }
+        }
+    }
+
+    /// What changes compared to what runs there now.
+    async fn diff(
+        &self,
+        deploy: &Deploy,
+        service: &Service,
+        head: &CommitId,
+    ) -> Result<Read<Option<Diff>>, StoreError> {
+        let good = self.succeeded(&deploy.request.service, &deploy.request.environment).await?;
+        let Some((base, base_version)) =
+            good.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
+        else {
+            return Ok(Read::Known(None));
+        };
+        let compared = match self.providers.repositories(service.pipeline.provider) {
+            Ok(repositories) => repositories.compare(&service.pipeline.repo, &base, head).await,
+            Err(error) => Err(error),
+        };
+        Ok(match compared {
+            Ok(c) => Read::Known(Some(Diff {
+                base,
+                base_version,
+                commits: c.commits,
+                total: c.total,
+                behind: c.behind,
+                url: c.url,
+            })),
+            Err(error) => Read::Unknown(error.to_string()),
+        })
+    }
+
+    /// Judges a waiting deploy. `None`: something was written and it is to be looked at again.
+    async fn weigh(&self, deploy: &Deploy, expires: Timestamp) -> Result<Option<Finish>, StoreError> {
+        let now = self.now();
+        if now >= expires {
+            self.learn(deploy, Event::Expired).await?;
+            return Ok(Some(Finish::Done));
+        }
+        let Some((environment, service)) = self.place_of(deploy) else {
+            self.refuse(deploy, version_closed(gone_from_settings()), None).await?;
+            return Ok(Some(Finish::Done));
+        };
+        if deploy.policy != self.rules.version {
+            return self.adopt_rules(deploy, service).await;
+        }
+        let Some(pinned) = &deploy.pinned else { return Ok(Some(Finish::Done)) };
+        let mut candidate = deploy.clone();
+        let is_stale = |o: &Outside| {
+            let age = now.duration_since(o.read_at);
+            age.is_negative() || age > FRESH
+        };
+        if candidate.outside.as_ref().is_none_or(is_stale) {
+            candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await);
+        }
+        let now = self.now();
+        let about = About {
+            service: deploy.request.service.clone(),
+            environment: deploy.request.environment.clone(),
+            lock_group: self.lock_group(deploy),
+            commit: deploy.commit().cloned(),
+            after: environment.after.clone(),
+        };
+        let around = self.store.surroundings(&about).await?;
+        let calendar = self.calendar(around.freezes_revision, &around.freezes);
+        let place = place(&candidate, &around);
+        let case = Case {
+            deploy: &candidate,
+            policy: &self.rules.policy,
+            environment,
+            service,
+            calendar: &calendar,
+            place: &place,
+            now,
+        };
+        let verdicts = gates::judge(&case);
+        let mut decision = gates::decide(&verdicts, deploy.verdicts.is_empty());
+        if let (Decision::Start, Some(delay)) = (decision, &deploy.delay)
+            && now < delay.until
+        {
+            decision = Decision::Wait(Some(delay.until));
+        }
+        let outside = candidate.outside.clone();
+        let mut changes = Changes::at(now);
+        let scope = Scope::Environment(deploy.request.environment.clone());
+        changes.expect.push(Expect::Scope(scope, around.environment_revision));
+        changes.expect.push(Expect::Scope(Scope::Freezes, around.freezes_revision));
+        match (decision, outside) {
+            (Decision::Refuse, outside) => {
+                self.learn_with(deploy, Event::Refused { verdicts, outside }, changes).await?;
+                Ok(Some(Finish::Done))
+            }
+            (Decision::Start, Some(outside)) => {
+                let send_by = later(now, START_MARGIN);
+                self.learn_with(deploy, Event::IntentMade { verdicts, outside, send_by }, changes).await?;
+                Ok(Some(Finish::Done))
+            }
+            (Decision::Start, None) => Ok(None),
+            (Decision::Wait(next), outside) => {
+                let unread = outside.as_ref().is_some_and(is_unread) || verdicts.iter().any(is_unreadable);
+                let soon = unread.then(|| later(now, ASK_AGAIN));
+                let next = [next, soon, Some(expires)].into_iter().flatten().filter(|at| *at > now).min();
+                // A timer says when to look again; only what people would see differently is written.
+                if summary(&verdicts) != summary(&deploy.verdicts) {
+                    self.learn_with(deploy, Event::Judged { verdicts, outside }, changes).await?;
+                }
+                Ok(Some(Finish::Again(next.unwrap_or(expires))))
+            }
+        }
+    }
+
+    /// The rules changed while it waited: a new digest, and approvals of the old one no longer count.
+    async fn adopt_rules(&self, deploy: &Deploy, service: &Service) -> Result<Option<Finish>, StoreError> {
+        let Some(pinned) = &deploy.pinned else { return Ok(Some(Finish::Done)) };
+        let policy = self.rules.version.clone();
+        let (plan, digest) =
+            plan_and_digest(&deploy.id, &deploy.request, &pinned.pin.commit, service, &policy);
+        self.learn(deploy, Event::RulesChanged { policy, plan, digest }).await?;
+        Ok(None)
+    }
+
+    async fn refuse(
+        &self,
+        deploy: &Deploy,
+        verdicts: Vec<Verdict>,
+        outside: Option<Outside>,
+    ) -> Result<(), StoreError> {
+        self.learn(deploy, Event::Refused { verdicts, outside }).await
+    }
+
+    /// Reads everything that other systems know and the gates ask for.
+    async fn look_outside(
+        &self,
+        pinned: &Pinned,
+        environment: &Environment,
+        service: &Service,
+        deploy: &Deploy,
+    ) -> Outside {
+        let pipeline = &service.pipeline;
+        let commit = &pinned.pin.commit;
+        let mut groups = environment.deployers.clone();
+        groups.extend(environment.approvals.from.iter().chain(&environment.overrides.from).cloned());
+        let memberships = self.memberships(&groups).await;
+        let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
+            Err(error) => {
+                let why = error.to_string();
+                (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why))
+            }
+            Ok(repositories) => {
+                let resolves_to = if pinned.pin.kind == RefKind::Tag {
+                    match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
+                        Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
+                        Ok(Resolved::Unknown) => Read::Known(None),
+                        Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
+                        Err(error) => Read::Unknown(error.to_string()),
+                    }
+                } else {
+                    Read::Known(Some(commit.clone()))
+                };
+                let reachable =
+                    match repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await {
+                        Ok(yes) => Read::Known(yes),
+                        Err(error) => Read::Unknown(error.to_string()),
+                    };
+                let checks = if environment.checks == CheckRule::None {
+                    Read::Known(Vec::new())
+                } else {
+                    match repositories.checks(&pipeline.repo, commit).await {
+                        Ok(checks) => Read::Known(checks),
+                        Err(error) => Read::Unknown(error.to_string()),
+                    }
+                };
+                (resolves_to, reachable, checks)
+            }
+        };
+        Outside { read_at: self.now(), resolves_to, reachable, checks, memberships }
+    }
+}
+
+/// What is known inside, seen from one deploy.
+pub(crate) fn place(deploy: &Deploy, around: &Surroundings) -> Place {
+    let other = |d: &Deploy| Other {
+        id: d.id.clone(),
+        version: d.request.version.clone(),
+        requester: d.request.by.clone(),
+        started: match &d.state {
+            State::Running { since, .. } => Some(*since),
+            State::Dispatching { intent, .. } => Some(intent.at),
+            State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => None,
+        },
+    };
+    let mut ahead: Vec<&Deploy> = around
+        .waiting
+        .iter()
+        .filter(|d| d.id != deploy.id && d.queue_key() < deploy.queue_key())
+        .filter(|d| is_ready_but_for_queue(&d.verdicts) && d.delay.is_none())
+        .collect();
+    ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
+    Place {
+        lock: around.lock.clone(),
+        active: around.active.iter().find(|d| d.id != deploy.id).map(other),
+        ahead: ahead.into_iter().map(other).collect(),
+        before: around.before,
+        known_here: around.known_here,
+        usual: around.usual,
+    }
+}
+
+fn version_closed(reason: Reason) -> Vec<Verdict> {
+    let (answer, helpers) = (Answer::Closed, gates::Helpers::default());
+    vec![Verdict { gate: Gate::Version, answer, reason, until: None, helpers }]
+}
+
+fn gone_from_settings() -> Reason {
+    Reason::VersionUnreadable { why: "its service or environment is no longer in the settings".into() }
+}
+
+/// What of the verdicts people would see: not the instants inside, which move with every look.
+fn summary(verdicts: &[Verdict]) -> Vec<(Gate, Answer, Reason)> {
+    verdicts
+        .iter()
+        .map(|v| {
+            let mut reason = v.reason.clone();
+            if let Reason::InLine { expected, .. } = &mut reason {
+                *expected = None;
+            }
+            (v.gate, v.answer, reason)
+        })
+        .collect()
+}
+
+fn is_unread(outside: &Outside) -> bool {
+    matches!(outside.resolves_to, Read::Unknown(_))
+        || matches!(outside.reachable, Read::Unknown(_))
+        || matches!(outside.checks, Read::Unknown(_))
+}
+
+fn is_unreadable(verdict: &Verdict) -> bool {
+    matches!(verdict.reason, Reason::GroupUnreadable { .. })
+}
+
+pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

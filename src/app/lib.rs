@@ -1,0 +1,23 @@
+//! The use cases, the ports they need, and the words people read. Not here: any rule (`domain`), any vendor, any SQL.
+
+mod asks;
+pub mod bot;
+pub mod cards;
+pub mod commands;
+mod dispatch;
+pub mod effects;
+pub mod follow;
+pub mod inbound;
+mod intake;
+mod judge;
+pub mod messages;
+mod places;
+pub mod ports;
+mod reading;
+mod remind;
+pub mod requests;
+pub mod store;
+pub mod words;
+mod worker;
+
+pub use bot::{App, CronReminder, Ports, Rules};

@@ -1,0 +1,379 @@
+//! Private answers to one person: done, refused, not understood, too late. Not here: what everybody sees.
+
+use super::{Words, groups, what};
+use crate::cards::Press;
+use crate::commands::{ArgSpec, Grammar, Invocation, Kind, Refusal};
+use crate::words::{Block, Field, FieldKind, Form, Message, Text, Tone};
+use shipgate_domain::deploy::{Deploy, Event, Illegal, Step};
+use shipgate_domain::people::{Action, Denied};
+use shipgate_domain::policy::{Environment, Service};
+
+fn no(title: impl Into<Text>) -> Message {
+    Message::line(Tone::Bad, title)
+}
+
+fn hint(title: impl Into<Text>) -> Message {
+    Message::line(Tone::Neutral, title)
+}
+
+impl Words<'_> {
+    pub(crate) fn too_busy(&self) -> Message {
+        no("Too much changed at once, and your request was not carried out.").paragraph("Try it once more.")
+    }
+
+    pub(crate) fn not_understood(&self, refusal: &Refusal) -> Message {
+        no(refusal.what.clone()).paragraph(refusal.why.clone()).paragraph(refusal.next.clone())
+    }
+
+    pub(crate) fn missing_words(&self, grammar: &Grammar, said: &Invocation, missing: &[ArgSpec]) -> Message {
+        let names: Vec<String> = missing.iter().map(|arg| arg.name.clone()).collect();
+        let message = no(format!("“{}” also needs: {}.", said.command, names.join(", ")));
+        let page = grammar.help(Some(&said.command)).ok();
+        let examples = page.map(|page| page.examples).unwrap_or_default();
+        let items = examples.into_iter().take(3).map(|e| Text::default().code(e)).collect();
+        message.paragraph("For example:").list(items)
+    }
+
+    pub(crate) fn denied(&self, action: Action, denied: &Denied) -> Message {
+        let what = action.phrase();
+        match denied {
+            Denied::NotInGroup { environment, groups: g, .. } => {
+                no(format!("You may not {what} on {environment}. Nothing changed."))
+                    .paragraph(format!("Only {} may. Ask one of them.", groups(g)))
+                    .paragraph(Text::plain("See ").code(format!("/who-can {environment}")).and("."))
+            }
+            Denied::Bot => no(format!("Bots, apps and workflows may not {what}. Nothing changed."))
+                .paragraph("A person must do it."),
+            Denied::Guest => {
+                no(format!("Guests and people of other organisations may not {what}. Nothing changed."))
+                    .paragraph("Ask a member of this workspace.")
+            }
+            Denied::Deactivated => {
+                no(format!("This account is deactivated and may not {what}. Nothing changed."))
+            }
+            Denied::Unreadable { why } => {
+                no(format!("Shipgate cannot check now whether you may {what}. Nothing changed."))
+                    .paragraph(format!("The reason: {why}. Try again in a minute."))
+            }
+        }
+    }
+
+    pub(crate) fn own_approval(&self, deploy: &Deploy) -> Message {
+        no(format!(
+            "You asked for {} yourself, so your own approval does not count. Nothing changed.",
+            what(deploy)
+        ))
+        .paragraph("Somebody else who may approve must do it.")
+    }
+
+    pub(crate) fn illegal(&self, deploy: &Deploy, illegal: &Illegal) -> Message {
+        match illegal {
+            Illegal::WrongState { state, .. } => {
+                no(format!("Too late: {} is {}. Nothing changed.", what(deploy), state.replace('_', " ")))
+                    .paragraph("The card shows where it stands.")
+            }
+            Illegal::AlreadyApproved { at, .. } => {
+                hint(format!("You approved {} already, {}. Once is enough.", what(deploy), self.at(*at)))
+            }
+            Illegal::OtherDigest { given } => {
+                no("What would be deployed has changed since you saw it. Your approval was not counted.")
+                    .paragraph(
+                        Text::plain("You saw digest ")
+                            .code(given.short())
+                            .and("; look at the card and decide again."),
+                    )
+            }
+            Illegal::NotHeld => hint(format!("{} is not on hold.", what(deploy))),
+            Illegal::AlreadyHeld => hint(format!("{} is on hold already.", what(deploy))),
+            Illegal::AlreadyAsked => {
+                hint(format!("Somebody asked to stop {} before; it is being stopped.", what(deploy)))
+            }
+            Illegal::WrongGrant => no("Shipgate cannot do this here. Nothing changed.")
+                .paragraph(format!("Please report it with the reference {}.", deploy.id)),
+        }
+    }
+
+    pub(crate) fn unknown_button(&self) -> Message {
+        no("This button is not one of Shipgate's, or it is too old. Nothing changed.")
+            .paragraph("Use the buttons on the deploy's own card, or the command.")
+    }
+
+    pub(crate) fn stale_button(&self, deploy: &Deploy, press: Press) -> Message {
+        let word = press.name().replace('_', " ");
+        no(format!("The card changed before you pressed “{word}”. Nothing happened.")).paragraph(format!(
+            "{} is {} now. Look at the card and press again.",
+            what(deploy),
+            deploy.state.name().replace('_', " ")
+        ))
+    }
+
+    pub(crate) fn reason_needed(&self) -> Message {
+        no("A rejection needs a reason. Nothing changed.")
+            .paragraph(Text::plain("Say it like ").code("/reject because the tests are red").and("."))
+    }
+
+    pub(crate) fn say_reject_instead(&self, deploy: &Deploy) -> Message {
+        no("The form could not be opened in time. Nothing changed.").paragraph(
+            Text::plain("Press Reject again, or type ")
+                .code(format!("/reject {} because …", deploy.id.short())),
+        )
+    }
+
+    pub(crate) fn too_late_for_form(&self) -> Message {
+        no("The form could not be opened in time. Nothing changed.").paragraph("Press the button again.")
+    }
+
+    pub(crate) fn place_is_gone(&self, deploy: &Deploy) -> Message {
+        no(format!(
+            "The service or environment of {} is no longer in the settings. Nothing changed.",
+            what(deploy)
+        ))
+        .paragraph("Whoever keeps shipgate.toml can put it back.")
+    }
+
+    pub(crate) fn place_missing(&self, no_service: bool) -> Message {
+        if no_service {
+            no("Which service? There is no default one. Nothing changed.")
+                .paragraph(Text::plain("Name it: ").code("/deploy api to production v1.2.3"))
+        } else {
+            no("Which environment? Nothing changed.")
+                .paragraph(Text::plain("Name it: ").code("/deploy production v1.2.3"))
+        }
+    }
+
+    pub(crate) fn bad_version(&self, word: &str) -> Message {
+        no("This is not a version. Nothing changed.").paragraph(
+            Text::default()
+                .code(word)
+                .and(" cannot be a tag, branch or commit here: use letters, digits and . _ / + - only."),
+        )
+    }
+
+    pub(crate) fn asked(&self, deploy: &Deploy, channel: &str) -> Message {
+        let title =
+            Text::plain("Asked: ").text(self.title(deploy)).and(format!(". The card is in {channel}."));
+        hint(title)
+    }
+
+    pub(crate) fn asked_already(&self, same: &Deploy) -> Message {
+        hint(format!(
+            "You asked for {} on {} already; it is {}.",
+            what(same),
+            same.request.environment,
+            same.state.name()
+        ))
+        .paragraph(
+            Text::plain("Its card says what it waits for. To stop it: ")
+                .code(format!("/cancel {}", same.id.short())),
+        )
+    }
+
+    pub(crate) fn too_many_open(&self, environment: &Environment, open: &[Deploy]) -> Message {
+        let items = open.iter().map(|d| Text::plain(what(d)).and(" ").code(d.id.short())).collect();
+        no(format!("You have {} requests open for {}. Nothing was added.", open.len(), environment.name))
+            .list(items)
+            .paragraph("Cancel one, or wait until one is done.")
+    }
+
+    pub(crate) fn refused_privately(&self, deploy: &Deploy) -> Message {
+        let lines = deploy
+            .verdicts
+            .iter()
+            .map(|v| {
+                let line = self.gate_line(v);
+                let word = match line.answer {
+                    shipgate_domain::gates::Answer::Open => "open",
+                    shipgate_domain::gates::Answer::Waiting => "waiting",
+                    shipgate_domain::gates::Answer::Closed => "closed",
+                };
+                Text::default().bold(line.name).and(format!(" {word}: ")).text(line.text)
+            })
+            .collect();
+        no(Text::plain("Refused: you may not deploy to ").bold(deploy.request.environment.as_str()).and("."))
+            .list(lines)
+            .paragraph(
+                Text::plain("Nothing was started. See ")
+                    .code(format!("/who-can {}", deploy.request.environment)),
+            )
+    }
+
+    pub(crate) fn nothing_to_roll_back_to(
+        &self,
+        service: &Service,
+        environment: &Environment,
+        newest: Option<&Deploy>,
+    ) -> Message {
+        let message = no(format!(
+            "There is no earlier good version of {} on {}. Nothing changed.",
+            service.name, environment.name
+        ));
+        match newest {
+            Some(_) => message.paragraph(
+                Text::plain(
+                    "Every other version failed or was rolled back before. Deploy a new one, or name one: ",
+                )
+                .code(format!("/rollback {} v1.2.2", environment.name)),
+            ),
+            None => message.paragraph("Shipgate has not deployed it there yet."),
+        }
+    }
+
+    pub(crate) fn nothing_to_rerun(&self, deploy: &Deploy) -> Message {
+        no(format!("{} has no failed run that could run again. Nothing changed.", what(deploy)))
+    }
+
+    pub(crate) fn newer_deploy_ran(&self, failed: &Deploy, newer: &Deploy) -> Message {
+        no(format!(
+            "{} ran on {} after {}. Running the older one again would put it back. Nothing changed.",
+            what(newer),
+            newer.request.environment,
+            what(failed)
+        ))
+        .paragraph("Deploy the version you want instead.")
+    }
+
+    pub(crate) fn not_pinned_yet(&self, deploy: &Deploy) -> Message {
+        no(format!("The version of {} is still being looked up. Nothing changed.", what(deploy)))
+            .paragraph("Approve when the card shows the commit.")
+    }
+
+    pub(crate) fn no_such_run(&self, link: &str) -> Message {
+        no("That is no run of this deploy's repository. Nothing changed.")
+            .paragraph(Text::plain("You gave ").code(link).and("; copy the address of the run's page."))
+    }
+
+    pub(crate) fn cannot_look(&self, why: &str) -> Message {
+        no(format!("The CI system cannot be asked now ({why}). Nothing changed."))
+            .paragraph("Try again in a minute.")
+    }
+
+    pub(crate) fn which_deploy(&self, said: &Invocation, several: &[Deploy]) -> Message {
+        if several.is_empty() {
+            return match said.deploy() {
+                Some(id) => no("There is no deploy with this id. Nothing changed.").paragraph(
+                    Text::plain("No id ends in ").code(id).and("; see ").code("/deploy history").and("."),
+                ),
+                None => no(format!("There is no deploy to {} now. Nothing changed.", said.command))
+                    .paragraph(Text::plain("See ").code("/deploy status").and(".")),
+            };
+        }
+        let items = several
+            .iter()
+            .take(8)
+            .map(|d| {
+                Text::default().code(format!("/{} {}", said.command, d.id.short())).and(format!(
+                    " — {} → {}, {}",
+                    what(d),
+                    d.request.environment,
+                    d.state.name().replace('_', " ")
+                ))
+            })
+            .collect();
+        no("More than one deploy fits. Nothing changed.").paragraph("Say which:").list(items)
+    }
+
+    /// What a person's ask led to, for them alone. The card and its thread tell everybody.
+    pub(crate) fn done(&self, deploy: &Deploy, step: &Step) -> Message {
+        let what = what(deploy);
+        let line = match &step.event {
+            Some(Event::Approved { digest, .. }) => {
+                return hint(
+                    Text::plain(format!("You approved {what}, digest ")).code(digest.short()).and("."),
+                );
+            }
+            Some(Event::Rejected { .. }) => format!("You rejected {what}."),
+            Some(Event::Held { .. }) => format!("{what} is on hold."),
+            Some(Event::Resumed { .. }) => format!("{what} goes on."),
+            Some(Event::CancelAsked { .. }) if step.deploy.is_done() => {
+                format!("{what} is cancelled. Nothing was started.")
+            }
+            Some(Event::CancelAsked { .. }) => {
+                format!("{what} is being stopped; the card shows whether it was in time.")
+            }
+            Some(Event::Closed { .. }) => format!("The failure of {what} is closed."),
+            Some(_) => "Noted.".to_owned(),
+            None => "Nothing changed.".to_owned(),
+        };
+        hint(line)
+    }
+
+    pub(crate) fn reject_form(&self, deploy: &Deploy, context: String) -> Form {
+        Form {
+            title: "Reject a deploy".into(),
+            submit: "Reject".into(),
+            intro: self.title(deploy),
+            fields: vec![Field {
+                name: "reason".into(),
+                label: "Why?".into(),
+                hint: "Everybody in the channel reads it.".into(),
+                optional: false,
+                kind: FieldKind::Text { multiline: true, initial: String::new() },
+            }],
+            context,
+        }
+    }
+
+    pub(crate) fn which_run_form(&self, deploy: &Deploy, context: String) -> Form {
+        Form {
+            title: "Which run is it?".into(),
+            submit: "This one".into(),
+            intro: self.title(deploy),
+            fields: vec![Field {
+                name: "run".into(),
+                label: "Address of the run's page".into(),
+                hint: "Shipgate reads the run before it believes it.".into(),
+                optional: false,
+                kind: FieldKind::Text { multiline: false, initial: String::new() },
+            }],
+            context,
+        }
+    }
+
+    /// A page of help.
+    pub(crate) fn help(&self, page: &crate::commands::HelpPage) -> Message {
+        let mut message = Message::line(Tone::Neutral, Text::default().bold(page.title.clone()));
+        message = message.paragraph(page.summary.clone());
+        message = message.code(page.usage.clone());
+        let args = page
+            .args
+            .iter()
+            .map(|a| {
+                (a.name.clone(), Text::plain(a.help.clone()).and(if a.required { " (needed)" } else { "" }))
+            })
+            .collect::<Vec<_>>();
+        if !args.is_empty() {
+            message.blocks.push(Block::Fields(args));
+        }
+        if !page.examples.is_empty() && page.see.is_empty() {
+            let items = page.examples.iter().map(|e| Text::default().code(e.clone())).collect();
+            message = message.paragraph("For example:").list(items);
+        }
+        let see = page
+            .see
+            .iter()
+            .map(|(name, about)| Text::default().code(name.clone()).and(format!(" — {about}")));
+        message = message.list(see.collect());
+        for note in &page.notes {
+            message = message.paragraph(note.clone());
+        }
+        message
+    }
+}
+
+/// What a form's field for an argument looks like.
+pub(crate) fn field_for(arg: &ArgSpec, options: Vec<(String, String)>) -> Field {
+    let kind = if options.is_empty() {
+        let multiline = arg.kind == Kind::Text;
+        FieldKind::Text { multiline, initial: arg.default.clone().unwrap_or_default() }
+    } else {
+        let initial = arg.default.clone().filter(|d| options.iter().any(|(value, _)| value == d));
+        FieldKind::Select { options, initial }
+    };
+    Field {
+        name: arg.name.clone(),
+        label: arg.question().chars().take(48).collect(),
+        hint: arg.help.clone(),
+        optional: !arg.required,
+        kind,
+    }
+}

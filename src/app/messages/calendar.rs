@@ -1,0 +1,292 @@
+//! Freezes, reminders, locks, `when` and `explain`. Not here: computing any of it (`domain::calendar`).
+
+use super::{Words, duration};
+use crate::words::{Block, GateLine, Message, Text, Tone};
+use jiff::Timestamp;
+use shipgate_domain::calendar::{CalendarSpan, Freeze, FreezeOccurrence, FreezeOrigin, Lead, Opening};
+use shipgate_domain::facts::Lock;
+use shipgate_domain::ids::{EnvironmentName, PersonId};
+use shipgate_domain::policy::{Environment, Service};
+
+impl Words<'_> {
+    /// Where a freeze holds: "production", "all environments, without web".
+    pub(crate) fn scope(&self, freeze: &Freeze) -> String {
+        let list =
+            |names: &[String], all: &str| if names.is_empty() { all.to_owned() } else { names.join(", ") };
+        let mut text = list(&freeze.scope.environments, "all environments");
+        if !freeze.scope.services.is_empty() {
+            text = format!("{} on {text}", freeze.scope.services.join(", "));
+        }
+        if !freeze.scope.except_services.is_empty() {
+            text = format!("{text}, but not {}", freeze.scope.except_services.join(", "));
+        }
+        text
+    }
+
+    /// What people are told about a freeze at one of its moments.
+    pub(crate) fn reminder(&self, occurrence: &FreezeOccurrence<'_>, lead: Lead) -> Message {
+        let freeze = occurrence.freeze;
+        let name = Text::default().bold(freeze.name.clone());
+        let left = |at: Timestamp| duration(at.duration_since(self.now));
+        let ends = match occurrence.until {
+            Some(at) => format!("until {}", self.at(at)),
+            None => "until somebody ends it".to_owned(),
+        };
+        let (tone, title) = match lead {
+            Lead::BeforeStart(_) if self.now < occurrence.from => (
+                Tone::Asking,
+                name.and(format!(" starts in {}: {}", left(occurrence.from), self.at(occurrence.from))),
+            ),
+            Lead::BeforeStart(_) | Lead::Start => (Tone::Warning, name.and(" has started")),
+            Lead::BeforeEnd(_) => (
+                Tone::Neutral,
+                match occurrence.until {
+                    Some(at) if self.now < at => name.and(format!(" ends in {}: {}", left(at), self.at(at))),
+                    _ => name.and(" ends"),
+                },
+            ),
+            Lead::End => (Tone::Good, name.and(" is over")),
+        };
+        let scope = self.scope(freeze);
+        let what = match lead {
+            Lead::BeforeStart(_) if self.now < occurrence.from => {
+                format!(
+                    "No deploys to {scope} from then {ends}. What must go out before, ask for it in time."
+                )
+            }
+            Lead::BeforeStart(_) | Lead::Start => {
+                format!("No deploys to {scope} {ends}. In an emergency: /deploy … --emergency \"why\".")
+            }
+            Lead::BeforeEnd(_) => format!("Deploys to {scope} are allowed again after it."),
+            Lead::End => format!("Deploys to {scope} are allowed again."),
+        };
+        let message = Message::line(tone, title).paragraph(what);
+        match &freeze.origin {
+            FreezeOrigin::Chat { by, reason } if !reason.is_empty() => {
+                message.paragraph(format!("Added by {by}: {reason}"))
+            }
+            FreezeOrigin::Chat { .. } | FreezeOrigin::Settings => message,
+        }
+    }
+
+    /// Freezes that hold and those to come.
+    pub(crate) fn freeze_list(&self, title: &str, occurrences: &[FreezeOccurrence<'_>]) -> Message {
+        if occurrences.is_empty() {
+            return Message::line(Tone::Good, format!("{title}: none.")).paragraph(
+                Text::plain("Add one: ")
+                    .code("/freeze add \"Black Friday\" production from 2026-11-26 until 2026-12-01"),
+            );
+        }
+        let items = occurrences
+            .iter()
+            .map(|o| {
+                let mark = if o.from <= self.now { "now, " } else { "" };
+                let text = Text::default().bold(o.freeze.name.clone()).and(format!(": {mark}"));
+                let text = text.and(match o.until {
+                    Some(until) => format!(
+                        "{} to {}",
+                        self.policy.zone.say_short(o.from),
+                        self.policy.zone.say_short(until)
+                    ),
+                    None => format!("since {}, until somebody ends it", self.policy.zone.say_short(o.from)),
+                });
+                text.and(format!(", {}", self.scope(o.freeze)))
+            })
+            .collect();
+        Message::line(Tone::Neutral, title).list(items)
+    }
+
+    pub(crate) fn freeze_added(
+        &self,
+        freeze: &Freeze,
+        from: Timestamp,
+        until: Timestamp,
+        by: &PersonId,
+    ) -> Message {
+        Message::line(
+            Tone::Asking,
+            Text::default()
+                .span(self.person(by))
+                .and(" added the freeze ")
+                .bold(freeze.name.clone())
+                .and("."),
+        )
+        .paragraph(format!(
+            "No deploys to {} from {} until {}.",
+            self.scope(freeze),
+            self.at(from),
+            self.at(until)
+        ))
+    }
+
+    pub(crate) fn freeze_ended(&self, freeze: &Freeze, by: &PersonId, reason: Option<&str>) -> Message {
+        let text = Text::default().span(self.person(by)).and(" ended the freeze ").bold(freeze.name.clone());
+        let text = match reason {
+            Some(reason) => text.and(format!(": {reason}")),
+            None => text.and("."),
+        };
+        Message::line(Tone::Good, text)
+            .paragraph(format!("Deploys to {} are no longer stopped by it.", self.scope(freeze)))
+    }
+
+    pub(crate) fn freeze_is_in_settings(&self, freeze: &Freeze) -> Message {
+        Message::line(
+            Tone::Bad,
+            Text::default()
+                .bold(freeze.name.clone())
+                .and(" stands in shipgate.toml and cannot be ended in chat. Nothing changed."),
+        )
+        .paragraph("Change the settings, or ask for an override: /deploy … --emergency \"why\".")
+    }
+
+    pub(crate) fn bad_times(&self, why: impl Into<String>) -> Message {
+        Message::line(Tone::Bad, format!("{} Nothing changed.", why.into()))
+            .paragraph(Text::plain("For example ").code("/freeze add \"Incident 42\" production for 2h"))
+    }
+
+    pub(crate) fn locked(&self, lock: &Lock) -> Message {
+        Message::line(
+            Tone::Asking,
+            Text::default().bold(lock.environment.as_str()).and(" is ").text(self.lock_line(lock)).and("."),
+        )
+        .paragraph(
+            Text::plain("Everybody else's deploys wait. ")
+                .code(format!("/unlock {}", lock.environment))
+                .and(" ends it."),
+        )
+    }
+
+    pub(crate) fn unlocked(
+        &self,
+        environment: &EnvironmentName,
+        by: &PersonId,
+        lock: &Lock,
+        reason: Option<&str>,
+    ) -> Message {
+        let text = Text::default().bold(environment.as_str()).and(" was unlocked by ").span(self.person(by));
+        let text = if lock.by == *by {
+            text
+        } else {
+            text.and("; the lock was ").span(self.mention(&lock.by)).and("'s")
+        };
+        let text = match reason {
+            Some(reason) => text.and(format!(": {reason}")),
+            None => text.and("."),
+        };
+        Message::line(Tone::Good, text)
+    }
+
+    pub(crate) fn not_locked(&self, environment: &EnvironmentName) -> Message {
+        Message::line(Tone::Neutral, format!("{environment} is not locked. Nothing changed."))
+    }
+
+    pub(crate) fn locked_by_other(&self, lock: &Lock) -> Message {
+        Message::line(
+            Tone::Bad,
+            Text::default()
+                .bold(lock.environment.as_str())
+                .and(" is already ")
+                .text(self.lock_line(lock))
+                .and(". Nothing changed."),
+        )
+        .paragraph("Ask them, or wait for its end.")
+    }
+
+    pub(crate) fn reason_for_unlock(&self, lock: &Lock) -> Message {
+        Message::line(
+            Tone::Bad,
+            Text::default()
+                .bold(lock.environment.as_str())
+                .and(" is ")
+                .text(self.lock_line(lock))
+                .and(". Lifting it needs a reason. Nothing changed."),
+        )
+        .paragraph(Text::plain("Say it like ").code(format!("/unlock {} because …", lock.environment)))
+    }
+
+    /// One line about windows and freezes: "open until Fri 14:00".
+    pub(crate) fn calendar_line(&self, span: Option<&CalendarSpan>, next: Option<Timestamp>) -> Text {
+        let Some(span) = span else { return "its calendar cannot be read".into() };
+        let until = format!("until {}", self.at(span.until));
+        if !span.freezes.is_empty() {
+            let names: Vec<String> = span.freezes.iter().map(|(_, name)| name.clone()).collect();
+            return Text::plain("frozen: ").bold(names.join(", ")).and(format!(" {until}"));
+        }
+        match (span.opening, next) {
+            (Opening::Open, _) => Text::plain(format!("open {until}")),
+            (Opening::EmergencyOnly, Some(next)) => {
+                format!("emergencies only; opens {}", self.at(next)).into()
+            }
+            (Opening::Closed, Some(next)) => format!("closed; opens {}", self.at(next)).into(),
+            (Opening::EmergencyOnly, None) => "emergencies only; no opening is planned".into(),
+            (Opening::Closed, None) => "closed; no opening is planned".into(),
+        }
+    }
+
+    /// When the next deploy may start, and what lies between.
+    pub(crate) fn when(
+        &self,
+        service: &Service,
+        environment: &Environment,
+        from: Timestamp,
+        next: Option<Timestamp>,
+        spans: &[CalendarSpan],
+    ) -> Message {
+        let place = format!("{} on {}", service.name, environment.name);
+        let (tone, title) = match next {
+            Some(at) if at <= from => (
+                Tone::Good,
+                format!("{place}: open {}.", if from <= self.now { "now".to_owned() } else { self.at(from) }),
+            ),
+            Some(at) => (
+                Tone::Asking,
+                format!("{place}: opens {}, in {}.", self.at(at), duration(at.duration_since(self.now))),
+            ),
+            None => (Tone::Bad, format!("{place}: no opening in the next two years. Look at the settings.")),
+        };
+        let items = spans
+            .iter()
+            .take(10)
+            .map(|s| {
+                let word = match s.opening {
+                    _ if !s.freezes.is_empty() => {
+                        let names: Vec<String> = s.freezes.iter().map(|(_, name)| name.clone()).collect();
+                        format!("frozen ({})", names.join(", "))
+                    }
+                    Opening::Open => "open".to_owned(),
+                    Opening::EmergencyOnly => "emergencies only".to_owned(),
+                    Opening::Closed => "closed".to_owned(),
+                };
+                let zone = &self.policy.zone;
+                Text::plain(format!("{} to {}: ", zone.say_short(s.from), zone.say_short(s.until))).bold(word)
+            })
+            .collect();
+        Message::line(tone, title).list(items).paragraph(format!("Times are {}.", self.policy.zone.name()))
+    }
+
+    /// Which rules hold at an instant, and what they say.
+    pub(crate) fn explain(
+        &self,
+        service: &Service,
+        environment: &Environment,
+        at: Timestamp,
+        gates: &[GateLine],
+        rules: Vec<(String, Text)>,
+    ) -> Message {
+        let title = Text::plain(format!("{} on {}, ", service.name, environment.name)).and(self.at(at));
+        let items = gates
+            .iter()
+            .map(|gate| {
+                let word = match gate.answer {
+                    shipgate_domain::gates::Answer::Open => "open",
+                    shipgate_domain::gates::Answer::Waiting => "waiting",
+                    shipgate_domain::gates::Answer::Closed => "closed",
+                };
+                Text::default().bold(gate.name.clone()).and(format!(" {word}: ")).text(gate.text.clone())
+            })
+            .collect();
+        let mut message = Message::line(Tone::Neutral, title).list(items);
+        message.blocks.push(Block::Fields(rules));
+        message
+    }
+}

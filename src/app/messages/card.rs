@@ -1,0 +1,378 @@
+//! The card of a deploy and the announcement of its result. Not here: its buttons (`cards`).
+
+use super::{Words, count, duration, what};
+use crate::follow::running_since;
+use crate::words::{Block, Card, LogTail, Message, StageLine, Text, Tone};
+use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, State};
+use shipgate_domain::facts::{Diff, Read};
+use shipgate_domain::gates::{Answer, Gate, Reason, Verdict};
+use shipgate_domain::run::{StageName, Standing};
+
+/// Changes shown on a card; the rest is counted.
+const CHANGES: usize = 5;
+
+impl Words<'_> {
+    /// Everything a card shows, without buttons.
+    pub(crate) fn card(&self, deploy: &Deploy) -> Card {
+        let (changes, more_changes) = self.changes(deploy);
+        Card {
+            deploy: deploy.id.clone(),
+            tone: tone(deploy),
+            title: self.title(deploy),
+            status: self.status(deploy),
+            facts: self.facts(deploy),
+            changes,
+            more_changes,
+            gates: self.shown_gates(deploy),
+            stages: self.stages(deploy),
+            log: self.log(deploy),
+            buttons: Vec::new(),
+            footnote: self.footnote(deploy),
+        }
+    }
+
+    /// "Deploy api v1.2.3 → production"
+    pub(crate) fn title(&self, deploy: &Deploy) -> Text {
+        let word = match (&deploy.request.kind, &deploy.request.emergency) {
+            (Kind::Rollback { .. }, _) => "Rollback ",
+            (Kind::Rerun { .. }, _) => "Re-run ",
+            (Kind::Deploy, Some(_)) => "EMERGENCY ",
+            (Kind::Deploy, None) => "Deploy ",
+        };
+        Text::plain(word).bold(what(deploy)).and(" → ").bold(deploy.request.environment.as_str())
+    }
+
+    fn status(&self, deploy: &Deploy) -> Text {
+        let environment = &deploy.request.environment;
+        match &deploy.state {
+            State::Requested { problem: None } => "Looking up the version.".into(),
+            State::Requested { problem: Some(why) } => {
+                format!("The version cannot be looked up yet: {why}. Shipgate keeps trying; nothing is lost.").into()
+            }
+            State::Waiting { expires, .. } => self.waiting_for(deploy).and(format!(
+                " Given up {} if nobody acts.",
+                self.at(*expires)
+            )),
+            State::Dispatching { phase, .. } => match phase {
+                Phase::Ready => "All gates are open. Starting the pipeline.".into(),
+                Phase::Sent { .. } | Phase::Accepted { .. } => {
+                    "The start was sent once. Waiting for the run to show up.".into()
+                }
+                Phase::Unknown { why, asked: None, .. } => format!(
+                    "The start was sent once, and no usable answer came ({why}). \
+                     Looking for the run; nothing is sent again."
+                )
+                .into(),
+                Phase::Unknown { why, asked: Some(_), .. } => format!(
+                    "Nobody knows whether it started ({why}). {environment} is closed off until somebody who looked \
+                     says what happened."
+                )
+                .into(),
+            },
+            State::Running { run, since, progress, cancel, .. } => {
+                let text = match (&progress.standing, cancel) {
+                    (_, Some(cancel)) => Text::plain("Stopping, asked for by ").span(self.person(&cancel.by)).and("."),
+                    (Standing::Queued, None) => "Waiting for a machine.".into(),
+                    (Standing::Held, None) => "Held by the CI system: somebody must let it go on there.".into(),
+                    (Standing::Running | Standing::Ended(_) | Standing::Skipped, None) => "Running".into(),
+                };
+                let text = match (&progress.standing, cancel) {
+                    (Standing::Running, None) => {
+                        text.and(format!(" for {}. ", Self::between(*since, self.now)))
+                    }
+                    _ => text.and(" "),
+                };
+                text.link("Follow the run", run.url.as_deref())
+            }
+            State::Done { outcome, at, ran } => {
+                let took = ran.as_ref().map(|ran| Self::between(ran.since, *at));
+                match outcome {
+                    Outcome::Refused => self.refused_because(deploy),
+                    Outcome::Rejected { by, reason } => {
+                        Text::plain("Rejected by ").span(self.person(by)).and(format!(": {reason}"))
+                    }
+                    Outcome::Cancelled { by, reason } => {
+                        let text = Text::plain("Cancelled by ").span(self.person(by));
+                        match reason {
+                            Some(reason) => text.and(format!(": {reason}")),
+                            None => text.and("."),
+                        }
+                    }
+                    Outcome::Expired => "Given up: its gates did not open in time. Ask again when they can.".into(),
+                    Outcome::Succeeded => {
+                        let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
+                        Text::plain(format!("Succeeded{took}. {environment} runs "))
+                            .code(deploy.request.version.as_str())
+                            .and(".")
+                    }
+                    Outcome::Failed { why, closed_by } => {
+                        let took = took.map(|took| format!(" after {took}")).unwrap_or_default();
+                        let text = Text::plain(format!("Failed{took}: {why}."));
+                        match closed_by {
+                            Some(by) => text.and(" Closed by ").span(self.person(by)).and("."),
+                            None => text,
+                        }
+                    }
+                    Outcome::Unknown => format!(
+                        "Nobody could say whether it started. {environment} stays closed off until /unlock {environment}."
+                    )
+                    .into(),
+                }
+            }
+        }
+    }
+
+    fn waiting_for(&self, deploy: &Deploy) -> Text {
+        if let Some(delay) = deploy.delay.as_ref().filter(|delay| delay.until > self.now) {
+            return format!("{}. Nothing was started; next try {}.", delay.why, self.at(delay.until)).into();
+        }
+        let not_open: Vec<&Verdict> = deploy.verdicts.iter().filter(|v| v.answer != Answer::Open).collect();
+        if deploy.verdicts.is_empty() {
+            return "Judging the gates.".into();
+        }
+        match not_open.as_slice() {
+            [] => "All gates are open.".into(),
+            [one] => match one.gate {
+                Gate::Approvals => "Waiting for approval.".into(),
+                Gate::Queue => "Waiting for its turn.".into(),
+                Gate::Checks => "Waiting for checks.".into(),
+                Gate::Hold => "On hold.".into(),
+                other => format!("Waiting for {}.", other.as_str().to_lowercase()).into(),
+            },
+            several => {
+                let names: Vec<String> = several.iter().map(|v| v.gate.as_str().to_lowercase()).collect();
+                format!("Waiting for {}.", names.join(", ")).into()
+            }
+        }
+    }
+
+    fn refused_because(&self, deploy: &Deploy) -> Text {
+        let closed: Vec<&Verdict> = deploy.verdicts.iter().filter(|v| v.answer == Answer::Closed).collect();
+        let names: Vec<String> = closed.iter().map(|v| v.gate.as_str().to_lowercase()).collect();
+        let text = Text::plain(format!("Refused: {}.", names.join(", ")));
+        let opens = closed.iter().filter_map(|v| v.until).max();
+        let is_about_time = closed.iter().all(|v| v.until.is_some());
+        match opens {
+            Some(at) if is_about_time => {
+                text.and(format!(" Nothing was started. Ask again {}.", self.at(at)))
+            }
+            _ => text.and(" Nothing was started."),
+        }
+    }
+
+    fn facts(&self, deploy: &Deploy) -> Vec<(String, Text)> {
+        let request = &deploy.request;
+        let mut facts = Vec::new();
+        let by = Text::default().span(self.person(&request.by));
+        let by = match &request.reason {
+            Some(reason) => by.and(format!(": {reason}")),
+            None => by,
+        };
+        facts.push(("Asked by".to_owned(), by));
+        if let Some(emergency) = &request.emergency {
+            facts.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
+        }
+        if let Some(pinned) = &deploy.pinned {
+            let pin = &pinned.pin;
+            let commit =
+                Text::default().code(pin.commit.short()).and(format!(" {} ({})", pin.title, pin.author));
+            facts.push(("Commit".to_owned(), commit));
+            match &pinned.diff {
+                Read::Known(Some(diff)) => facts.push(("Changes".to_owned(), diff_line(diff))),
+                Read::Known(None) => facts.push(("Changes".to_owned(), "first deploy here".into())),
+                Read::Unknown(why) => {
+                    facts.push(("Changes".to_owned(), format!("cannot be read ({why})").into()));
+                }
+            }
+        }
+        facts
+    }
+
+    fn changes(&self, deploy: &Deploy) -> (Vec<Text>, Text) {
+        let Some(Read::Known(Some(diff))) = deploy.pinned.as_ref().map(|p| &p.diff) else {
+            return (Vec::new(), Text::default());
+        };
+        let lines = diff
+            .commits
+            .iter()
+            .take(CHANGES)
+            .map(|change| {
+                let text = Text::default().code(change.commit.short()).and(format!(" {}", change.title));
+                let text = match change.pull {
+                    Some(number) if !change.title.contains(&format!("#{number}")) => {
+                        text.and(format!(" (#{number})"))
+                    }
+                    Some(_) | None => text,
+                };
+                text.and(format!(" — {}", change.author))
+            })
+            .collect();
+        let more = match diff.total.saturating_sub(CHANGES as u64) {
+            0 => Text::default(),
+            more => Text::plain(format!("and {more} more: ")).link("all changes", diff.url.as_deref()),
+        };
+        (lines, more)
+    }
+
+    fn shown_gates(&self, deploy: &Deploy) -> Vec<crate::words::GateLine> {
+        deploy.verdicts.iter().map(|v| self.gate_line(v)).collect()
+    }
+
+    fn stages(&self, deploy: &Deploy) -> Vec<StageLine> {
+        let Some(progress) = deploy.progress() else { return Vec::new() };
+        let end = match &deploy.state {
+            State::Done { at, .. } => *at,
+            _ => self.now,
+        };
+        let mut lines: Vec<StageLine> = progress
+            .stages()
+            .into_iter()
+            .map(|stage| StageLine {
+                name: stage.name.as_str().to_owned(),
+                elapsed: match (stage.started, stage.ended) {
+                    (Some(from), Some(until)) => Self::between(from, until),
+                    (Some(from), None) if stage.standing == Standing::Running => Self::between(from, end),
+                    _ => String::new(),
+                },
+                standing: stage.standing,
+            })
+            .collect();
+        if lines.is_empty() && deploy.is_active() {
+            let name = StageName::Deploy.as_str().to_owned();
+            lines.push(StageLine { name, standing: progress.standing.clone(), elapsed: String::new() });
+        }
+        lines
+    }
+
+    fn log(&self, deploy: &Deploy) -> Option<LogTail> {
+        let failed = deploy.progress()?.failed.as_ref()?;
+        let place = match &failed.step {
+            Some(step) => format!("{} › {step}", failed.job),
+            None => failed.job.clone(),
+        };
+        Some(LogTail {
+            title: Text::plain("Failed at ").link(place, failed.url.as_deref()),
+            lines: failed.log.clone(),
+        })
+    }
+
+    fn footnote(&self, deploy: &Deploy) -> Text {
+        let text = Text::default().code(deploy.id.short());
+        let text = match deploy.digest() {
+            Some(digest) => text.and(" · digest ").code(digest.short()),
+            None => text,
+        };
+        let text = text.and(format!(" · asked {}", self.policy.zone.say_short(deploy.request.at)));
+        match deploy.run().and_then(|run| run.url.as_deref()) {
+            Some(url) => text.and(" · ").link("run", Some(url)),
+            None => text,
+        }
+    }
+
+    /// The result of a deploy: what, who, who approved, how long, what changed, the verdict.
+    pub(crate) fn result(&self, deploy: &Deploy) -> Message {
+        let State::Done { outcome, at, ran } = &deploy.state else {
+            return Message::line(Tone::Neutral, self.title(deploy));
+        };
+        let environment = &deploy.request.environment;
+        let verb = match (&deploy.request.kind, outcome) {
+            (Kind::Rollback { .. }, Outcome::Succeeded) => "rolled back to",
+            (_, Outcome::Succeeded) => "now runs",
+            (_, Outcome::Unknown) => "may or may not run",
+            (_, Outcome::Cancelled { .. }) => "does not run",
+            (_, _) => "failed to get",
+        };
+        let title = Text::default().bold(environment.as_str()).and(format!(" {verb} ")).bold(what(deploy));
+        let mut fields =
+            vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
+        let approvers = self.approvers(deploy);
+        if !approvers.is_empty() {
+            fields.push(("Approved by".to_owned(), self.people(&approvers, false)));
+        }
+        if let Some(ran) = ran {
+            fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
+        }
+        if let Some(Read::Known(Some(diff))) = deploy.pinned.as_ref().map(|p| &p.diff) {
+            fields.push(("Changes".to_owned(), diff_line(diff)));
+        }
+        let mut small = Text::default().code(deploy.id.short());
+        if let Some(digest) = deploy.digest() {
+            small = small.and(" · digest ").code(digest.short());
+        }
+        if let Some(url) = deploy.run().and_then(|run| run.url.as_deref()) {
+            small = small.and(" · ").link("run", Some(url));
+        }
+        fields.push(("Record".to_owned(), small));
+        let mut message = Message::line(tone(deploy), title);
+        message.blocks.push(Block::Fields(fields));
+        let next = match outcome {
+            Outcome::Failed { why, .. } => {
+                let text = Text::plain(format!("{}. Next: look at the card's log, then ", capital(why)));
+                text.code(format!("/rollback {environment}")).and(" or Re-run failed jobs.")
+            }
+            Outcome::Unknown => Text::plain(format!("Look at the CI system. {environment} is closed off; "))
+                .code(format!("/unlock {environment}"))
+                .and(" opens it again."),
+            Outcome::Cancelled { by, .. } => Text::plain("Stopped by ").span(self.person(by)).and("."),
+            Outcome::Succeeded | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => {
+                Text::default()
+            }
+        };
+        if next.is_empty() { message } else { message.paragraph(next) }
+    }
+
+    /// Who opened the approvals gate or an emergency, as the gates counted it when the start was decided.
+    pub(crate) fn approvers(&self, deploy: &Deploy) -> Vec<shipgate_domain::ids::PersonId> {
+        let mut people = Vec::new();
+        for verdict in &deploy.verdicts {
+            if let Reason::Approved { by } | Reason::Overridden { by, .. } = &verdict.reason {
+                people.extend(by.iter().cloned());
+            }
+        }
+        people.sort();
+        people.dedup();
+        people
+    }
+
+    /// How long a finished deploy took from its run's start, or how long it has been running.
+    pub(crate) fn took(&self, deploy: &Deploy) -> Option<String> {
+        let since = running_since(deploy)?;
+        let end = match &deploy.state {
+            State::Done { at, .. } => *at,
+            _ => self.now,
+        };
+        Some(duration(end.duration_since(since)))
+    }
+}
+
+/// Colour and mark of a deploy's card.
+pub(crate) fn tone(deploy: &Deploy) -> Tone {
+    match &deploy.state {
+        State::Requested { .. } => Tone::Working,
+        State::Waiting { .. } if deploy.request.emergency.is_some() => Tone::Warning,
+        State::Waiting { .. } => Tone::Asking,
+        State::Dispatching { phase: Phase::Unknown { .. }, .. } => Tone::Warning,
+        State::Dispatching { .. } | State::Running { .. } => Tone::Working,
+        State::Done { outcome, .. } => match outcome {
+            Outcome::Succeeded => Tone::Good,
+            Outcome::Failed { .. } | Outcome::Refused | Outcome::Rejected { .. } => Tone::Bad,
+            Outcome::Cancelled { .. } | Outcome::Expired => Tone::Neutral,
+            Outcome::Unknown => Tone::Warning,
+        },
+    }
+}
+
+fn diff_line(diff: &Diff) -> Text {
+    let text = match (diff.total, diff.behind) {
+        (0, 0) => Text::plain("none: the same commit runs there"),
+        (0, behind) => Text::plain(format!("{} back", count(behind, "commit"))),
+        (ahead, 0) => Text::plain(count(ahead, "commit")),
+        (ahead, behind) => Text::plain(format!("{} new, {behind} lost", count(ahead, "commit"))),
+    };
+    text.and(" since ").code(diff.base_version.as_str()).and(" ").link("compare", diff.url.as_deref())
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

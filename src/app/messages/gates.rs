@@ -1,0 +1,198 @@
+//! One line for each verdict: what the gate says, why, and when or who would open it. Not here: other lines of a card.
+
+use super::{Words, count, groups};
+use crate::words::{GateLine, Text};
+use jiff::Timestamp;
+use shipgate_domain::calendar::Opening;
+use shipgate_domain::gates::{Reason, Verdict};
+
+impl Words<'_> {
+    /// The line of a gate on a card.
+    pub(crate) fn gate_line(&self, verdict: &Verdict) -> GateLine {
+        GateLine {
+            name: verdict.gate.as_str().to_owned(),
+            answer: verdict.answer,
+            text: self.reason(verdict),
+        }
+    }
+
+    fn reason(&self, verdict: &Verdict) -> Text {
+        let until = |text: Text| match verdict.until {
+            Some(at) => text.and(format!(" until {}", self.at(at))),
+            None => text,
+        };
+        let helpers = &verdict.helpers;
+        match &verdict.reason {
+            Reason::MayDeploy { groups: g } => plain(format!("in {}", groups(g))),
+            Reason::MayNotDeploy { groups: g } => {
+                plain(format!("only {} may deploy here; ask one of them, or ask to be added", groups(g)))
+            }
+            Reason::GroupUnreadable { why } => {
+                plain(format!("cannot tell who is in a group ({why}); asking again by itself"))
+            }
+            Reason::VersionPinned { commit } => plain("is commit ").code(commit.short()),
+            Reason::VersionPending { why } => plain(why.clone()),
+            Reason::VersionUnknown => {
+                plain("no tag, branch or commit has this name; look at the spelling, or push the tag first")
+            }
+            Reason::VersionAmbiguous { what } => {
+                plain(format!("means more than one thing ({what}); give the commit id"))
+            }
+            Reason::VersionMoved { asked, now } => {
+                let text = plain("the tag moved since the request: it was ").code(asked.short());
+                let text = match now {
+                    Some(now) => text.and(" and is now ").code(now.short()),
+                    None => text.and(" and is gone now"),
+                };
+                text.and("; find out who moved it, then ask again")
+            }
+            Reason::VersionUnreachable { branch } => {
+                plain("is not part of ").code(branch.clone()).and("; merge it first")
+            }
+            Reason::VersionUnreadable { why } => {
+                plain(format!("cannot be checked ({why}); asking again by itself"))
+            }
+            Reason::NeverSucceededHere => {
+                plain("never ran here successfully, so there is nothing to go back to; use /deploy")
+            }
+            Reason::NoSchedule => plain("any time"),
+            Reason::InWindow { closes } => match closes {
+                Some(at) => plain(format!("open until {}", self.at(*at))),
+                None => plain("open"),
+            },
+            Reason::OutsideWindow { .. } => {
+                self.opens(plain("closed"), verdict.until, !helpers.groups.is_empty())
+            }
+            Reason::EmergencyOnly { .. } => {
+                self.opens(plain("emergencies only"), verdict.until, !helpers.groups.is_empty())
+            }
+            Reason::NotForRollback => plain("does not bind a rollback"),
+            Reason::Overridden { by, .. } => plain("passed as an emergency by ").text(self.people(by, false)),
+            Reason::OverrideAsked { by, needed, opening, freezes } => {
+                let closed = match opening {
+                    Some(Opening::EmergencyOnly) => "emergencies only".to_owned(),
+                    Some(Opening::Open | Opening::Closed) => "closed".to_owned(),
+                    None => freezes.join(", "),
+                };
+                let missing = u64::from(*needed).saturating_sub(by.len() as u64);
+                plain(format!(
+                    "{closed}: an emergency needs {} from ",
+                    count(missing, "yes").replace("yess", "yeses")
+                ))
+                .and(groups(&helpers.groups))
+            }
+            Reason::NoFreeze { next, name } => match (next, name) {
+                (Some(at), Some(name)) => {
+                    plain("none now; ").bold(name.clone()).and(format!(" starts {}", self.at(*at)))
+                }
+                _ => plain("none"),
+            },
+            Reason::Frozen { names, .. } => {
+                let text = until(Text::default().bold(names.join(", ")));
+                if helpers.groups.is_empty() { text } else { text.and("; ").text(emergency_hint()) }
+            }
+            Reason::Unlocked => plain("free"),
+            Reason::OwnLock => plain("yours"),
+            Reason::Locked { by, reason, until } => {
+                let text = plain("locked by ").span(self.person(by)).and(format!(": {reason}"));
+                match until {
+                    Some(at) => text.and(format!(" (until {})", self.at(*at))),
+                    None => text,
+                }
+            }
+            Reason::Quarantined { reason } => {
+                plain(format!("closed off: {reason}; {} decide", groups(&helpers.groups)))
+            }
+            Reason::NextInLine => plain("next in line"),
+            Reason::InLine { active, ahead, expected } => {
+                let text = match active {
+                    Some(other) => plain("after ")
+                        .code(other.version.as_str())
+                        .and(" of ")
+                        .span(self.person(&other.requester)),
+                    None => plain("in line"),
+                };
+                let text = match ahead {
+                    0 => text,
+                    n => text
+                        .and(format!(", {} before", count(u64::from(*n), "more").replace("mores", "more"))),
+                };
+                match expected {
+                    Some(at) => text.and(format!("; about {}", self.at(*at))),
+                    None => text,
+                }
+            }
+            Reason::NoOrder => plain("nothing comes before this environment"),
+            Reason::SucceededBefore { environment, at } => {
+                plain(format!("succeeded on {environment} {}", self.at(*at)))
+            }
+            Reason::NotBefore { environment } => {
+                plain(format!("this commit has not succeeded on {environment}; deploy it there first"))
+            }
+            Reason::FailedBefore { environment, at } => plain(format!(
+                "this commit failed on {environment} {}; make it succeed there first",
+                self.at(*at)
+            )),
+            Reason::NoChecks => plain("none asked for"),
+            Reason::ChecksGreen { passed } => plain(format!("{} green", count(u64::from(*passed), "check"))),
+            Reason::ChecksPending { pending } => plain(format!("still at work: {}", cut_list(pending))),
+            Reason::ChecksRed { failed } => {
+                plain(format!("red: {}; mend it and ask with the new commit", cut_list(failed)))
+            }
+            Reason::ChecksMissing { missing } => plain(format!("not there yet: {}", cut_list(missing))),
+            Reason::ChecksUnreadable { why } => {
+                plain(format!("cannot be read ({why}); asking again by itself"))
+            }
+            Reason::Held { by, reason } => {
+                let text = match by {
+                    Some(by) => plain("held by ").span(self.person(by)).and(format!(": {reason}")),
+                    None => plain(format!("held: {reason}")),
+                };
+                text.and("; Resume lets it go on")
+            }
+            Reason::NoApprovals => plain("none needed"),
+            Reason::Approved { by } => plain("approved by ").text(self.people(by, false)),
+            Reason::ApprovalsMissing { by, needed } => {
+                let missing = u64::from(*needed).saturating_sub(by.len() as u64);
+                let text =
+                    plain(format!("needs {} from ", count(missing, "approval"))).and(groups(&helpers.groups));
+                let text =
+                    if by.is_empty() { text } else { text.and("; so far ").text(self.people(by, false)) };
+                if helpers.people.is_empty() {
+                    text
+                } else {
+                    text.and(" — ").text(self.people(&helpers.people[..helpers.people.len().min(5)], true))
+                }
+            }
+            Reason::NobodyMayApprove { groups: g } => plain(format!(
+                "nobody in {} but the requester could approve; add somebody to the group",
+                groups(g)
+            )),
+        }
+    }
+
+    fn opens(&self, text: Text, at: Option<Timestamp>, can_override: bool) -> Text {
+        let text = match at {
+            Some(at) => text.and(format!("; opens {}", self.at(at))),
+            None => text.and("; no opening is planned"),
+        };
+        if can_override { text.and(", or ").text(emergency_hint()) } else { text }
+    }
+}
+
+fn plain(text: impl Into<String>) -> Text {
+    Text::plain(text)
+}
+
+fn emergency_hint() -> Text {
+    Text::plain("in an emergency ").code("--emergency \"why\"")
+}
+
+fn cut_list(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,139 @@
+//! Notes in a card's thread, and warnings to the channel. Not here: the card itself.
+
+use super::{Words, duration, what};
+use crate::words::{Message, Text, Tone};
+use shipgate_domain::deploy::{Deploy, Event, Resolution, State};
+use shipgate_domain::run::Run;
+
+impl Words<'_> {
+    /// The line that a step leaves in the thread; none for what the card shows well enough.
+    pub(crate) fn thread_note(&self, deploy: &Deploy, event: &Event) -> Option<Message> {
+        let line = |tone: Tone, text: Text| Some(Message::line(tone, text));
+        let who = |person| Text::default().span(self.person(person));
+        match event {
+            Event::Approved { by, digest, .. } => {
+                line(Tone::Good, who(by).and(" approved digest ").code(digest.short()).and("."))
+            }
+            Event::Rejected { by, reason } => line(Tone::Bad, who(by).and(format!(" rejected it: {reason}"))),
+            Event::Held { by, reason } => line(Tone::Asking, who(by).and(format!(" put it on hold: {reason}"))),
+            Event::Resumed { by } => line(Tone::Neutral, who(by).and(" let it go on.")),
+            Event::CancelAsked { by, reason } => {
+                let text = who(by).and(if deploy.is_done() { " cancelled it" } else { " asked to stop it" });
+                line(Tone::Neutral, match reason {
+                    Some(reason) => text.and(format!(": {reason}")),
+                    None => text.and("."),
+                })
+            }
+            Event::Delayed { problem } => line(
+                Tone::Warning,
+                format!("The version cannot be looked up: {problem}. Shipgate keeps trying.").into(),
+            ),
+            Event::RulesChanged { digest, .. } => line(
+                Tone::Warning,
+                Text::plain("The rules changed. Approvals so far no longer count; the digest is now ")
+                    .code(digest.short())
+                    .and("."),
+            ),
+            Event::IntentMade { .. } => line(
+                Tone::Working,
+                format!("All gates are open. Start {} is decided.", deploy.attempts).into(),
+            ),
+            Event::IntentLapsed => line(
+                Tone::Warning,
+                "The decision grew too old before anything was sent. The gates are judged again.".into(),
+            ),
+            Event::SendDelayed { why, until } => line(
+                Tone::Warning,
+                format!("{why}. Nothing was started; next try {}.", self.at(*until)).into(),
+            ),
+            Event::SendRefused { why } => line(Tone::Bad, Text::plain(why.clone())),
+            Event::SendUnknown { why } => line(
+                Tone::Warning,
+                format!("No usable answer came ({why}). Looking for the run; nothing is sent again.").into(),
+            ),
+            Event::Bound { run } => {
+                line(Tone::Working, Text::plain("It is run ").link(run.id.as_str(), run.url.as_deref()).and("."))
+            }
+            Event::PeopleAsked => line(
+                Tone::Warning,
+                format!(
+                    "No run showed up. {} is closed off. Please look at the CI system and press what is true.",
+                    deploy.request.environment
+                )
+                .into(),
+            ),
+            Event::Resolved { by, answer } => {
+                let said = match answer {
+                    Resolution::DidNotStart => " says that it did not start.",
+                    Resolution::Started { .. } => " says that it started.",
+                    Resolution::WaitMore => " wants to look half an hour longer.",
+                };
+                line(Tone::Neutral, who(by).and(said))
+            }
+            Event::GivenUp => line(Tone::Warning, "Nobody could say. The outcome is recorded as unknown.".into()),
+            Event::Closed { by } => line(Tone::Neutral, who(by).and(" closed the failure.")),
+            Event::Pinned { .. }
+            | Event::Judged { .. }
+            | Event::Refused { .. }
+            | Event::Expired
+            | Event::Sent
+            | Event::SendAccepted
+            | Event::Progressed { .. }
+            | Event::Ended { .. } => None,
+        }
+    }
+
+    /// The CI system has not shown the run yet.
+    pub(crate) fn run_is_late(&self, deploy: &Deploy) -> Message {
+        let State::Dispatching { intent, .. } = &deploy.state else {
+            return Message::line(Tone::Warning, "The run is late.");
+        };
+        let since = duration(self.now.duration_since(intent.at));
+        Message::line(
+            Tone::Warning,
+            format!("The CI system has not shown the run yet, {since} after the start was decided."),
+        )
+        .paragraph("Shipgate keeps looking, and asks people after an hour. Nothing is sent again.")
+    }
+
+    /// More than one run carries a deploy's id.
+    pub(crate) fn duplicates(&self, deploy: &Deploy, bound: &Run, strays: &[Run]) -> Message {
+        let items =
+            strays.iter().map(|run| Text::default().link(run.id.as_str(), run.url.as_deref())).collect();
+        let title = format!(
+            "{} was started more than once, by something between Shipgate and the CI system.",
+            what(deploy)
+        );
+        Message::line(Tone::Warning, title)
+            .paragraph(
+                Text::plain("Shipgate sent it once, follows run ")
+                    .link(bound.id.as_str(), bound.url.as_deref())
+                    .and(" and asked for the others to be stopped:"),
+            )
+            .list(items)
+            .paragraph("Please check that they did nothing.")
+    }
+
+    /// A run that shows up after its deploy was closed.
+    pub(crate) fn late_run(&self, deploy: &Deploy, run: &str) -> Message {
+        let title = format!(
+            "A run of {} showed up after it was closed on {}.",
+            what(deploy),
+            deploy.request.environment
+        );
+        Message::line(Tone::Warning, title)
+            .paragraph(
+                Text::plain("Its id is ")
+                    .code(run)
+                    .and("; it carries the deploy ")
+                    .code(deploy.id.short())
+                    .and("."),
+            )
+            .paragraph("Look at it now: it may be changing the environment.")
+    }
+
+    /// Output of a run.
+    pub(crate) fn output(&self, lines: &[String]) -> Message {
+        Message::line(Tone::Neutral, Text::default()).code(lines.to_vec())
+    }
+}

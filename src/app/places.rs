@@ -1,0 +1,303 @@
+//! Locks and freezes: keeping people out, for a reason and a time. Not here: what they mean for a deploy (`gates`).
+
+use crate::bot::{App, touch};
+use crate::commands::Invocation;
+use crate::effects::{Effect, NewEffect};
+use crate::intake::Visit;
+use crate::judge::later;
+use crate::store::{Changes, Filter, Scope, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::audit::Actor;
+use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
+use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
+use shipgate_domain::facts::Lock;
+use shipgate_domain::ids::base32;
+use shipgate_domain::people::Action;
+use shipgate_domain::policy::Environment;
+
+/// A freeze from chat lasts at most this long; longer ones belong into the settings.
+const LONGEST_FREEZE: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+impl App {
+    /// `lock production migrating the db --for 2h`
+    pub(crate) async fn take_lock(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
+        let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
+        let Some(grant) = self.allowed(visit, Action::Lock, Some(environment)).await else { return Ok(()) };
+        let now = visit.now;
+        let held = self.store.locks().await?.into_iter().find(|l| l.environment == environment.name);
+        if let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now))
+            && (lock.by != *grant.person() || lock.quarantine.is_some())
+        {
+            let answer = self.words().locked_by_other(&lock);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let until = said.duration("for").map(|length| later(now, length));
+        let reason = said.text("reason").unwrap_or("no reason given").chars().take(300).collect();
+        let lock = Lock {
+            environment: environment.name.clone(),
+            by: grant.person().clone(),
+            reason,
+            since: now,
+            until,
+            quarantine: None,
+        };
+        let data = serde_json::to_value(&lock).expect("a lock is plain data");
+        self.note(&mut visit.changes, Actor::of(&grant), Some(&environment.name), "lock_taken", data);
+        let message = self.words().locked(&lock);
+        let key = format!("lock/{}/{}", environment.name, now.as_millisecond());
+        visit.changes.effects.push(self.say_once(key, message.clone(), now));
+        visit.answer(message);
+        visit.changes.locks.push(lock);
+        touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
+        self.judge_all(&mut visit.changes, Some(environment)).await
+    }
+
+    /// `unlock production`, `unlock production because the holder is away`
+    pub(crate) async fn release_lock(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
+        let now = visit.now;
+        let held = self.store.locks().await?.into_iter().find(|l| l.environment == environment.name);
+        let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now)) else {
+            let answer = self.words().not_locked(&environment.name);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let is_own = lock.by == visit.person && lock.quarantine.is_none();
+        let action = match (is_own, &lock.quarantine) {
+            (true, _) => Action::Lock,
+            (false, Some(_)) => Action::Resolve,
+            (false, None) => Action::Unlock,
+        };
+        let Some(grant) = self.allowed(visit, action, Some(environment)).await else { return Ok(()) };
+        let reason = said.text("reason");
+        if !is_own && reason.is_none() {
+            let answer = self.words().reason_for_unlock(&lock);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let data = serde_json::json!({ "lock": lock, "reason": reason });
+        self.note(&mut visit.changes, Actor::of(&grant), Some(&environment.name), "lock_released", data);
+        let message = self.words().unlocked(&environment.name, grant.person(), &lock, reason);
+        let key = format!("unlock/{}/{}", environment.name, now.as_millisecond());
+        visit.changes.effects.push(self.say_once(key, message.clone(), now));
+        visit.answer(message);
+        visit.changes.unlocks.push(environment.name.clone());
+        touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
+        self.judge_all(&mut visit.changes, Some(environment)).await
+    }
+
+    /// The lock that closes an environment off because nobody knows what became of a run.
+    pub(crate) fn quarantine(&self, deploy: &Deploy, now: Timestamp) -> Lock {
+        let why = match &deploy.state {
+            State::Dispatching { phase: Phase::Unknown { why, .. }, .. } => why.clone(),
+            State::Done { outcome: Outcome::Unknown, .. } => "nobody could say what became of it".to_owned(),
+            _ => "its outcome is unknown".to_owned(),
+        };
+        Lock {
+            environment: deploy.request.environment.clone(),
+            by: deploy.request.by.clone(),
+            reason: format!("nobody knows whether {} started ({why})", crate::messages::what(deploy)),
+            since: now,
+            until: None,
+            quarantine: Some(deploy.id.clone()),
+        }
+    }
+
+    /// `freeze add "Black Friday" production from 2026-11-26 until 2026-12-01`
+    pub(crate) async fn add_freeze(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let policy = &self.rules.policy;
+        let environment = said.environment().and_then(|word| policy.environment(word));
+        let Some(grant) = self.allowed(visit, Action::Freeze, environment).await else { return Ok(()) };
+        let Some(from) = self.said_instant(visit, said, "from") else { return Ok(()) };
+        let until = match (said.time("until"), said.duration("for")) {
+            (Some(_), Some(_)) => Err("Say either until when or for how long, not both."),
+            (None, None) => Err("Until when? A freeze from chat needs an end."),
+            (Some(_), None) => match self.said_instant(visit, said, "until") {
+                Some(until) => Ok(until),
+                None => return Ok(()),
+            },
+            (None, Some(length)) => Ok(later(from, length)),
+        };
+        let until = until.and_then(|until| {
+            if until <= from {
+                Err("The freeze would end before it starts.")
+            } else if until <= visit.now {
+                Err("The freeze would be over already.")
+            } else if until.duration_since(from) > LONGEST_FREEZE {
+                Err("A freeze from chat lasts at most a year; write longer ones into shipgate.toml.")
+            } else {
+                Ok(until)
+            }
+        });
+        let until = match until {
+            Ok(until) => until,
+            Err(why) => {
+                let answer = self.words().bad_times(why);
+                visit.answer(answer);
+                return Ok(());
+            }
+        };
+        let name: String = said.text("name").unwrap_or("Freeze").chars().take(80).collect();
+        let (_, existing) = self.store.freezes(false).await?;
+        if policy.freezes.iter().chain(&existing).any(|f| f.name.eq_ignore_ascii_case(&name)) {
+            let answer = self.words().bad_times(format!("There is a freeze called “{name}” already."));
+            visit.answer(answer);
+            return Ok(());
+        }
+        let freeze = Freeze {
+            id: FreezeId(format!("chat-{}", base32(u128::from_be_bytes(self.random_bytes())))),
+            name,
+            scope: FreezeScope {
+                environments: environment.map(|e| e.name.to_string()).into_iter().collect(),
+                services: said
+                    .service()
+                    .filter(|_| said.args.contains_key("service"))
+                    .map(ToOwned::to_owned)
+                    .into_iter()
+                    .collect(),
+                except_services: Vec::new(),
+            },
+            zone: policy.zone.clone(),
+            when: FreezeWhen::Instants { from, until: Some(until) },
+            origin: FreezeOrigin::Chat {
+                by: grant.person().to_string(),
+                reason: said.text("reason").unwrap_or_default().chars().take(300).collect(),
+            },
+        };
+        let data = serde_json::to_value(&freeze).expect("a freeze is plain data");
+        self.note(&mut visit.changes, Actor::of(&grant), environment.map(|e| &e.name), "freeze_added", data);
+        let message = self.words().freeze_added(&freeze, from, until, grant.person());
+        visit.changes.effects.push(self.say_once(
+            format!("freeze-added/{}", freeze.id),
+            message.clone(),
+            visit.now,
+        ));
+        visit.answer(message);
+        visit.changes.freezes.push(freeze);
+        touch(&mut visit.changes, Scope::Freezes);
+        let now = visit.now;
+        visit.changes.effects.push(NewEffect::whenever(Effect::Remind, now));
+        self.judge_all(&mut visit.changes, environment).await
+    }
+
+    /// `freeze list`, `freeze list production`
+    pub(crate) async fn show_freezes(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let calendar = self.calendar_now().await?;
+        let environment = said.environment().and_then(|word| self.rules.policy.environment(word));
+        let until = later(visit.now, SignedDuration::from_hours(24 * 90));
+        let mut occurrences = calendar.occurrences(visit.now, until);
+        occurrences.retain(|o| {
+            let places = &o.freeze.scope.environments;
+            environment.is_none_or(|e| places.is_empty() || places.iter().any(|p| p == e.name.as_str()))
+        });
+        occurrences.truncate(20);
+        let title = match environment {
+            Some(environment) => format!("Freezes of {} in the next 90 days", environment.name),
+            None => "Freezes in the next 90 days".to_owned(),
+        };
+        let answer = self.words().freeze_list(&title, &occurrences);
+        visit.answer(answer);
+        Ok(())
+    }
+
+    /// `freeze end Black Friday because the sale is over`
+    pub(crate) async fn end_freeze(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let name = said.text("freeze").unwrap_or_default();
+        let policy = &self.rules.policy;
+        if let Some(freeze) = policy.freezes.iter().find(|f| f.name.eq_ignore_ascii_case(name)) {
+            let answer = self.words().freeze_is_in_settings(freeze);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let (_, freezes) = self.store.freezes(false).await?;
+        let Some(freeze) = freezes.into_iter().find(|f| f.name.eq_ignore_ascii_case(name)) else {
+            let answer = self.words().bad_times(format!("There is no freeze called “{name}”."));
+            visit.answer(answer);
+            return Ok(());
+        };
+        let environment = freeze.scope.environments.first().and_then(|name| policy.environment(name));
+        let Some(grant) = self.allowed(visit, Action::Freeze, environment).await else { return Ok(()) };
+        let reason = said.text("reason");
+        let data = serde_json::json!({ "freeze": freeze, "reason": reason });
+        self.note(&mut visit.changes, Actor::of(&grant), environment.map(|e| &e.name), "freeze_ended", data);
+        let message = self.words().freeze_ended(&freeze, grant.person(), reason);
+        visit.changes.effects.push(self.say_once(
+            format!("freeze-ended/{}", freeze.id),
+            message.clone(),
+            visit.now,
+        ));
+        visit.answer(message);
+        let now = visit.now;
+        visit.changes.freezes_ended.push((freeze.id.to_string(), now));
+        touch(&mut visit.changes, Scope::Freezes);
+        self.judge_all(&mut visit.changes, environment).await
+    }
+
+    /// Judges everybody who waits, on one environment or everywhere.
+    async fn judge_all(
+        &self,
+        changes: &mut Changes,
+        environment: Option<&Environment>,
+    ) -> Result<(), StoreError> {
+        let filter = Filter {
+            environment: environment.map(|e| e.name.clone()),
+            only_open: true,
+            limit: 1000,
+            ..Filter::default()
+        };
+        for deploy in self.store.deploys(&filter).await? {
+            if matches!(deploy.state, State::Waiting { .. }) {
+                changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id }, changes.at));
+            }
+        }
+        Ok(())
+    }
+
+    fn said_environment(&self, visit: &mut Visit<'_>, said: &Invocation) -> Option<&Environment> {
+        let environment = said.environment().and_then(|word| self.rules.policy.environment(word));
+        if environment.is_none() {
+            let answer = self.words().place_missing(false);
+            visit.answer(answer);
+        }
+        environment
+    }
+
+    /// The grant for an action; without it the person is told why not, and it is written down.
+    async fn allowed(
+        &self,
+        visit: &mut Visit<'_>,
+        action: Action,
+        environment: Option<&Environment>,
+    ) -> Option<shipgate_domain::people::Authorized> {
+        match self.authorize(&visit.inbound.account, action, environment).await {
+            Ok(grant) => Some(grant),
+            Err(denied) => {
+                metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
+                let actor =
+                    Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
+                let data = serde_json::json!({ "action": action, "denied": denied });
+                self.note(&mut visit.changes, actor, environment.map(|e| &e.name), "denied", data);
+                let answer = self.words().denied(action, &denied);
+                visit.answer(answer);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What the use cases need from the world, in our words. Not here: any vendor's words, any implementation.
+
+use crate::inbound::ReplyTo;
+use crate::words::{Body, Form, Message};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use shipgate_domain::facts::{Change, Check, Pin};
+use shipgate_domain::ids::{Account, CommitId, Platform, Version};
+use shipgate_domain::people::{AccountFacts, OutsideGroup};
+use shipgate_domain::policy::Provider;
+use shipgate_domain::run::{Progress, Run, RunPlan};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use crate::store::Store;
+
+/// The time. Rules are judged by `now`; leases are measured by `lease_now`, which nobody can move in the demo.
+pub trait Clock: Send + Sync {
+    /// The instant by which rules are judged.
+    fn now(&self) -> Timestamp;
+    /// The instant by which leases are measured.
+    fn lease_now(&self) -> Timestamp {
+        self.now()
+    }
+}
+
+/// Randomness: ids and button tokens.
+pub trait Random: Send + Sync {
+    /// Fills the slice with unpredictable bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Another system could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutsideError {
+    /// It may work later: no answer, an overload, a rate limit.
+    #[error("{why}")]
+    Later {
+        /// What happened, for people: "GitHub does not answer (timeout after 10 s)".
+        why: String,
+        /// How long to wait at least, where it said so.
+        after: Option<SignedDuration>,
+    },
+    /// It said no, and asking again changes nothing: no permission, no such repository.
+    #[error("{why}")]
+    Refused {
+        /// What happened and what to do, for people.
+        why: String,
+    },
+}
+
+/// What a version is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// One commit.
+    Pin(Pin),
+    /// Nothing has this name.
+    Unknown,
+    /// More than one thing has this name.
+    Ambiguous {
+        /// Which things, for people.
+        what: String,
+    },
+}
+
+/// How one commit differs from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// New commits, newest first, at most 250.
+    pub commits: Vec<Change>,
+    /// How many are new in all.
+    pub total: u64,
+    /// How many are lost.
+    pub behind: u64,
+    /// A page that shows it.
+    pub url: Option<String>,
+}
+
+/// A version that could be deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// Its name.
+    pub version: Version,
+    /// Its commit.
+    pub commit: CommitId,
+}
+
+/// Where code is kept: reads versions, checks, differences. Every call may be repeated.
+#[async_trait]
+pub trait Repositories: Send + Sync {
+    /// What a version is. A tag comes before a branch; a word that is both a tag and a branch is ambiguous.
+    async fn resolve(&self, repo: &str, version: &Version) -> Result<Resolved, OutsideError>;
+    /// Whether `commit` is `branch`'s head or one of its ancestors.
+    async fn is_reachable(&self, repo: &str, commit: &CommitId, branch: &str) -> Result<bool, OutsideError>;
+    /// What `head` has that `base` has not.
+    async fn compare(&self, repo: &str, base: &CommitId, head: &CommitId)
+    -> Result<Comparison, OutsideError>;
+    /// All checks on a commit, complete, the newest of each name.
+    async fn checks(&self, repo: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError>;
+    /// Recent versions, newest first.
+    async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError>;
+}
+
+/// What became of a request to start a run (INVARIANTS 5.4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Accepted, and this is the run.
+    Started(Run),
+    /// Accepted; the run's id is not known yet.
+    Accepted,
+    /// Refused for certain; asking again the same way changes nothing.
+    Refused {
+        /// Why and what to do, for people.
+        why: String,
+    },
+    /// Not started, for certain: no byte was sent, or a rate limit refused it before any work.
+    NotSent {
+        /// Why, for people.
+        why: String,
+        /// How long to wait at least, where it said so.
+        after: Option<SignedDuration>,
+    },
+    /// Anything else: it may or may not have started.
+    Unknown {
+        /// What came instead of an answer, for people.
+        why: String,
+    },
+}
+
+/// What the CI system says of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The run, with its current attempt.
+    pub run: Run,
+    /// How far it is. `Standing::Ended` only when the run itself says so.
+    pub progress: Progress,
+}
+
+/// New output of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Whole lines, without terminal codes.
+    pub lines: Vec<String>,
+    /// Number of the line after the last.
+    pub next: u64,
+}
+
+/// A CI system: starts, finds, reads and stops runs.
+#[async_trait]
+pub trait Pipelines: Send + Sync {
+    /// Sends the plan once: no retry of any kind inside, no redirect, at most 30 s.
+    async fn send(&self, plan: &RunPlan) -> Sent;
+    /// All runs that carry the plan's deploy id and could come from a send at or after `since`. Complete, or an error.
+    async fn find(&self, plan: &RunPlan, since: Timestamp) -> Result<Vec<Run>, OutsideError>;
+    /// How far a run is. May be repeated as often as wanted: unchanged answers cost little.
+    async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError>;
+    /// Asks for a run to be stopped. Stopping a finished run is no error.
+    async fn stop(&self, plan: &RunPlan, run: &Run) -> Result<(), OutsideError>;
+    /// What a run has printed from line `from` on, for systems that tell while it runs. Others have nothing to say.
+    async fn output(&self, _plan: &RunPlan, _run: &Run, from: u64) -> Result<Output, OutsideError> {
+        Ok(Output { lines: Vec::new(), next: from })
+    }
+    /// The run that a person's link or id means, if it belongs to the plan's repository.
+    async fn identify(&self, plan: &RunPlan, link: &str) -> Result<Option<Run>, OutsideError>;
+}
+
+/// The CI systems and code hosts that are configured.
+#[derive(Clone, Default)]
+pub struct Providers {
+    by_name: BTreeMap<Provider, (Arc<dyn Pipelines>, Arc<dyn Repositories>)>,
+}
+
+impl Providers {
+    /// Adds a system.
+    #[must_use]
+    pub fn with(
+        mut self,
+        name: Provider,
+        pipelines: Arc<dyn Pipelines>,
+        repositories: Arc<dyn Repositories>,
+    ) -> Self {
+        self.by_name.insert(name, (pipelines, repositories));
+        self
+    }
+
+    fn missing(name: Provider) -> OutsideError {
+        let why = format!("provider “{}” is not configured: add its section to shipgate.toml", name.as_str());
+        OutsideError::Refused { why }
+    }
+
+    /// The CI system behind a provider.
+    ///
+    /// # Errors
+    /// `Refused` when it is not configured.
+    pub fn pipelines(&self, name: Provider) -> Result<&dyn Pipelines, OutsideError> {
+        self.by_name.get(&name).map(|(p, _)| p.as_ref()).ok_or_else(|| Self::missing(name))
+    }
+
+    /// The code host behind a provider.
+    ///
+    /// # Errors
+    /// `Refused` when it is not configured.
+    pub fn repositories(&self, name: Provider) -> Result<&dyn Repositories, OutsideError> {
+        self.by_name.get(&name).map(|(_, r)| r.as_ref()).ok_or_else(|| Self::missing(name))
+    }
+}
+
+/// A message that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRef {
+    /// The platform's id of the channel.
+    pub channel: String,
+    /// The platform's id of the message in it.
+    pub id: String,
+}
+
+/// A message to post.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// Channel, as in the settings (`#deployments`) or by id.
+    pub channel: String,
+    /// The message in whose thread it goes.
+    pub thread: Option<MessageRef>,
+    /// What it says.
+    pub body: Body,
+    /// Names this message for ever: two posts with the same key are one message.
+    pub key: String,
+}
+
+/// A chat platform could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// It may work later.
+    #[error("{why}")]
+    Later {
+        /// What happened.
+        why: String,
+        /// How long to wait at least, where it said so.
+        after: Option<SignedDuration>,
+    },
+    /// The message is gone or cannot be edited any more: post it again.
+    #[error("{why}")]
+    Gone {
+        /// What happened.
+        why: String,
+    },
+    /// It said no, and asking again changes nothing.
+    #[error("{why}")]
+    Refused {
+        /// What happened and what to do.
+        why: String,
+    },
+}
+
+/// A chat platform.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// Which one.
+    fn platform(&self) -> Platform;
+    /// Posts a message. With `again`, an earlier try may have succeeded unseen: looks for a message with this key
+    /// first, and returns that one if it is there.
+    async fn post(&self, post: &Post, again: bool) -> Result<MessageRef, ChatError>;
+    /// Replaces what a message says. `ChatError::Gone` when that is impossible.
+    async fn edit(&self, message: &MessageRef, body: &Body) -> Result<(), ChatError>;
+    /// Answers one person privately.
+    async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError>;
+    /// Opens a form for the person whose command or click gave the trigger.
+    async fn open_form(&self, to: &ReplyTo, form: &Form) -> Result<(), ChatError>;
+    /// What the platform says of an account now.
+    async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError>;
+    /// The accounts in a group now, complete.
+    async fn members(&self, group: &OutsideGroup) -> Result<Vec<Account>, ChatError>;
+}

@@ -1,0 +1,407 @@
+//! New deploys: deploy, rollback, re-run. Not here: judging them (`judge`).
+
+use crate::bot::App;
+use crate::commands::Invocation;
+use crate::effects::{Effect, NewEffect};
+use crate::intake::Visit;
+use crate::store::{DeployRow, Filter, Scope, StoreError};
+use shipgate_domain::audit::{Actor, Entry};
+use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, State};
+use shipgate_domain::ids::{CommitId, EnvironmentName, ServiceName, Version};
+use shipgate_domain::people::{Action, Denied};
+use shipgate_domain::policy::{Environment, Service};
+use std::collections::BTreeSet;
+
+/// Open requests of one person for one environment, at most (SECURITY 6.6, queue stuffing).
+const OPEN_EACH: usize = 5;
+
+/// What somebody wants deployed, before it is a deploy.
+pub(crate) struct Wanted {
+    pub kind: Kind,
+    pub version: Version,
+    pub reason: Option<String>,
+    pub emergency: Option<String>,
+    pub hold: bool,
+}
+
+impl App {
+    /// `deploy production v1.2.3`
+    pub(crate) async fn request_deploy(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let Some((service, environment)) = self.said_place(visit, said) else { return Ok(()) };
+        let Some(version) = said.version().and_then(|v| v.parse::<Version>().ok()) else {
+            let answer = self.words().bad_version(said.version().unwrap_or_default());
+            visit.answer(answer);
+            return Ok(());
+        };
+        let wanted = Wanted {
+            kind: Kind::Deploy,
+            version,
+            reason: said.text("reason").map(ToOwned::to_owned),
+            emergency: said.text("emergency").map(ToOwned::to_owned),
+            hold: said.has("hold"),
+        };
+        self.request(visit, service, environment, wanted).await
+    }
+
+    /// `rollback production`, `rollback production v1.2.2`
+    pub(crate) async fn request_rollback(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let Some((service, environment)) = self.said_place(visit, said) else { return Ok(()) };
+        let version = said.version().and_then(|v| v.parse::<Version>().ok());
+        let reason = said.text("reason").map(ToOwned::to_owned);
+        self.roll_back_to(visit, service, environment, version, reason).await
+    }
+
+    /// The Roll back button of a failed deploy.
+    pub(crate) async fn roll_back(&self, visit: &mut Visit<'_>, failed: &Deploy) -> Result<(), StoreError> {
+        let Some((environment, service)) = self.place_of(failed) else {
+            let answer = self.words().place_is_gone(failed);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let reason = Some(format!("{} failed", failed.request.version));
+        self.roll_back_to(visit, service, environment, None, reason).await
+    }
+
+    async fn roll_back_to(
+        &self,
+        visit: &mut Visit<'_>,
+        service: &Service,
+        environment: &Environment,
+        version: Option<Version>,
+        reason: Option<String>,
+    ) -> Result<(), StoreError> {
+        let ran = self.ran(&service.name, &environment.name).await?;
+        let from = ran.first().and_then(|d| d.commit()).cloned();
+        let version = match version {
+            Some(version) => version,
+            None => match last_good(&ran) {
+                Some(good) => good.request.version.clone(),
+                None => {
+                    let answer = self.words().nothing_to_roll_back_to(service, environment, ran.first());
+                    visit.answer(answer);
+                    return Ok(());
+                }
+            },
+        };
+        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency: None, hold: false };
+        self.request(visit, service, environment, wanted).await
+    }
+
+    /// `rerun`, `rerun 7K2M`
+    pub(crate) async fn request_rerun(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let can_rerun = |d: &Deploy| {
+            matches!(
+                &d.state,
+                State::Done { outcome: Outcome::Failed { closed_by: None, .. }, ran: Some(_), .. }
+            )
+        };
+        let Some(failed) = self.which(visit, said, can_rerun).await? else { return Ok(()) };
+        self.rerun(visit, &failed).await
+    }
+
+    /// The failed jobs of a finished run, once more: a new deploy of the same commit, judged anew.
+    pub(crate) async fn rerun(&self, visit: &mut Visit<'_>, failed: &Deploy) -> Result<(), StoreError> {
+        let (Some(run), State::Done { outcome: Outcome::Failed { .. }, .. }) = (failed.run(), &failed.state)
+        else {
+            let answer = self.words().nothing_to_rerun(failed);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let Some((environment, service)) = self.place_of(failed) else {
+            let answer = self.words().place_is_gone(failed);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let newer = self.ran(&service.name, &environment.name).await?;
+        if newer.first().is_some_and(|d| d.id != failed.id && d.id > failed.id) {
+            let answer = self.words().newer_deploy_ran(failed, &newer[0]);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let wanted = Wanted {
+            kind: Kind::Rerun { of: failed.id.clone(), run: run.clone() },
+            version: failed.request.version.clone(),
+            reason: Some(format!("failed jobs of {}", failed.id.short())),
+            emergency: failed.request.emergency.clone(),
+            hold: false,
+        };
+        self.request(visit, service, environment, wanted).await
+    }
+
+    /// The button of a deploy that was refused because its commit has not been on the environment before.
+    pub(crate) async fn deploy_before(
+        &self,
+        visit: &mut Visit<'_>,
+        refused: &Deploy,
+    ) -> Result<(), StoreError> {
+        let place = self.place_of(refused).and_then(|(environment, service)| {
+            let before = self.rules.policy.environments.get(environment.after.as_ref()?)?;
+            Some((before, service))
+        });
+        let Some((before, service)) = place else {
+            let answer = self.words().place_is_gone(refused);
+            visit.answer(answer);
+            return Ok(());
+        };
+        let wanted = Wanted {
+            kind: Kind::Deploy,
+            version: refused.request.version.clone(),
+            reason: Some(format!("before {}", refused.request.environment)),
+            emergency: None,
+            hold: false,
+        };
+        self.request(visit, service, before, wanted).await
+    }
+
+    async fn request(
+        &self,
+        visit: &mut Visit<'_>,
+        service: &Service,
+        environment: &Environment,
+        wanted: Wanted,
+    ) -> Result<(), StoreError> {
+        let now = visit.now;
+        let action = match wanted.kind {
+            Kind::Deploy => Action::Deploy,
+            Kind::Rollback { .. } => Action::Rollback,
+            Kind::Rerun { .. } => Action::Rerun,
+        };
+        let grant = self.authorize(&visit.inbound.account, action, Some(environment)).await;
+        // Somebody in none of the groups gets all verdicts, alone; a bot, a guest or an unknown gets the reason.
+        let actor = match &grant {
+            Ok(grant) => Actor::of(grant),
+            Err(Denied::NotInGroup { .. }) => {
+                Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() }
+            }
+            Err(denied) => {
+                let data = serde_json::json!({ "action": action, "denied": denied });
+                let actor =
+                    Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
+                self.note(&mut visit.changes, actor, Some(&environment.name), "denied", data);
+                metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
+                let answer = self.words().denied(action, denied);
+                visit.answer(answer);
+                return Ok(());
+            }
+        };
+        let mine = Filter {
+            environment: Some(environment.name.clone()),
+            requester: Some(visit.person.clone()),
+            only_open: true,
+            limit: 50,
+            ..Filter::default()
+        };
+        let mine = self.store.deploys(&mine).await?;
+        let is_same = |d: &&Deploy| {
+            d.request.service == service.name
+                && d.request.version == wanted.version
+                && std::mem::discriminant(&d.request.kind) == std::mem::discriminant(&wanted.kind)
+        };
+        if let Some(same) = mine.iter().find(is_same) {
+            let answer = self.words().asked_already(same);
+            visit.answer(answer);
+            return Ok(());
+        }
+        if mine.len() >= OPEN_EACH {
+            let answer = self.words().too_many_open(environment, &mine);
+            visit.answer(answer);
+            return Ok(());
+        }
+        let request = Request {
+            kind: wanted.kind,
+            service: service.name.clone(),
+            environment: environment.name.clone(),
+            version: wanted.version,
+            by: visit.person.clone(),
+            account: visit.inbound.account.clone(),
+            at: now,
+            reason: wanted.reason,
+            emergency: wanted.emergency,
+        };
+        let mut deploy = Deploy::new(self.new_id(), request, self.rules.version.clone());
+        if wanted.hold {
+            let reason = "asked for with --hold".to_owned();
+            deploy.hold = Some(Hold { by: Some(visit.person.clone()), reason, since: now });
+        }
+        if let Err(Denied::NotInGroup { .. }) = &grant {
+            return self.request_of_stranger(visit, deploy, actor).await;
+        }
+        let answer = self.words().asked(&deploy, &self.rules.announce);
+        visit.answer(answer);
+        self.insert(visit, deploy, actor);
+        Ok(())
+    }
+
+    fn insert(&self, visit: &mut Visit<'_>, deploy: Deploy, actor: Actor) {
+        let changes = &mut visit.changes;
+        let now = changes.at;
+        changes.audit.push(Entry {
+            at: now,
+            actor,
+            deploy: Some(deploy.id.clone()),
+            environment: Some(deploy.request.environment.clone()),
+            event: "requested".into(),
+            data: serde_json::to_value(&deploy.request).expect("a request is plain data"),
+        });
+        changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id.clone() }, now));
+        changes.effects.push(NewEffect::whenever(Effect::Card { deploy: deploy.id.clone() }, now));
+        crate::bot::touch(changes, Scope::Environment(deploy.request.environment.clone()));
+        let lock_group = self.lock_group(&deploy);
+        changes.deploys.push(DeployRow { deploy, lock_group });
+    }
+
+    /// A request of somebody who may not: refused at once, written down, told to them alone. Nothing is asked of
+    /// any other system for it.
+    async fn request_of_stranger(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: Deploy,
+        actor: Actor,
+    ) -> Result<(), StoreError> {
+        let verdicts = self.first_verdicts(&deploy).await?;
+        let refused = shipgate_domain::deploy::Event::Refused { verdicts, outside: None };
+        let step = match deploy.learn(refused, visit.now) {
+            Ok(step) => step,
+            Err(illegal) => {
+                tracing::error!(deploy.id = %deploy.id, "cannot refuse: {illegal}");
+                return Ok(());
+            }
+        };
+        let answer = self.words().refused_privately(&step.deploy);
+        visit.answer(answer);
+        let mut stored = step.deploy;
+        stored.revision = 0;
+        let changes = &mut visit.changes;
+        for (event, data) in [
+            ("requested", serde_json::to_value(&stored.request)),
+            ("refused", serde_json::to_value(&stored.verdicts)),
+        ] {
+            changes.audit.push(Entry {
+                at: changes.at,
+                actor: if event == "requested" { actor.clone() } else { Actor::Shipgate },
+                deploy: Some(stored.id.clone()),
+                environment: Some(stored.request.environment.clone()),
+                event: event.into(),
+                data: data.expect("requests and verdicts are plain data"),
+            });
+        }
+        let lock_group = self.lock_group(&stored);
+        changes.deploys.push(DeployRow { deploy: stored, lock_group });
+        Ok(())
+    }
+
+    async fn first_verdicts(
+        &self,
+        deploy: &Deploy,
+    ) -> Result<Vec<shipgate_domain::gates::Verdict>, StoreError> {
+        let Some((environment, service)) = self.place_of(deploy) else { return Ok(Vec::new()) };
+        let about = crate::store::About {
+            service: service.name.clone(),
+            environment: environment.name.clone(),
+            lock_group: self.lock_group(deploy),
+            commit: None,
+            after: environment.after.clone(),
+        };
+        let around = self.store.surroundings(&about).await?;
+        let calendar = self.calendar(around.freezes_revision, &around.freezes);
+        let place = crate::judge::place(deploy, &around);
+        let mut seen = deploy.clone();
+        let memberships = self.memberships(&environment.deployers).await;
+        seen.outside = Some(shipgate_domain::facts::Outside {
+            read_at: self.now(),
+            resolves_to: shipgate_domain::facts::Read::Unknown("not looked up".into()),
+            reachable: shipgate_domain::facts::Read::Unknown("not looked up".into()),
+            checks: shipgate_domain::facts::Read::Unknown("not looked up".into()),
+            memberships,
+        });
+        let case = shipgate_domain::facts::Case {
+            deploy: &seen,
+            policy: &self.rules.policy,
+            environment,
+            service,
+            calendar: &calendar,
+            place: &place,
+            now: self.now(),
+        };
+        Ok(shipgate_domain::gates::judge(&case))
+    }
+
+    /// Service and environment that were said; otherwise the person is told what is missing.
+    pub(crate) fn said_place(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Option<(&Service, &Environment)> {
+        let policy = &self.rules.policy;
+        let service = match said.service() {
+            Some(name) => name.parse().ok().and_then(|name: ServiceName| policy.services.get(&name)),
+            None => policy.default_service(),
+        };
+        let environment = said.environment().and_then(|name| policy.environment(name));
+        match (service, environment) {
+            (Some(service), Some(environment)) => Some((service, environment)),
+            (service, _) => {
+                let answer = self.words().place_missing(service.is_none());
+                visit.answer(answer);
+                None
+            }
+        }
+    }
+
+    /// Finished deploys of a service to an environment that had a run, newest first.
+    pub(crate) async fn ran(
+        &self,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<Deploy>, StoreError> {
+        let filter = Filter {
+            service: Some(service.clone()),
+            environment: Some(environment.clone()),
+            only_ran: true,
+            limit: 200,
+            ..Filter::default()
+        };
+        self.store.deploys(&filter).await
+    }
+
+    /// Those of them that succeeded.
+    pub(crate) async fn succeeded(
+        &self,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<Deploy>, StoreError> {
+        let mut ran = self.ran(service, environment).await?;
+        ran.retain(|d| matches!(d.state, State::Done { outcome: Outcome::Succeeded, .. }));
+        Ok(ran)
+    }
+}
+
+/// Where a rollback without a version goes: the newest commit that succeeded before what runs now, leaving out
+/// what was rolled away from since. `ran` is newest first.
+#[must_use]
+pub fn last_good(ran: &[Deploy]) -> Option<&Deploy> {
+    let current = ran.first()?;
+    let mut given_up: BTreeSet<&CommitId> = current.commit().into_iter().collect();
+    for deploy in ran {
+        let succeeded = matches!(deploy.state, State::Done { outcome: Outcome::Succeeded, .. });
+        if succeeded && deploy.commit().is_some_and(|commit| !given_up.contains(commit)) {
+            return Some(deploy);
+        }
+        if let (true, Kind::Rollback { from: Some(from) }) = (succeeded, &deploy.request.kind) {
+            given_up.insert(from);
+        }
+    }
+    None
+}

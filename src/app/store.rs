@@ -1,0 +1,316 @@
+//! What the use cases need of a database: one write that is all or nothing, and typed reads. Not here: SQL.
+//!
+//! There is exactly one way to write, [`Store::commit`]. It carries everything that belongs together (new states,
+//! audit entries, effects, locks) and everything that must still be true (revisions that were read). So a decision
+//! made on a snapshot is written only if the snapshot still holds, on every database alike.
+
+use crate::effects::{Finish, Leased, NewEffect};
+use crate::inbound::Inbound;
+use crate::ports::MessageRef;
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use shipgate_domain::audit::{Entry, Row};
+use shipgate_domain::calendar::Freeze;
+use shipgate_domain::deploy::Deploy;
+use shipgate_domain::facts::Lock;
+use shipgate_domain::ids::{CommitId, DeployId, EnvironmentName, PersonId, ServiceName};
+
+/// The database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something that was read has changed since; nothing was written. Read again and decide again.
+    #[error("{what} changed meanwhile")]
+    Conflict {
+        /// What changed.
+        what: String,
+    },
+    /// The database failed. Nothing was written; nothing may be acknowledged.
+    #[error("the database cannot {doing}")]
+    Failed {
+        /// What was tried.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Something whose change must be noticed by whoever decided on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Locks and deploys of one environment.
+    Environment(EnvironmentName),
+    /// Freezes that were added or ended in chat.
+    Freezes,
+}
+
+/// A condition of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// The scope still has this revision.
+    Scope(Scope, u64),
+    /// This effect is still leased to us.
+    Lease {
+        /// The effect's row.
+        id: i64,
+        /// The lease's token.
+        token: i64,
+    },
+}
+
+/// Everything one decision writes, all or nothing.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// What must still be true.
+    pub expect: Vec<Expect>,
+    /// New and changed deploys. A revision of 0 is inserted; any other replaces the revision before it, and is a
+    /// conflict when that is not there. Two active deploys of one lock group are a conflict too.
+    pub deploys: Vec<DeployRow>,
+    /// Scopes whose revision goes up.
+    pub touched: Vec<Scope>,
+    /// Entries for the audit chain, in order.
+    pub audit: Vec<Entry>,
+    /// Effects to carry out.
+    pub effects: Vec<NewEffect>,
+    /// Locks to set: one an environment; the new one replaces the old.
+    pub locks: Vec<Lock>,
+    /// Environments whose lock is lifted.
+    pub unlocks: Vec<EnvironmentName>,
+    /// Freezes added in chat.
+    pub freezes: Vec<Freeze>,
+    /// Freezes added in chat that end now: id and instant.
+    pub freezes_ended: Vec<(String, Timestamp)>,
+    /// What stands in chat for a deploy.
+    pub cards: Vec<CardRow>,
+    /// Small values by name.
+    pub notes: Vec<(String, String)>,
+    /// The effect that this finishes.
+    pub finish: Option<(i64, i64, Finish)>,
+    /// The inbox item that this finishes; its content is deleted, its key is kept.
+    pub inbox_done: Option<i64>,
+    /// When it is written.
+    pub at: Timestamp,
+}
+
+impl Changes {
+    /// Nothing yet.
+    #[must_use]
+    pub fn at(at: Timestamp) -> Self {
+        Self {
+            expect: Vec::new(),
+            deploys: Vec::new(),
+            touched: Vec::new(),
+            audit: Vec::new(),
+            effects: Vec::new(),
+            locks: Vec::new(),
+            unlocks: Vec::new(),
+            freezes: Vec::new(),
+            freezes_ended: Vec::new(),
+            cards: Vec::new(),
+            notes: Vec::new(),
+            finish: None,
+            inbox_done: None,
+            at,
+        }
+    }
+}
+
+/// A deploy as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeployRow {
+    /// The deploy.
+    pub deploy: Deploy,
+    /// What it keeps others out of while it is active.
+    pub lock_group: String,
+}
+
+/// What stands in chat for a deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardRow {
+    /// The deploy.
+    pub deploy: DeployId,
+    /// Counts every write; a write names the number it read plus one, 1 is inserted.
+    pub revision: u64,
+    /// The posted messages: one, or two when buttons have a channel of their own.
+    pub posts: Vec<CardPost>,
+    /// Buttons that are or were on the card: SHA-256 of the token in hex, what it does, and the card's generation.
+    pub buttons: Vec<CardButton>,
+    /// Rises when the set of buttons changes; a click on an older generation is stale.
+    pub generation: u32,
+    /// SHA-256 of what the card showed last, so that an unchanged card is not edited.
+    pub shown: String,
+    /// When it was last posted or edited.
+    pub edited: Option<Timestamp>,
+}
+
+/// One posted message of a card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardPost {
+    /// Channel as in the settings.
+    pub channel: String,
+    /// The message.
+    pub message: MessageRef,
+    /// How often it had to be posted anew.
+    pub reposts: u32,
+}
+
+/// One button of a card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardButton {
+    /// SHA-256 of the token, in hex.
+    pub token_hash: String,
+    /// What it does: the name of a [`crate::cards::Press`].
+    pub press: String,
+    /// The card's generation it belongs to.
+    pub generation: u32,
+    /// What was shown when it was made: approvals bind to this digest.
+    pub digest: Option<String>,
+}
+
+/// Whether an inbox item is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Stored now, durably.
+    New,
+    /// A delivery with this key was stored before; nothing changed.
+    Seen,
+}
+
+/// An inbox item that waits to be worked on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Its row.
+    pub id: i64,
+    /// What came in.
+    pub inbound: Inbound,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// How often work on it was begun before; counted durably before each beginning.
+    pub attempts: u32,
+}
+
+/// Everything inside Shipgate that a decision about one deploy looks at: one consistent snapshot.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Revision of the environment's scope.
+    pub environment_revision: u64,
+    /// Revision of the freezes' scope.
+    pub freezes_revision: u64,
+    /// Freezes added in chat that have not ended.
+    pub freezes: Vec<Freeze>,
+    /// The environment's lock, also an expired one.
+    pub lock: Option<Lock>,
+    /// Active deploys of the lock group: none or one.
+    pub active: Vec<Deploy>,
+    /// Requested and waiting deploys of the lock group.
+    pub waiting: Vec<Deploy>,
+    /// How the newest finished deploy of a commit ended, on the environment that comes before: when, and whether well.
+    /// Only deploys that had a run count.
+    pub before: Option<(Timestamp, bool)>,
+    /// Whether the commit ever succeeded on this environment.
+    pub known_here: bool,
+    /// Median time from bound run to end of the last 20 successes of this service here.
+    pub usual: Option<SignedDuration>,
+}
+
+/// What [`Store::surroundings`] is asked about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Service.
+    pub service: ServiceName,
+    /// Environment.
+    pub environment: EnvironmentName,
+    /// Lock group.
+    pub lock_group: String,
+    /// Pinned commit, once there is one.
+    pub commit: Option<CommitId>,
+    /// The environment that comes before.
+    pub after: Option<EnvironmentName>,
+}
+
+/// Which deploys to list, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this service.
+    pub service: Option<ServiceName>,
+    /// To this environment.
+    pub environment: Option<EnvironmentName>,
+    /// Asked for by this person.
+    pub requester: Option<PersonId>,
+    /// Only those that are not over.
+    pub only_open: bool,
+    /// Only those that had a run and are over.
+    pub only_ran: bool,
+    /// Whose short id ends with this (upper case).
+    pub short_id: Option<String>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// A database. SQLite is one; PostgreSQL will be another. One contract suite holds them to the same behaviour.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes everything or nothing, durably, before it returns.
+    async fn commit(&self, changes: Changes) -> Result<(), StoreError>;
+
+    /// Stores what came in, durably, unless its key is known.
+    async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError>;
+    /// The oldest item that is not done and was not begun three times, with its count of beginnings raised.
+    /// One worker works on the inbox of a database at a time.
+    async fn inbox_next(&self) -> Result<Option<Waiting>, StoreError>;
+
+    /// Leases the effect that has been due longest.
+    async fn effect_lease(
+        &self,
+        now: Timestamp,
+        lease_now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Leased>, StoreError>;
+    /// When the next effect that nobody holds is due.
+    async fn effect_next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Makes a waiting effect due at this instant if it would be due later. No such effect is no error.
+    async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Makes every waiting effect due at this instant if it would be due later: the clock was moved.
+    async fn effects_wake_all(&self, at: Timestamp) -> Result<(), StoreError>;
+    /// Frees the leases of workers that are gone. Called once at start, by the only process on the database.
+    async fn leases_free(&self) -> Result<(), StoreError>;
+
+    /// One deploy.
+    async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError>;
+    /// Deploys, newest first.
+    async fn deploys(&self, filter: &Filter) -> Result<Vec<Deploy>, StoreError>;
+    /// The deploy that is bound to a CI run, if any.
+    async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError>;
+    /// One consistent snapshot of all that a decision looks at.
+    async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError>;
+    /// All locks, also expired ones.
+    async fn locks(&self) -> Result<Vec<Lock>, StoreError>;
+    /// Revision of the freezes' scope, and freezes added in chat; with `ended`, also those that ended.
+    async fn freezes(&self, ended: bool) -> Result<(u64, Vec<Freeze>), StoreError>;
+    /// What stands in chat for a deploy.
+    async fn card(&self, deploy: &DeployId) -> Result<Option<CardRow>, StoreError>;
+    /// A small value by name.
+    async fn note(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// Audit rows after `seq`, in order.
+    async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Row>, StoreError>;
+    /// Audit rows of one deploy, in order.
+    async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError>;
+    /// Counts for metrics: waiting inbox items, waiting effects, dead effects, open deploys.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inbox items not worked on yet.
+    pub inbox: u64,
+    /// Inbox items given up after three tries.
+    pub inbox_dead: u64,
+    /// Effects not done yet.
+    pub effects: u64,
+    /// Effects given up.
+    pub effects_dead: u64,
+    /// Deploys that are not over.
+    pub open_deploys: u64,
+}

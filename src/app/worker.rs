@@ -1,0 +1,182 @@
+//! The workers: one for the inbox, several for effects, woken by writes and by time. Not here: what is done.
+
+use crate::bot::App;
+use crate::effects::{Effect, Finish, Leased, NewEffect};
+use crate::judge::later;
+use crate::ports::ChatError;
+use crate::store::{Changes, StoreError};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// An effect is held this long; every call outside ends sooner.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
+/// Without any wake-up, the workers look at least this often.
+const LOOK_EVERY: Duration = Duration::from_millis(1000);
+/// After the database failed, nothing is tried for this long.
+const STORE_REST: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Everything that must be there before the first work: leases of a dead process are freed, reminders are due.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn start(&self) -> Result<(), StoreError> {
+        self.store.leases_free().await?;
+        let mut changes = Changes::at(self.now());
+        let now = changes.at;
+        changes.effects.push(NewEffect::whenever(Effect::Remind, now));
+        // What an earlier version of the rules judged is judged again under these.
+        let open = crate::store::Filter { only_open: true, limit: 10_000, ..Default::default() };
+        for deploy in self.store.deploys(&open).await? {
+            use shipgate_domain::deploy::State;
+            let id = deploy.id;
+            let effect = match deploy.state {
+                State::Requested { .. } | State::Waiting { .. } => Effect::Judge { deploy: id },
+                State::Dispatching { ref intent, .. } => {
+                    changes.effects.push(NewEffect::whenever(Effect::Reconcile { deploy: id.clone() }, now));
+                    Effect::Send { deploy: id, attempt: intent.attempt }
+                }
+                State::Running { .. } => Effect::Follow { deploy: id },
+                State::Done { .. } => continue,
+            };
+            changes.effects.push(NewEffect::whenever(effect, now));
+        }
+        self.store.commit(changes).await
+    }
+
+    /// Works until it is told to stop; what is in hand is finished.
+    pub async fn run(self: Arc<Self>, effect_workers: usize, stop: CancellationToken) {
+        let mut workers = JoinSet::new();
+        let inbox = self.clone();
+        let inbox_stop = stop.clone();
+        workers.spawn(async move {
+            while !inbox_stop.is_cancelled() {
+                match inbox.work_inbox().await {
+                    Ok(true) => {}
+                    Ok(false) => inbox.rest(&inbox_stop, LOOK_EVERY).await,
+                    Err(error) => inbox.store_failed("work on the inbox", &error, &inbox_stop).await,
+                }
+            }
+        });
+        for _ in 0..effect_workers {
+            let (app, stop) = (self.clone(), stop.clone());
+            workers.spawn(async move {
+                while !stop.is_cancelled() {
+                    match app.work_effect().await {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            let pause = app.until_next_due().await;
+                            app.rest(&stop, pause).await;
+                        }
+                        Err(error) => app.store_failed("carry out effects", &error, &stop).await,
+                    }
+                }
+            });
+        }
+        while let Some(ended) = workers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!("a worker ended unexpectedly: {error}");
+            }
+        }
+    }
+
+    /// Carries out the effect that has been due longest. Says whether there was one.
+    ///
+    /// # Errors
+    /// The database failed; the effect stays.
+    pub async fn work_effect(&self) -> Result<bool, StoreError> {
+        let (now, lease_now) = (self.now(), self.clock.lease_now());
+        let leased = self.store.effect_lease(now, lease_now, later(lease_now, LEASE)).await?;
+        let Some(leased) = leased else { return Ok(false) };
+        let finish = match self.carry(&leased).await {
+            Ok(finish) => finish,
+            Err(StoreError::Conflict { .. }) => {
+                Finish::Again(later(self.now(), SignedDuration::from_millis(50)))
+            }
+            Err(error) => return Err(error),
+        };
+        if let Finish::Retry { why, .. } | Finish::Dead { why } = &finish {
+            tracing::debug!(effect = leased.key, attempts = leased.attempts, "not done: {why}");
+        }
+        let mut changes = Changes::at(self.now());
+        changes.finish = Some((leased.id, leased.token, finish));
+        match self.store.commit(changes).await {
+            // The lease ran out and somebody else has it now: they will finish it.
+            Err(StoreError::Conflict { .. }) => Ok(true),
+            Err(error) => Err(error),
+            Ok(()) => Ok(true),
+        }
+    }
+
+    async fn carry(&self, leased: &Leased) -> Result<Finish, StoreError> {
+        metrics::counter!("shipgate_effects_total", "effect" => leased.effect.name()).increment(1);
+        match &leased.effect {
+            Effect::Judge { deploy } => self.judge(deploy).await,
+            Effect::Send { deploy, attempt } => self.send(leased, deploy, *attempt).await,
+            Effect::Reconcile { deploy } => self.reconcile(leased, deploy).await,
+            Effect::Follow { deploy } => self.follow(leased, deploy).await,
+            Effect::StopRun { deploy } => self.stop_run(leased, deploy).await,
+            Effect::JudgeLine { lock_group } => self.judge_line(lock_group).await,
+            Effect::Card { deploy } => self.card(leased, deploy).await,
+            Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
+            Effect::Remind => self.remind().await,
+            Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {
+                Ok(()) => Finish::Done,
+                // A private answer is worth little after half an hour, and its address is gone by then.
+                Err(error) if self.now().duration_since(leased.asked) > SignedDuration::from_mins(30) => {
+                    Finish::Dead { why: error.to_string() }
+                }
+                Err(ChatError::Refused { why } | ChatError::Gone { why }) => Finish::Dead { why },
+                Err(error) => self.chat_trouble(leased, &error),
+            }),
+            Effect::OpenForm { to, form, otherwise } => {
+                let opened = if leased.attempts == 0 { self.chat.open_form(to, form).await } else { Ok(()) };
+                match opened {
+                    Ok(()) => Ok(Finish::Done),
+                    Err(error) => {
+                        tracing::warn!("cannot open a form: {error}");
+                        let mut changes = Changes::at(self.now());
+                        let now = changes.at;
+                        let effect = Effect::Reply { to: to.clone(), message: otherwise.clone() };
+                        changes.effects.push(NewEffect::once(format!("{}/instead", leased.key), effect, now));
+                        self.commit(changes).await?;
+                        Ok(Finish::Done)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn until_next_due(&self) -> Duration {
+        let due = self.store.effect_next_due().await.ok().flatten();
+        due.map_or(LOOK_EVERY, |due| {
+            let pause = due.duration_since(self.now());
+            Duration::try_from(pause)
+                .unwrap_or(Duration::from_millis(1))
+                .clamp(Duration::from_millis(1), LOOK_EVERY)
+        })
+    }
+
+    async fn rest(&self, stop: &CancellationToken, pause: Duration) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.woken.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    async fn store_failed(&self, doing: &str, error: &StoreError, stop: &CancellationToken) {
+        let mut chain = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            chain = format!("{chain}: {cause}");
+            source = cause.source();
+        }
+        tracing::error!("cannot {doing}: {chain}");
+        metrics::counter!("shipgate_store_failures_total").increment(1);
+        self.rest(stop, STORE_REST).await;
+    }
+}

@@ -1,0 +1,130 @@
+//! The append-only, hash-chained record of everything that changed. Not here: where its rows are kept.
+
+use crate::ids::{Account, DeployId, EnvironmentName, PersonId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Who caused a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person through one of their accounts.
+    Person {
+        /// The person.
+        person: PersonId,
+        /// The account used.
+        account: Account,
+    },
+    /// Shipgate itself: a timer, a poll, a rule.
+    Shipgate,
+}
+
+impl Actor {
+    /// The acting person of a grant.
+    #[must_use]
+    pub fn of(grant: &crate::people::Authorized) -> Self {
+        Self::Person { person: grant.person().clone(), account: grant.account().clone() }
+    }
+}
+
+/// One thing that happened, before it has a place in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// The deploy it concerns, if any.
+    pub deploy: Option<DeployId>,
+    /// The environment it concerns, if any.
+    pub environment: Option<EnvironmentName>,
+    /// Name of the event: `approved`, `lock_taken`.
+    pub event: String,
+    /// The event's data.
+    pub data: serde_json::Value,
+}
+
+/// An entry with its place in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// 1, 2, 3 …, without gaps.
+    pub seq: u64,
+    /// The stored text that was hashed: the entry as JSON.
+    pub body: String,
+    /// Hash of the row before, in hex; 64 zeros for the first.
+    pub prev: String,
+    /// Hash of this row, in hex.
+    pub hash: String,
+}
+
+/// What stands before the first row.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Links an entry to the chain.
+#[must_use]
+pub fn link(seq: u64, prev: &str, entry: &Entry) -> Row {
+    let body = serde_json::to_string(entry).expect("an entry is plain data");
+    let hash = hash(seq, prev, &body);
+    Row { seq, body, prev: prev.to_owned(), hash }
+}
+
+fn hash(seq: u64, prev: &str, body: &str) -> String {
+    let mut sha = Sha256::new();
+    for part in ["shipgate-audit-1".as_bytes(), &seq.to_be_bytes(), prev.as_bytes(), body.as_bytes()] {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part);
+    }
+    crate::hex(&sha.finalize())
+}
+
+/// The chain is broken: something was edited, removed, inserted or moved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("audit row {seq}: {what}")]
+pub struct BrokenChain {
+    /// The first row that does not fit.
+    pub seq: u64,
+    /// What does not fit.
+    pub what: String,
+}
+
+/// A running check of a chain, row by row; gives the head (number and hash of the last row) as it goes.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    seq: u64,
+    head: String,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self { seq: 0, head: GENESIS.to_owned() }
+    }
+}
+
+impl Verifier {
+    /// Number and hash of the last row that was checked.
+    #[must_use]
+    pub fn head(&self) -> (u64, &str) {
+        (self.seq, &self.head)
+    }
+
+    /// Checks the next row.
+    ///
+    /// # Errors
+    /// [`BrokenChain`] names the row and what is wrong with it.
+    pub fn check(&mut self, row: &Row) -> Result<(), BrokenChain> {
+        let broken = |what: String| BrokenChain { seq: row.seq, what };
+        if row.seq != self.seq + 1 {
+            return Err(broken(format!("row {} was expected here", self.seq + 1)));
+        }
+        if row.prev != self.head {
+            return Err(broken("it does not continue the row before it".into()));
+        }
+        if row.hash != hash(row.seq, &row.prev, &row.body) {
+            return Err(broken("its text does not match its hash".into()));
+        }
+        self.seq = row.seq;
+        self.head.clone_from(&row.hash);
+        Ok(())
+    }
+}

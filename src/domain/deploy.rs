@@ -1,0 +1,419 @@
+//! A deploy: what was asked, what it became, and the only way it changes. Not here: whether it may start (`gates`).
+
+mod digest;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use digest::plan_and_digest;
+pub use step::{ASK_AFTER, Ask, Do, Event, GIVE_UP_AFTER, Illegal, Resolution, Step};
+
+use crate::facts::{Diff, Outside, Pin, Read};
+use crate::gates::Verdict;
+use crate::ids::{
+    Account, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
+};
+use crate::run::{Conclusion, Progress, Run, RunPlan};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One request to put one commit of one service on one environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deploy {
+    /// Its id.
+    pub id: DeployId,
+    /// What was asked; never changes.
+    pub request: Request,
+    /// Counts every change; a write names the number it read.
+    pub revision: u64,
+    /// The rules under which the digest was made.
+    pub policy: PolicyVersion,
+    /// What the version was resolved to, once it was.
+    pub pinned: Option<Pinned>,
+    /// What other systems said last.
+    pub outside: Option<Outside>,
+    /// Everybody who said yes, to which digest. Append-only.
+    pub approvals: Vec<Approval>,
+    /// A pause before the start.
+    pub hold: Option<Hold>,
+    /// What the gates said last.
+    pub verdicts: Vec<Verdict>,
+    /// How often a start was attempted.
+    pub attempts: u32,
+    /// Why the last attempt came to nothing, and when the next may be made.
+    pub delay: Option<Delay>,
+    /// Where it is in its life.
+    pub state: State,
+}
+
+/// What somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Deploy, rollback or re-run.
+    pub kind: Kind,
+    /// The service.
+    pub service: ServiceName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// What people typed for the version.
+    pub version: Version,
+    /// Who asked.
+    pub by: PersonId,
+    /// Through which account.
+    pub account: Account,
+    /// When.
+    pub at: Timestamp,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
+    /// Why it cannot wait: asks for overrides of a closed schedule or freeze.
+    pub emergency: Option<String>,
+}
+
+/// What kind of request a deploy is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// Forward, the usual case.
+    Deploy,
+    /// Back to a commit that succeeded there before.
+    Rollback {
+        /// What is rolled away from, if anything runs there.
+        from: Option<CommitId>,
+    },
+    /// The failed jobs of an earlier deploy's run, once more.
+    Rerun {
+        /// The earlier deploy.
+        of: DeployId,
+        /// Its run.
+        run: Run,
+    },
+}
+
+/// The version, resolved once, and what was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// The commit and what the word was.
+    pub pin: Pin,
+    /// What changes compared to what runs there; known to be none on the first deploy.
+    pub diff: Read<Option<Diff>>,
+    /// What will be sent.
+    pub plan: RunPlan,
+    /// What approvals bind to.
+    pub digest: Digest,
+}
+
+/// One person's yes to exactly one digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: PersonId,
+    /// Through which account.
+    pub account: Account,
+    /// To what.
+    pub digest: Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A pause before the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who; nobody when the commit message asked for it.
+    pub by: Option<PersonId>,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A start that came to nothing, for certain: what happened, and when to try again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delay {
+    /// Why, for people.
+    pub why: String,
+    /// Not before this instant.
+    pub until: Timestamp,
+}
+
+/// Where a deploy is in its life. A state carries exactly the data that exists in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// The version is being resolved.
+    Requested {
+        /// What keeps it from being resolved, for people.
+        problem: Option<String>,
+    },
+    /// At least one gate is not open.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+        /// When it is given up, excluded.
+        expires: Timestamp,
+    },
+    /// The intent to start is recorded; the run is not known yet.
+    Dispatching {
+        /// The intent.
+        intent: Intent,
+        /// How far the send is.
+        phase: Phase,
+        /// Set when somebody asked to stop it meanwhile.
+        cancel: Option<CancelAsked>,
+    },
+    /// Bound to one run.
+    Running {
+        /// The intent.
+        intent: Intent,
+        /// The run.
+        run: Run,
+        /// When it was bound.
+        since: Timestamp,
+        /// How far it is.
+        progress: Progress,
+        /// Set when somebody asked to stop it.
+        cancel: Option<CancelAsked>,
+    },
+    /// Over. Final.
+    Done {
+        /// How it ended.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+        /// The run, if there was one.
+        ran: Option<Ran>,
+    },
+}
+
+/// The recorded decision to start attempt `attempt`, with everything that was true when it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// 1, 2, 3 …
+    pub attempt: u32,
+    /// When the gates were judged and the intent committed.
+    pub at: Timestamp,
+    /// After this instant nothing is sent for this intent; the gates are judged again.
+    pub send_by: Timestamp,
+    /// When the request is given up if this intent comes to nothing.
+    pub expires: Timestamp,
+    /// What is sent.
+    pub plan: RunPlan,
+    /// What was approved.
+    pub digest: Digest,
+}
+
+/// How far a send is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing has left yet.
+    Ready,
+    /// Marked as sent, before the first byte left. From here the outcome is unknown until proven.
+    Sent {
+        /// When it was marked.
+        at: Timestamp,
+    },
+    /// The CI system said yes but gave no run id.
+    Accepted {
+        /// When it was marked as sent.
+        at: Timestamp,
+    },
+    /// No usable answer came.
+    Unknown {
+        /// When it was marked as sent.
+        at: Timestamp,
+        /// What came instead of an answer, for people.
+        why: String,
+        /// When people are to be asked.
+        ask_at: Timestamp,
+        /// When they were asked, if they were.
+        asked: Option<Timestamp>,
+    },
+}
+
+/// Somebody wants it stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelAsked {
+    /// Who.
+    pub by: PersonId,
+    /// When.
+    pub at: Timestamp,
+    /// Why, where they said so.
+    pub reason: Option<String>,
+}
+
+/// How a deploy ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// A gate was closed; see the verdicts.
+    Refused,
+    /// Somebody who may approve said no.
+    Rejected {
+        /// Who.
+        by: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody stopped it.
+    Cancelled {
+        /// Who.
+        by: PersonId,
+        /// Why, where they said so.
+        reason: Option<String>,
+    },
+    /// Nobody opened its gates in time.
+    Expired,
+    /// The run succeeded, by an authenticated read.
+    Succeeded,
+    /// The run did not succeed, or could not be started.
+    Failed {
+        /// Why, for people.
+        why: String,
+        /// Somebody looked at it and put it away.
+        closed_by: Option<PersonId>,
+    },
+    /// Nobody could say whether a run started. The environment is quarantined.
+    Unknown,
+}
+
+/// What a finished deploy ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The run.
+    pub run: Run,
+    /// When it was bound.
+    pub since: Timestamp,
+    /// How it ended.
+    pub progress: Progress,
+}
+
+impl Deploy {
+    /// A new request. It has no commit yet and no right to anything.
+    #[must_use]
+    pub fn new(id: DeployId, request: Request, policy: PolicyVersion) -> Self {
+        Self {
+            id,
+            request,
+            revision: 0,
+            policy,
+            pinned: None,
+            outside: None,
+            approvals: Vec::new(),
+            hold: None,
+            verdicts: Vec::new(),
+            attempts: 0,
+            delay: None,
+            state: State::Requested { problem: None },
+        }
+    }
+
+    /// The pinned commit.
+    #[must_use]
+    pub fn commit(&self) -> Option<&CommitId> {
+        self.pinned.as_ref().map(|p| &p.pin.commit)
+    }
+
+    /// What approvals bind to.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.pinned.as_ref().map(|p| &p.digest)
+    }
+
+    /// Whether it holds its place in the environment: a start was decided and its end is not known.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Dispatching { .. } | State::Running { .. })
+    }
+
+    /// Whether its life is over.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done { .. })
+    }
+
+    /// Whether it is a way back.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        matches!(self.request.kind, Kind::Rollback { .. })
+    }
+
+    /// The run, while it runs and after.
+    #[must_use]
+    pub fn run(&self) -> Option<&Run> {
+        match &self.state {
+            State::Running { run, .. } => Some(run),
+            State::Done { ran: Some(ran), .. } => Some(&ran.run),
+            State::Requested { .. }
+            | State::Waiting { .. }
+            | State::Dispatching { .. }
+            | State::Done { .. } => None,
+        }
+    }
+
+    /// How far the run is, while it runs and after.
+    #[must_use]
+    pub fn progress(&self) -> Option<&Progress> {
+        match &self.state {
+            State::Running { progress, .. } => Some(progress),
+            State::Done { ran: Some(ran), .. } => Some(&ran.progress),
+            State::Requested { .. }
+            | State::Waiting { .. }
+            | State::Dispatching { .. }
+            | State::Done { .. } => None,
+        }
+    }
+
+    /// Its place in the queue: rollbacks first, then emergencies, then everybody in the order of asking.
+    #[must_use]
+    pub fn queue_key(&self) -> (u8, &DeployId) {
+        let class = match (&self.request.kind, &self.request.emergency) {
+            (Kind::Rollback { .. }, _) => 0,
+            (Kind::Deploy | Kind::Rerun { .. }, Some(_)) => 1,
+            (Kind::Deploy | Kind::Rerun { .. }, None) => 2,
+        };
+        (class, &self.id)
+    }
+}
+
+impl State {
+    /// The state's name: `waiting`, or for a finished deploy its outcome: `succeeded`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Requested { .. } => "requested",
+            State::Waiting { .. } => "waiting",
+            State::Dispatching { phase: Phase::Unknown { .. }, .. } => "unknown",
+            State::Dispatching { .. } => "dispatching",
+            State::Running { .. } => "running",
+            State::Done { outcome, .. } => outcome.name(),
+        }
+    }
+}
+
+impl Outcome {
+    /// The outcome's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Refused => "refused",
+            Outcome::Rejected { .. } => "rejected",
+            Outcome::Cancelled { .. } => "cancelled",
+            Outcome::Expired => "expired",
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Unknown => "outcome_unknown",
+        }
+    }
+}
+
+/// Why a run that ended this way failed; none when it succeeded.
+fn failure(conclusion: &Conclusion, progress: &Progress) -> Option<String> {
+    if *conclusion == Conclusion::Success {
+        return None;
+    }
+    let place = progress.failed.as_ref().map(|failed| match &failed.step {
+        Some(step) => format!(" in “{}”, step “{step}”", failed.job),
+        None => format!(" in “{}”", failed.job),
+    });
+    Some(format!("the run {}{}", conclusion.phrase(), place.unwrap_or_default()))
+}

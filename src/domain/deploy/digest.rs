@@ -1,0 +1,55 @@
+//! From a pinned request to exactly one plan and one digest. Not here: when they are made.
+
+use super::{Kind, Request};
+use crate::ids::{CommitId, DeployId, Digest, PolicyVersion};
+use crate::policy::Service;
+use crate::run::{RunPlan, Start};
+use sha2::{Digest as _, Sha256};
+
+/// Fills the service's pipeline with this request, and hashes everything that people approve: deploy id, service,
+/// environment, commit, kind, requester, emergency, workflow identity, parameters and policy version. Two deploys
+/// never share a digest, because the id is in it.
+#[must_use]
+pub fn plan_and_digest(
+    id: &DeployId,
+    request: &Request,
+    commit: &CommitId,
+    service: &Service,
+    policy: &PolicyVersion,
+) -> (RunPlan, Digest) {
+    let fill = |template: &String| {
+        template
+            .replace("{service}", request.service.as_str())
+            .replace("{environment}", request.environment.as_str())
+            .replace("{version}", request.version.as_str())
+            .replace("{sha}", commit.as_str())
+            .replace("{deploy}", id.as_str())
+    };
+    let pipeline = &service.pipeline;
+    let plan = RunPlan {
+        deploy: id.clone(),
+        provider: pipeline.provider,
+        repo: pipeline.repo.clone(),
+        workflow: pipeline.workflow.clone(),
+        git_ref: pipeline.git_ref.clone(),
+        commit: commit.clone(),
+        inputs: pipeline.inputs.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+        command: pipeline.command.iter().map(fill).collect(),
+        start: match &request.kind {
+            Kind::Deploy | Kind::Rollback { .. } => Start::New,
+            Kind::Rerun { run, .. } => Start::FailedJobs { run: run.id.clone(), attempt: run.attempt },
+        },
+    };
+    let mut sha = Sha256::new();
+    let mut feed = |part: &[u8]| {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part);
+    };
+    feed(b"shipgate-digest-1");
+    feed(id.as_str().as_bytes());
+    feed(&serde_json::to_vec(request).expect("a request is plain data"));
+    feed(&serde_json::to_vec(&plan).expect("a plan is plain data"));
+    feed(policy.as_str().as_bytes());
+    let digest = crate::hex(&sha.finalize()).parse().expect("64 hex digits");
+    (plan, digest)
+}

@@ -1,0 +1,189 @@
+//! What is known about a deploy when it is judged: read from outside, or from the store. Not here: reading it.
+
+use crate::calendar::Calendar;
+use crate::deploy::Deploy;
+use crate::ids::{CommitId, DeployId, EnvironmentName, PersonId, Version};
+use crate::people::Memberships;
+use crate::policy::{Environment, Policy, Service};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Something that was asked of another system: known, or unknown with the reason. Unknown never opens a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Read<T> {
+    /// The answer.
+    Known(T),
+    /// No answer, and why, for people.
+    Unknown(String),
+}
+
+impl<T> Read<T> {
+    /// The answer, if there is one.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What a version is in its repository, resolved once at the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The commit. Everything after this speaks of the commit, never again of the word.
+    pub commit: CommitId,
+    /// What the word was.
+    pub kind: RefKind,
+    /// First line of the commit's message.
+    pub title: String,
+    /// Author's login or name.
+    pub author: String,
+}
+
+/// What kind of word a version was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefKind {
+    /// A tag: must not move while people decide.
+    Tag,
+    /// A branch: moves by nature; the deploy stays with the commit it named at the request.
+    Branch,
+    /// A commit id.
+    Commit,
+}
+
+/// What changes between the commit that runs now and the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diff {
+    /// What runs now.
+    pub base: CommitId,
+    /// The version word under which it was deployed.
+    pub base_version: Version,
+    /// Commits that are new, newest first, at most 250.
+    pub commits: Vec<Change>,
+    /// How many there are in all.
+    pub total: u64,
+    /// Commits that are lost, for a step back.
+    pub behind: u64,
+    /// A page that shows the comparison.
+    pub url: Option<String>,
+}
+
+/// One commit of a diff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The commit.
+    pub commit: CommitId,
+    /// First line of its message, or the title of its pull request.
+    pub title: String,
+    /// Author's login or name.
+    pub author: String,
+    /// Number of its pull request, where there is one.
+    pub pull: Option<u64>,
+}
+
+/// Where one check of a commit stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Its newest state.
+    pub state: CheckState,
+    /// Its page.
+    pub url: Option<String>,
+}
+
+/// The newest state of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    /// Green, neutral or skipped.
+    Passed,
+    /// Not finished.
+    Pending,
+    /// Red.
+    Failed,
+}
+
+/// What other systems said about a deploy, and when. Stored with the deploy; read again before a start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// What the word for the version means now.
+    pub resolves_to: Read<Option<CommitId>>,
+    /// Whether the commit is reachable from the branch the service is deployed from.
+    pub reachable: Read<bool>,
+    /// All checks on the commit, newest of each name.
+    pub checks: Read<Vec<Check>>,
+    /// What the platforms said about their groups.
+    pub memberships: Memberships,
+}
+
+/// A person's hold on an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Who holds it.
+    pub by: PersonId,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, excluded; none means until somebody unlocks it.
+    pub until: Option<Timestamp>,
+    /// Set when the lock is there because nobody knows what became of a run. Then it stops everybody, and only
+    /// those who may resolve it lift it.
+    pub quarantine: Option<DeployId>,
+}
+
+/// Another deploy, as far as a queue shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its id.
+    pub id: DeployId,
+    /// What it puts there.
+    pub version: Version,
+    /// Who asked for it.
+    pub requester: PersonId,
+    /// When it started; none while it waits.
+    pub started: Option<Timestamp>,
+}
+
+/// What stands in the way inside Shipgate: read in the same snapshot in which the decision is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The lock on the environment, also an expired one.
+    pub lock: Option<Lock>,
+    /// The deploy that is active there.
+    pub active: Option<Other>,
+    /// Deploys that come first, in order.
+    pub ahead: Vec<Other>,
+    /// How the newest finished deploy of this commit on the environment before this one ended, and when.
+    pub before: Option<(Timestamp, bool)>,
+    /// Whether this commit has ever succeeded here.
+    pub known_here: bool,
+    /// How long deploys here usually take, from the median of the last ones.
+    pub usual: Option<jiff::SignedDuration>,
+}
+
+/// One question to all gates: this deploy, these rules, these facts, now.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// The deploy.
+    pub deploy: &'a Deploy,
+    /// The rules.
+    pub policy: &'a Policy,
+    /// The rules of its environment.
+    pub environment: &'a Environment,
+    /// Its service.
+    pub service: &'a Service,
+    /// Schedules and freezes, from settings and chat.
+    pub calendar: &'a Calendar,
+    /// What is known inside.
+    pub place: &'a Place,
+    /// The instant of judgement.
+    pub now: Timestamp,
+}

@@ -1,0 +1,191 @@
+//! The gates: one rule each, one shape, one table. Not here: gathering the facts they look at.
+
+mod approvals;
+mod calendar;
+mod checks;
+mod hold;
+mod lock;
+mod order;
+mod permission;
+mod queue;
+mod reason;
+#[cfg(test)]
+mod tests;
+mod version;
+
+pub use reason::Reason;
+
+use crate::facts::Case;
+use crate::ids::{GroupName, PersonId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A start must not fall into a freeze that begins this soon after the decision (INVARIANTS S5), and nothing is
+/// sent later than this after it.
+pub const START_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// One rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// May this person deploy this service there?
+    Permission,
+    /// Is the version one commit, reachable, and still the same?
+    Version,
+    /// Is it inside the environment's windows?
+    Schedule,
+    /// Does a freeze cover it?
+    Freeze,
+    /// Does somebody hold the environment?
+    Lock,
+    /// Is another deploy active or first in line?
+    Queue,
+    /// Has the commit succeeded on the environment before this one?
+    Order,
+    /// Are the commit's checks green?
+    Checks,
+    /// Was it paused?
+    Hold,
+    /// Have enough people said yes?
+    Approvals,
+}
+
+impl Gate {
+    /// The gate's name for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Gate::Permission => "Permission",
+            Gate::Version => "Version",
+            Gate::Schedule => "Schedule",
+            Gate::Freeze => "Freeze",
+            Gate::Lock => "Lock",
+            Gate::Queue => "Queue",
+            Gate::Order => "Order",
+            Gate::Checks => "Checks",
+            Gate::Hold => "Hold",
+            Gate::Approvals => "Approvals",
+        }
+    }
+}
+
+/// What a gate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Pass.
+    Open,
+    /// Not yet: something or somebody will open it.
+    Waiting,
+    /// No.
+    Closed,
+}
+
+/// A gate's answer with its reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The gate.
+    pub gate: Gate,
+    /// What it says.
+    pub answer: Answer,
+    /// Why.
+    pub reason: Reason,
+    /// When it may change by itself, where that is known.
+    pub until: Option<Timestamp>,
+    /// Who could open it.
+    pub helpers: Helpers,
+}
+
+/// Who could open a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Helpers {
+    /// Named people.
+    pub people: Vec<PersonId>,
+    /// Members of these groups.
+    pub groups: Vec<GroupName>,
+}
+
+/// What a gate's function gives: everything of a verdict but the gate's name.
+struct Finding {
+    answer: Answer,
+    reason: Reason,
+    until: Option<Timestamp>,
+    helpers: Helpers,
+}
+
+impl Finding {
+    fn open(reason: Reason) -> Self {
+        Self { answer: Answer::Open, reason, until: None, helpers: Helpers::default() }
+    }
+    fn waiting(reason: Reason) -> Self {
+        Self { answer: Answer::Waiting, ..Self::open(reason) }
+    }
+    fn closed(reason: Reason) -> Self {
+        Self { answer: Answer::Closed, ..Self::open(reason) }
+    }
+    fn until(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
+    }
+    fn helped_by(mut self, people: Vec<PersonId>, groups: Vec<GroupName>) -> Self {
+        self.helpers = Helpers { people, groups };
+        self
+    }
+}
+
+/// Every gate, in the order of the card. A new gate is one file and one row here.
+const TABLE: [(Gate, fn(&Case<'_>) -> Option<Finding>); 10] = [
+    (Gate::Permission, permission::judge),
+    (Gate::Version, version::judge),
+    (Gate::Schedule, calendar::judge_schedule),
+    (Gate::Freeze, calendar::judge_freeze),
+    (Gate::Lock, lock::judge),
+    (Gate::Order, order::judge),
+    (Gate::Checks, checks::judge),
+    (Gate::Hold, hold::judge),
+    (Gate::Approvals, approvals::judge),
+    (Gate::Queue, queue::judge),
+];
+
+/// Judges all gates at once: nobody should fix three problems in three tries. A gate that has nothing to say
+/// about a deploy is left out.
+#[must_use]
+pub fn judge(case: &Case<'_>) -> Vec<Verdict> {
+    TABLE
+        .iter()
+        .filter_map(|(gate, function)| {
+            let Finding { answer, reason, until, helpers } = function(case)?;
+            Some(Verdict { gate: *gate, answer, reason, until, helpers })
+        })
+        .collect()
+}
+
+/// What all verdicts together mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Every gate is open.
+    Start,
+    /// Not yet; judge again at this instant at the latest, where one is known.
+    Wait(Option<Timestamp>),
+    /// Never.
+    Refuse,
+}
+
+/// Draws the conclusion. A closed gate refuses a new request at once, so that the person can act; a request that
+/// passed that once is refused only by what cannot change any more, and otherwise waits until its time runs out.
+#[must_use]
+pub fn decide(verdicts: &[Verdict], is_first: bool) -> Decision {
+    let is_closed = |v: &&Verdict| v.answer == Answer::Closed;
+    if verdicts.iter().filter(is_closed).any(|v| is_first || v.reason.is_lasting()) {
+        return Decision::Refuse;
+    }
+    if verdicts.iter().all(|v| v.answer == Answer::Open) {
+        return Decision::Start;
+    }
+    Decision::Wait(verdicts.iter().filter_map(|v| v.until).min())
+}
+
+/// Whether only its place in the queue keeps a deploy from starting.
+#[must_use]
+pub fn is_ready_but_for_queue(verdicts: &[Verdict]) -> bool {
+    !verdicts.is_empty() && verdicts.iter().all(|v| v.answer == Answer::Open || v.gate == Gate::Queue)
+}

@@ -1,0 +1,82 @@
+//! Schedule and freeze: is it time? Not here: the arithmetic of windows (`crate::calendar`).
+
+use super::approvals::agreed;
+use super::{Finding, Reason, START_MARGIN};
+use crate::calendar::Opening;
+use crate::facts::Case;
+
+/// Rollbacks need not wait for a window unless the environment says so.
+fn is_exempt(case: &Case<'_>) -> bool {
+    case.deploy.is_rollback() && !case.environment.rollback.in_window_only
+}
+
+pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
+    let Some(schedule) = &case.environment.schedule else { return Some(Finding::open(Reason::NoSchedule)) };
+    let (opening, changes) = case.calendar.opening(Some(schedule), case.now);
+    if opening == Opening::Open {
+        return Some(Finding::open(Reason::InWindow { closes: changes }).until(changes));
+    }
+    if is_exempt(case) {
+        return Some(Finding::open(Reason::NotForRollback));
+    }
+    let opens = case.calendar.next_start(
+        case.environment.name.as_str(),
+        case.service.name.as_str(),
+        Some(schedule),
+        case.now,
+        false,
+    );
+    if let Some(finding) = emergency(case, Some(opening), &[]) {
+        return Some(finding.until(opens));
+    }
+    let reason = match opening {
+        Opening::EmergencyOnly => Reason::EmergencyOnly { schedule: schedule.clone() },
+        Opening::Open | Opening::Closed => Reason::OutsideWindow { schedule: schedule.clone() },
+    };
+    let helpers = case.environment.overrides.from.clone();
+    Some(Finding::closed(reason).until(opens).helped_by(Vec::new(), helpers))
+}
+
+pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
+    let (environment, service) = (case.environment.name.as_str(), case.service.name.as_str());
+    let margin = case.now.saturating_add(START_MARGIN).unwrap_or(case.now);
+    let active = case.calendar.freezes_between(environment, service, case.now, margin);
+    let Some(first) = active.iter().map(|f| f.from).min() else {
+        let next = case.calendar.next_freeze(environment, service, case.now);
+        let (from, name) = next.map(|f| (f.from, f.freeze.name.clone())).unzip();
+        return Some(Finding::open(Reason::NoFreeze { next: from, name }).until(from));
+    };
+    if is_exempt(case) {
+        return Some(Finding::open(Reason::NotForRollback));
+    }
+    let names: Vec<String> = active.iter().map(|f| f.freeze.name.clone()).collect();
+    let ends = if active.iter().any(|f| f.until.is_none()) {
+        None
+    } else {
+        active.iter().filter_map(|f| f.until).max()
+    };
+    if let Some(finding) = emergency(case, None, &names) {
+        return Some(finding.until(ends));
+    }
+    let helpers = case.environment.overrides.from.clone();
+    Some(Finding::closed(Reason::Frozen { names, from: first }).until(ends).helped_by(Vec::new(), helpers))
+}
+
+/// In an emergency, enough people of the override group open what is closed; before that, they are asked. None
+/// when this is no emergency or nobody may override.
+fn emergency(case: &Case<'_>, opening: Option<Opening>, freezes: &[String]) -> Option<Finding> {
+    case.deploy.request.emergency.as_ref()?;
+    let rule = &case.environment.overrides;
+    if rule.from.is_empty() {
+        return None;
+    }
+    let by = agreed(case, &rule.from, false).people;
+    let freezes = freezes.to_vec();
+    Some(if by.len() >= rule.needed.max(1) as usize {
+        Finding::open(Reason::Overridden { by, opening, freezes })
+    } else {
+        let needed = rule.needed.max(1);
+        Finding::waiting(Reason::OverrideAsked { by, needed, opening, freezes })
+            .helped_by(Vec::new(), rule.from.clone())
+    })
+}

@@ -1,0 +1,122 @@
+//! Why a gate says what it says, as data with a stable code. Not here: the sentences (`app::messages`).
+
+use crate::calendar::Opening;
+use crate::facts::Other;
+use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The reason of a verdict. `code()` is part of the API; the data is for the sentence and the audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the variant's own line says it; its fields are named after what they hold")]
+pub enum Reason {
+    /// The requester belongs to a group that may.
+    MayDeploy { groups: Vec<GroupName> },
+    /// The requester belongs to none of the groups that may.
+    MayNotDeploy { groups: Vec<GroupName> },
+    /// Nobody could say who is in a group.
+    GroupUnreadable { why: String },
+    /// The version is one commit and still is.
+    VersionPinned { commit: CommitId },
+    /// The version is not resolved yet.
+    VersionPending { why: String },
+    /// No tag, branch or commit has this name.
+    VersionUnknown,
+    /// The name means more than one thing.
+    VersionAmbiguous { what: String },
+    /// The tag means another commit than at the request.
+    VersionMoved { asked: CommitId, now: Option<CommitId> },
+    /// The commit is not reachable from the branch that may be deployed.
+    VersionUnreachable { branch: String },
+    /// The code host did not answer when the version was checked again.
+    VersionUnreadable { why: String },
+    /// A rollback to a commit that never succeeded here.
+    NeverSucceededHere,
+    /// No schedule binds this environment.
+    NoSchedule,
+    /// Inside a window.
+    InWindow { closes: Option<Timestamp> },
+    /// Outside all windows.
+    OutsideWindow { schedule: String },
+    /// In hours for emergencies only.
+    EmergencyOnly { schedule: String },
+    /// The schedule does not bind a rollback.
+    NotForRollback,
+    /// Closed, and enough people agreed to the emergency.
+    Overridden { by: Vec<PersonId>, opening: Option<Opening>, freezes: Vec<String> },
+    /// Closed, and people are asked to agree to the emergency.
+    OverrideAsked { by: Vec<PersonId>, needed: u32, opening: Option<Opening>, freezes: Vec<String> },
+    /// No freeze covers this.
+    NoFreeze { next: Option<Timestamp>, name: Option<String> },
+    /// A freeze covers this.
+    Frozen { names: Vec<String>, from: Timestamp },
+    /// Nobody holds the environment.
+    Unlocked,
+    /// The requester holds it.
+    OwnLock,
+    /// Somebody else holds it.
+    Locked { by: PersonId, reason: String, until: Option<Timestamp> },
+    /// It is closed off because the outcome of a run is unknown.
+    Quarantined { reason: String },
+    /// Next in line.
+    NextInLine,
+    /// Others are active or come first.
+    InLine { active: Option<Other>, ahead: u32, expected: Option<Timestamp> },
+    /// Nothing comes before this environment.
+    NoOrder,
+    /// It succeeded on the environment before.
+    SucceededBefore { environment: EnvironmentName, at: Timestamp },
+    /// It has not been there.
+    NotBefore { environment: EnvironmentName },
+    /// It failed there last.
+    FailedBefore { environment: EnvironmentName, at: Timestamp },
+    /// No checks are asked for.
+    NoChecks,
+    /// All that must be green are.
+    ChecksGreen { passed: u32 },
+    /// Some are not finished.
+    ChecksPending { pending: Vec<String> },
+    /// Some are red.
+    ChecksRed { failed: Vec<String> },
+    /// None exist, and they must.
+    ChecksMissing { missing: Vec<String> },
+    /// They could not be read.
+    ChecksUnreadable { why: String },
+    /// Paused by somebody or by the commit message.
+    Held { by: Option<PersonId>, reason: String },
+    /// Nobody needs to approve.
+    NoApprovals,
+    /// Enough did.
+    Approved { by: Vec<PersonId> },
+    /// Not enough did.
+    ApprovalsMissing { by: Vec<PersonId>, needed: u32 },
+    /// Nobody could: no person in the groups may approve this.
+    NobodyMayApprove { groups: Vec<GroupName> },
+}
+
+impl Reason {
+    /// Stable word for logs, metrics and the API: the tag of its stored form.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let stored = serde_json::to_value(self).expect("a reason is plain data");
+        stored["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether a closed gate with this reason will not open again for this deploy. The others can: a window opens,
+    /// a lock is lifted, a system answers again.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Reason::MayNotDeploy { .. }
+                | Reason::VersionUnknown
+                | Reason::VersionAmbiguous { .. }
+                | Reason::VersionMoved { .. }
+                | Reason::VersionUnreachable { .. }
+                | Reason::NeverSucceededHere
+                | Reason::FailedBefore { .. }
+                | Reason::ChecksRed { .. }
+        )
+    }
+}

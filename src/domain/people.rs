@@ -1,0 +1,290 @@
+//! Who may do what: groups, memberships read from outside, and the one function that grants an action.
+//! Not here: how an account proved who it is (the chat adapters do that).
+
+use crate::ids::{Account, EnvironmentName, GroupName, PersonId, Platform};
+use crate::policy::{Environment, Policy};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One line of a group in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Member {
+    /// Somebody from `[people]`.
+    Person(PersonId),
+    /// Everybody in a group that a chat platform keeps.
+    Outside(OutsideGroup),
+}
+
+/// A group that lives on a platform, by its id: a Slack user group `S0GROUP`, a Discord role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OutsideGroup {
+    /// The platform.
+    pub platform: Platform,
+    /// The platform's id of the group.
+    pub id: String,
+}
+
+/// What the platforms said about their groups, and when it could not be read, why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memberships {
+    /// Accounts by `platform:group`, or the reason they are unknown.
+    groups: BTreeMap<String, Result<Vec<Account>, String>>,
+}
+
+impl Memberships {
+    /// Notes what was read about a group.
+    pub fn insert(&mut self, group: &OutsideGroup, read: Result<Vec<Account>, String>) {
+        self.groups.insert(format!("{}:{}", group.platform, group.id), read);
+    }
+
+    /// The accounts in a group; an error, for people, when they are not known.
+    ///
+    /// # Errors
+    /// The reason why the group could not be read, or that it was never asked for.
+    pub fn accounts_in(&self, group: &OutsideGroup) -> Result<&[Account], String> {
+        match self.groups.get(&format!("{}:{}", group.platform, group.id)) {
+            Some(Ok(accounts)) => Ok(accounts),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err(format!("the members of {} group {} were not read", group.platform, group.id)),
+        }
+    }
+}
+
+/// Whether somebody belongs to a set of groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Yes.
+    Member,
+    /// No.
+    Stranger,
+    /// Nobody can say: counts as no, and says why.
+    Unknown(String),
+}
+
+/// What a platform says of an account when it acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    /// Still able to sign in.
+    pub active: bool,
+    /// A bot, an app or a workflow.
+    pub bot: bool,
+    /// A guest, or somebody from another organisation.
+    pub guest: bool,
+    /// Name to show. Never used to decide anything.
+    pub name: String,
+}
+
+/// What somebody wants to do. The scope is an environment, or everything where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Ask for a deploy.
+    Deploy,
+    /// Ask for a rollback.
+    Rollback,
+    /// Ask for failed jobs to run again.
+    Rerun,
+    /// Say yes to a deploy.
+    Approve,
+    /// Say no to a deploy.
+    Reject,
+    /// Stop a deploy.
+    Cancel,
+    /// Pause a deploy before it starts, or let it go on.
+    Hold,
+    /// Keep others out of an environment, or let them in again.
+    Lock,
+    /// Remove somebody else's lock, or a quarantine.
+    Unlock,
+    /// Add or end a freeze.
+    Freeze,
+    /// Say what became of a run whose start is unknown.
+    Resolve,
+    /// Look at deploys, rules and history.
+    Read,
+}
+
+impl Action {
+    /// Every action, for tables and tests.
+    pub const ALL: [Action; 12] = [
+        Action::Deploy,
+        Action::Rollback,
+        Action::Rerun,
+        Action::Approve,
+        Action::Reject,
+        Action::Cancel,
+        Action::Hold,
+        Action::Lock,
+        Action::Unlock,
+        Action::Freeze,
+        Action::Resolve,
+        Action::Read,
+    ];
+
+    /// As people say it: "you may not … ".
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Action::Deploy => "deploy",
+            Action::Rollback => "roll back",
+            Action::Rerun => "re-run jobs",
+            Action::Approve => "approve deploys",
+            Action::Reject => "reject deploys",
+            Action::Cancel => "cancel deploys",
+            Action::Hold => "hold deploys",
+            Action::Lock => "lock",
+            Action::Unlock => "lift locks of others",
+            Action::Freeze => "change freezes",
+            Action::Resolve => "decide about unknown runs",
+            Action::Read => "read",
+        }
+    }
+
+    /// The groups of an environment whose members may do this. Reading is for everybody who is known.
+    #[must_use]
+    pub fn groups(self, environment: &Environment) -> Vec<GroupName> {
+        let of = |lists: &[&Vec<GroupName>]| {
+            let mut groups: Vec<GroupName> = lists.iter().flat_map(|list| list.iter().cloned()).collect();
+            groups.sort();
+            groups.dedup();
+            groups
+        };
+        let (deployers, approvers, overriders) =
+            (&environment.deployers, &environment.approvals.from, &environment.overrides.from);
+        match self {
+            Action::Deploy | Action::Rollback | Action::Rerun => of(&[deployers]),
+            Action::Approve => of(&[approvers, overriders]),
+            Action::Reject | Action::Unlock | Action::Freeze | Action::Resolve => {
+                if approvers.is_empty() && overriders.is_empty() {
+                    of(&[deployers])
+                } else {
+                    of(&[approvers, overriders])
+                }
+            }
+            Action::Cancel | Action::Hold | Action::Lock => of(&[deployers, approvers, overriders]),
+            Action::Read => Vec::new(),
+        }
+    }
+}
+
+/// Proof that one person may do one action in one place. Only [`authorize`] makes it, and every use case that
+/// changes something asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorized {
+    person: PersonId,
+    account: Account,
+    action: Action,
+    environment: Option<EnvironmentName>,
+}
+
+impl Authorized {
+    /// Who acts.
+    #[must_use]
+    pub fn person(&self) -> &PersonId {
+        &self.person
+    }
+    /// Through which account.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+    /// What they may do.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+    /// Where; everywhere when there is none.
+    #[must_use]
+    pub fn environment(&self) -> Option<&EnvironmentName> {
+        self.environment.as_ref()
+    }
+}
+
+/// Why somebody may not do something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Denied {
+    /// Not in any group that may.
+    NotInGroup {
+        /// What was wanted.
+        action: Action,
+        /// Where.
+        environment: EnvironmentName,
+        /// Groups whose members may.
+        groups: Vec<GroupName>,
+    },
+    /// A bot, an app or a workflow.
+    Bot,
+    /// A guest or somebody from another organisation.
+    Guest,
+    /// The account is deactivated.
+    Deactivated,
+    /// Nobody could say who is in the group.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Denied {
+    /// Stable word for logs, metrics and the API.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Denied::NotInGroup { .. } => "not_in_group",
+            Denied::Bot => "bot_account",
+            Denied::Guest => "guest_account",
+            Denied::Deactivated => "deactivated_account",
+            Denied::Unreadable { .. } => "group_unreadable",
+        }
+    }
+}
+
+/// Decides whether an account may do an action in an environment. The only place that decides it.
+///
+/// # Errors
+/// [`Denied`] with the reason; an unreadable group counts as no.
+pub fn authorize(
+    policy: &Policy,
+    outside: &Memberships,
+    account: &Account,
+    facts: &AccountFacts,
+    action: Action,
+    environment: Option<&Environment>,
+) -> Result<Authorized, Denied> {
+    if facts.bot {
+        return Err(Denied::Bot);
+    }
+    if !facts.active {
+        return Err(Denied::Deactivated);
+    }
+    let person = policy.person_of(account);
+    let granted = |person: PersonId| Authorized {
+        person,
+        account: account.clone(),
+        action,
+        environment: environment.map(|e| e.name.clone()),
+    };
+    if action == Action::Read {
+        return Ok(granted(person));
+    }
+    if facts.guest {
+        return Err(Denied::Guest);
+    }
+    let places: Vec<&Environment> = match environment {
+        Some(one) => vec![one],
+        None => policy.environments.values().collect(),
+    };
+    for place in places {
+        let groups = action.groups(place);
+        match policy.standing(&person, &groups, outside) {
+            Standing::Member => {}
+            Standing::Stranger => {
+                return Err(Denied::NotInGroup { action, environment: place.name.clone(), groups });
+            }
+            Standing::Unknown(why) => return Err(Denied::Unreadable { why }),
+        }
+    }
+    Ok(granted(person))
+}

@@ -1,0 +1,232 @@
+//! The rules people wrote down: services, environments, people, groups. Not here: judging by them (`gates`).
+
+use crate::calendar::{Freeze, Schedule};
+use crate::ids::{Account, EnvironmentName, GroupName, PersonId, PolicyVersion, ServiceName};
+use crate::people::{Member, Memberships, Standing};
+use crate::zone::Zone;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// Everything that judges a deploy, as one value. Built from `shipgate.toml`, checked there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Default zone of all rules.
+    pub zone: Zone,
+    /// Everybody who is known by name, with the accounts that are theirs.
+    pub people: BTreeMap<PersonId, Vec<Account>>,
+    /// Groups of people.
+    pub groups: BTreeMap<GroupName, Vec<Member>>,
+    /// What can be deployed.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Where it can go.
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+    /// Weekly windows, by name.
+    pub schedules: BTreeMap<String, Schedule>,
+    /// Freezes written in the settings. Those added in chat live in the store.
+    pub freezes: Vec<Freeze>,
+}
+
+/// A thing that is deployed, and the pipeline that does it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: ServiceName,
+    /// Meant when nobody names a service.
+    pub default: bool,
+    /// What is started for a deploy.
+    pub pipeline: Pipeline,
+}
+
+/// Which CI system runs a service's deploys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// GitHub Actions.
+    Github,
+    /// An allow-listed command on this machine.
+    Command,
+}
+
+impl Provider {
+    /// The word used in settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// What is started for a deploy. All values may hold `{service}`, `{environment}`, `{version}`, `{sha}`, `{deploy}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// The CI system.
+    pub provider: Provider,
+    /// Repository: `owner/name` on a code host, or a folder on this machine.
+    pub repo: String,
+    /// Workflow file, for GitHub. Empty for `command`.
+    pub workflow: String,
+    /// Protected branch that the workflow file is taken from, and from which a version must be reachable.
+    pub git_ref: String,
+    /// Inputs of the workflow.
+    pub inputs: BTreeMap<String, String>,
+    /// Argument vector, for `command`. Never given to a shell.
+    pub command: Vec<String>,
+}
+
+/// Where a service goes, with its rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Other words people use for it.
+    pub aliases: Vec<String>,
+    /// The same commit must have succeeded there before.
+    pub after: Option<EnvironmentName>,
+    /// Name of the weekly schedule; none means always open.
+    pub schedule: Option<String>,
+    /// Groups that may ask for deploys.
+    pub deployers: Vec<GroupName>,
+    /// Who must say yes.
+    pub approvals: ApprovalRule,
+    /// Who may open a closed schedule or freeze in an emergency.
+    pub overrides: OverrideRule,
+    /// Which CI checks on the commit must be green.
+    pub checks: CheckRule,
+    /// Whether one deploy at a time holds the whole environment, or each service's part of it.
+    pub queue: QueueBy,
+    /// Fewer rules for the way back.
+    pub rollback: RollbackRule,
+    /// Where people can look at it.
+    pub url: Option<String>,
+}
+
+/// How many people must approve, and who they may be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    /// How many distinct people; nought means none.
+    pub needed: u32,
+    /// Groups whose members may approve.
+    pub from: Vec<GroupName>,
+    /// Whether the requester's own approval counts.
+    pub own: bool,
+    /// How long an approval, and the wait for it, lasts.
+    pub expires: SignedDuration,
+}
+
+/// How many people must agree to an emergency, and who they may be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideRule {
+    /// How many distinct people other than the requester.
+    pub needed: u32,
+    /// Groups whose members may override. Empty: nobody can.
+    pub from: Vec<GroupName>,
+}
+
+/// Which CI checks of the commit must be green.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckRule {
+    /// Every check that exists, and at least one must exist.
+    All,
+    /// None is looked at.
+    None,
+    /// These, by name; a missing one waits.
+    Named(Vec<String>),
+}
+
+/// What a running deploy keeps others out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueBy {
+    /// The whole environment: one deploy at a time (default, the safe reading).
+    Environment,
+    /// Only the same service in the environment.
+    Service,
+}
+
+/// A rollback passes the same gates; these say which of them it need not wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackRule {
+    /// How many approvals a rollback needs.
+    pub needed: u32,
+    /// Whether schedule and freezes bind a rollback too.
+    pub in_window_only: bool,
+}
+
+impl Policy {
+    /// SHA-256 over the whole policy in its stored form: any change of any rule gives another version.
+    #[must_use]
+    pub fn version(&self) -> PolicyVersion {
+        let body = serde_json::to_vec(self).expect("a policy has only string keys and plain values");
+        crate::hex(&Sha256::digest(&body)).parse().expect("64 hex digits")
+    }
+
+    /// The person behind an account; an account that is linked to nobody is its own person.
+    #[must_use]
+    pub fn person_of(&self, account: &Account) -> PersonId {
+        self.people
+            .iter()
+            .find(|(_, accounts)| accounts.contains(account))
+            .map_or_else(|| account.as_unlinked_person(), |(person, _)| person.clone())
+    }
+
+    /// The accounts of a person on all platforms.
+    #[must_use]
+    pub fn accounts_of(&self, person: &PersonId) -> &[Account] {
+        self.people.get(person).map_or(&[], Vec::as_slice)
+    }
+
+    /// The environment people mean by a word: its name or one of its aliases, in any case.
+    #[must_use]
+    pub fn environment(&self, word: &str) -> Option<&Environment> {
+        self.environments.values().find(|e| {
+            e.name.as_str().eq_ignore_ascii_case(word)
+                || e.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(word))
+        })
+    }
+
+    /// The service that is meant when nobody names one: the default, or the only one.
+    #[must_use]
+    pub fn default_service(&self) -> Option<&Service> {
+        let mut all = self.services.values();
+        match (self.services.values().find(|s| s.default), all.next(), all.next()) {
+            (Some(default), _, _) => Some(default),
+            (None, Some(only), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Whether a person belongs to any of the groups. Unknown when a group that could decide it is unreadable.
+    #[must_use]
+    pub fn standing(&self, person: &PersonId, groups: &[GroupName], outside: &Memberships) -> Standing {
+        let mut unknown = None;
+        for member in groups.iter().filter_map(|g| self.groups.get(g)).flatten() {
+            match member {
+                Member::Person(named) if named == person => return Standing::Member,
+                Member::Person(_) => {}
+                Member::Outside(group) => match outside.accounts_in(group) {
+                    Ok(accounts) => {
+                        if accounts.iter().any(|account| self.person_of(account) == *person) {
+                            return Standing::Member;
+                        }
+                    }
+                    Err(why) => unknown = Some(why),
+                },
+            }
+        }
+        unknown.map_or(Standing::Stranger, Standing::Unknown)
+    }
+
+    /// What a deploy of `service` to `environment` keeps others out of, as a key: one active deploy per key.
+    #[must_use]
+    pub fn lock_group(&self, service: &ServiceName, environment: &Environment) -> String {
+        match environment.queue {
+            QueueBy::Environment => environment.name.to_string(),
+            QueueBy::Service => format!("{}/{service}", environment.name),
+        }
+    }
+}
