@@ -18,17 +18,6 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, now: Timestamp) -> Resul
     };
     let known = u32::try_from(STEPS.len()).expect("the list of migrations is short");
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let foreign: bool = tx
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')
-                AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'shipgate_migrations')",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(failed)?;
-    if foreign {
-        return Err(OpenError::Foreign { path: path.to_owned() });
-    }
     tx.execute_batch(
         "CREATE TABLE IF NOT EXISTS shipgate_migrations (
             step INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL

@@ -117,6 +117,18 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(failed)?;
     db.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
+    // Before anything is changed, as the next line would.
+    let foreign: bool = db
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table')
+                AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'shipgate_migrations')",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(failed)?;
+    if foreign {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {
         let detail = format!("this disk cannot hold a write-ahead log; SQLite chose “{mode}”");

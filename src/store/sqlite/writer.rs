@@ -15,8 +15,8 @@ const WAITING: usize = 1024;
 /// How many requests share one commit at most.
 const TOGETHER: usize = 256;
 
-/// After so many commits the log is copied into the database, beside the work.
-const CHECKPOINT_EVERY: u32 = 128;
+/// After so many requests the log is copied into the database, beside the work.
+const COPY_EVERY: usize = 256;
 
 /// Above so many pages the log has outrun the copying, and the writer stops to let it catch up.
 const LOG_TOO_LONG: i64 = 16 * 1024;
@@ -153,7 +153,7 @@ fn write(
     stopped: &AtomicBool,
 ) {
     let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(TOGETHER);
-    let mut commits = 0;
+    let mut since_copy = 0;
     while incoming.blocking_recv_many(&mut batch, TOGETHER) > 0 {
         let lost = if stopped.load(Ordering::Acquire) {
             Some(Fault::Unconfirmed { detail: "an earlier write".into() })
@@ -166,12 +166,13 @@ fn write(
                 stopped.store(true, Ordering::Release);
             }
         }
+        since_copy += batch.len();
         for job in batch.drain(..) {
             job.answer(lost.clone());
         }
-        commits += 1;
-        if commits % CHECKPOINT_EVERY == 0 && !stopped.load(Ordering::Acquire) {
-            // A full channel means that it is being done.
+        if since_copy >= COPY_EVERY && !stopped.load(Ordering::Acquire) {
+            since_copy = 0;
+            // A full channel means that it is about to be done.
             let _ = wanted.try_send(());
         }
     }

@@ -10,8 +10,10 @@ use shipgate_domain::audit::Verifier;
 use shipgate_store::{OpenError, SqliteStore};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +122,9 @@ fn a_database_of_another_program_is_refused_and_left_alone() {
     raw(&path, "CREATE TABLE songs (title TEXT)").unwrap();
     let error = SqliteStore::open(&path, at(0)).unwrap_err();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-    raw(&path, "INSERT INTO songs VALUES ('one')").unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
 }
 
 #[test]
@@ -223,6 +227,16 @@ async fn pruning_keeps_what_happens_once_for_ever() {
     store.commit(effects(vec![once])).await.unwrap();
     assert_eq!(lease(&store, 10).await, None);
     assert_eq!(store.effect_next_due().await.unwrap(), Some(at(900)));
+}
+
+#[test]
+fn in_memory_every_call_is_ready_at_once() {
+    let store = SqliteStore::in_memory().unwrap();
+    let mut waker = Context::from_waker(Waker::noop());
+    let (put, change) = (inbound("a"), deploys(&[&deploy(1)]));
+    assert!(pin!(store.inbox_put(&put, at(1))).poll(&mut waker).is_ready());
+    assert!(pin!(store.commit(change)).poll(&mut waker).is_ready());
+    assert!(pin!(store.surroundings(&about(None))).poll(&mut waker).is_ready());
 }
 
 const CHILD: &str = "SHIPGATE_TEST_WRITES_TO";
