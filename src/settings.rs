@@ -1,0 +1,140 @@
+//! Typed settings: `shipgate.toml` and the environment, read once, with every problem told at once. Not here: asking
+//! other systems whether tokens and channels work.
+//!
+//! Secrets come from the environment (`NAME` or `NAME_FILE`), everything else from the file. What this version does not
+//! know is refused, never ignored.
+
+mod check;
+mod keys;
+mod near;
+mod operations;
+mod problem;
+mod reader;
+mod rules;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use operations::{
+    AnnounceSettings, CronReminder, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings,
+    SlackSettings, SlackTransport, StoreSettings,
+};
+pub use problem::{Level, Problem, Problems};
+pub use secrets::{LogFormat, LogSettings};
+
+use problem::Finding;
+use reader::{Log, Section};
+use secrets::Environment;
+use shipgate_domain::policy::{Policy, Provider};
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// Everything that somebody decided before the start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where they were read.
+    pub path: PathBuf,
+    /// What judges a deploy.
+    pub policy: Policy,
+    /// `[http]`.
+    pub http: HttpSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// `[slack]`; none when there is no such section.
+    pub slack: Option<SlackSettings>,
+    /// `[github]`; none when no service needs it and there is no such section.
+    pub github: Option<GithubSettings>,
+    /// `[announce]`.
+    pub announce: AnnounceSettings,
+    /// `[reminders]`.
+    pub reminders: ReminderSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// What somebody should look at, though the program can start.
+    pub warnings: Problems,
+}
+
+impl Settings {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// All problems, when one of them keeps the program from starting.
+    pub fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::from_text(path, &text, environment),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                let instead = "start from shipgate.example.toml, or name another file with --config";
+                Err(Problems::unreadable(path, "there is no such file", instead))
+            }
+            Err(why) => {
+                Err(Problems::unreadable(path, why.to_string(), "correct its rights, and write it in UTF-8"))
+            }
+        }
+    }
+
+    fn from_text(
+        path: &Path,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let log = Log::default();
+        let text = secrets::without_secrets(text, &log);
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            log.add(syntax_error(error, &text));
+        }
+        let read = Self::from_table(path, document.get_ref(), !errors.is_empty(), &log, environment);
+        let problems = Problems::new(path, &text, log.into_findings());
+        match read {
+            Some(settings) if !problems.are_fatal() => Ok(Self { warnings: problems, ..settings }),
+            _ => Err(problems),
+        }
+    }
+
+    /// None when something is wrong that leaves a hole. A file with broken syntax is not judged: what is missing in it
+    /// may only be hidden.
+    fn from_table(
+        path: &Path,
+        table: &DeTable<'_>,
+        is_broken: bool,
+        log: &Log,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
+        let environment = Environment { read: environment, log };
+        let log_settings = environment.log_settings();
+        if is_broken {
+            return None;
+        }
+        let root = Section::root(table, log);
+        root.unknown_keys();
+        let policy = rules::policy(&root);
+        let uses_github =
+            policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
+        Some(Self {
+            path: path.to_owned(),
+            http: operations::http(&root),
+            store: operations::store(&root),
+            slack: operations::slack(&root, &environment),
+            github: operations::github(&root, uses_github, &environment),
+            announce: operations::announce(&root),
+            reminders: operations::reminders(&root),
+            log: log_settings,
+            warnings: Problems::new(path, "", Vec::new()),
+            policy,
+        })
+    }
+}
+
+fn syntax_error(error: &toml::de::Error, text: &str) -> Finding {
+    let place = error.span().unwrap_or(text.len()..text.len());
+    let message = error.message().lines().next().unwrap_or_default();
+    Finding::at(place, "syntax", format!("this is not TOML: {message}"))
+        .instead("look for quotes, brackets, commas and keys that are written twice")
+}
+
+/// The environment of this process.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
