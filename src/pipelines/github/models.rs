@@ -1,0 +1,196 @@
+//! What GitHub answers, as far as it is read. Everything may be missing and every word may be new: a field that
+//! GitHub adds or empties must not stop a deploy. Not here: what any of it means for a deploy.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+/// The answer to a dispatch, from API version 2026-03-10 on or with `return_run_details`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispatched {
+    pub workflow_run_id: Option<u64>,
+    pub html_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Message {
+    #[serde(default)]
+    pub message: String,
+    #[serde(default)]
+    pub errors: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Runs {
+    #[serde(default)]
+    pub workflow_runs: Vec<WorkflowRun>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct WorkflowRun {
+    pub id: u64,
+    pub name: Option<String>,
+    pub display_title: Option<String>,
+    pub status: Option<String>,
+    pub conclusion: Option<String>,
+    pub run_attempt: Option<u32>,
+    pub html_url: Option<String>,
+    pub updated_at: Option<Timestamp>,
+    pub check_suite_id: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Jobs {
+    pub total_count: u64,
+    #[serde(default)]
+    pub jobs: Vec<WorkflowJob>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct WorkflowJob {
+    pub id: u64,
+    pub name: Option<String>,
+    pub status: Option<String>,
+    pub conclusion: Option<String>,
+    pub started_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+    pub html_url: Option<String>,
+    #[serde(default)]
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Step {
+    pub name: Option<String>,
+    pub conclusion: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Reference {
+    pub object: Target,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Target {
+    pub sha: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Commit {
+    pub sha: String,
+    pub commit: CommitText,
+    pub author: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CommitText {
+    #[serde(default)]
+    pub message: String,
+    pub author: Option<Signature>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Signature {
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub login: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Compared {
+    pub status: String,
+    pub ahead_by: Option<u64>,
+    pub behind_by: Option<u64>,
+    pub total_commits: Option<u64>,
+    pub html_url: Option<String>,
+    #[serde(default)]
+    pub commits: Vec<Commit>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pull {
+    pub number: u64,
+    pub title: Option<String>,
+    pub merged_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CheckRuns {
+    pub total_count: u64,
+    #[serde(default)]
+    pub check_runs: Vec<CheckRun>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CheckRun {
+    pub id: u64,
+    pub name: String,
+    pub status: Option<String>,
+    pub conclusion: Option<String>,
+    pub html_url: Option<String>,
+    pub app: Option<App>,
+    pub check_suite: Option<Suite>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct App {
+    pub slug: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Suite {
+    pub id: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Combined {
+    pub total_count: u64,
+    #[serde(default)]
+    pub statuses: Vec<Status>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    pub context: String,
+    pub state: String,
+    pub target_url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Tag {
+    pub name: String,
+    pub commit: TagCommit,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TagCommit {
+    pub sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Installation {
+    pub id: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct InstallationToken {
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
+/// A webhook body of the events `workflow_run` and `workflow_job`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Delivery {
+    pub workflow_run: Option<WorkflowRun>,
+    pub workflow_job: Option<DeliveredJob>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DeliveredJob {
+    pub run_id: u64,
+    pub workflow_name: Option<String>,
+}

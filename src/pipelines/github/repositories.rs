@@ -1,0 +1,374 @@
+//! Versions, ancestry, differences and checks of a repository on GitHub. Not here: what follows from them.
+
+use super::GitHub;
+use super::client::{Repo, in_path};
+use super::limits::Urgency::{Display, Needed};
+use super::models::{
+    CheckRun, CheckRuns, Combined, Commit, Compared, Pull, Reference, Runs, Status, Tag, WorkflowRun,
+};
+use crate::text::{by_version, inert, pull_of, title_of};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use http::Method;
+use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind};
+use shipgate_domain::ids::{CommitId, DeployId, Version};
+use std::collections::{BTreeMap, HashSet};
+
+const PAGE: usize = 100;
+const MOST_COMMITS: usize = 250;
+/// Commits whose pull request is asked for, when their message does not name it.
+const PULLS_ASKED: usize = 20;
+
+#[async_trait]
+impl Repositories for GitHub {
+    async fn resolve(&self, repo: &str, version: &Version) -> Result<Resolved, OutsideError> {
+        let repo = Repo::parse(repo)?;
+        let word = in_path(version.as_str());
+        let tag = self.reference(&repo, &format!("/git/ref/tags/{word}")).await?;
+        let branch = self.reference(&repo, &format!("/git/ref/heads/{word}")).await?;
+        let is_full = version.as_str().parse::<CommitId>().is_ok();
+        let is_hex = version.as_str().len() >= 7 && version.as_str().bytes().all(|b| b.is_ascii_hexdigit());
+        let (sha, kind) = match (tag, branch) {
+            (Some(_), Some(_)) => {
+                let what =
+                    format!("“{version}” is both a tag and a branch of {repo}; type the commit id instead");
+                return Ok(Resolved::Ambiguous { what });
+            }
+            (Some(sha), None) => (sha, RefKind::Tag),
+            (None, Some(sha)) => (sha, RefKind::Branch),
+            (None, None) if is_hex => (version.as_str().to_ascii_lowercase(), RefKind::Commit),
+            (None, None) => return self.unknown(&repo).await,
+        };
+        if is_full && kind != RefKind::Commit && sha != version.as_str() {
+            let what =
+                format!("“{version}” looks like a commit id, but {repo} has a tag or branch of this name");
+            return Ok(Resolved::Ambiguous { what });
+        }
+        let read: Option<Commit> = self.client.find(&repo, &format!("/commits/{sha}"), Needed).await?;
+        // A prefix could name something else than a commit that starts with it.
+        match read.filter(|commit| commit.sha.starts_with(&sha)) {
+            Some(commit) => Ok(Resolved::Pin(Pin {
+                commit: commit_id(&commit.sha)?,
+                kind,
+                title: title_of(&commit.commit.message),
+                author: author(&commit),
+            })),
+            None => self.unknown(&repo).await,
+        }
+    }
+
+    async fn is_reachable(&self, repo: &str, commit: &CommitId, branch: &str) -> Result<bool, OutsideError> {
+        let repo = Repo::parse(repo)?;
+        let rest = format!("/compare/{}...{commit}?per_page=1", in_path(branch));
+        let compared: Option<Compared> = self.client.find(&repo, &rest, Needed).await?;
+        // “behind” and “identical” mean that the branch contains the commit. GitHub also answers about commits of
+        // forks; those are “ahead” or “diverged”.
+        match compared {
+            Some(compared) => Ok(matches!(compared.status.as_str(), "behind" | "identical")),
+            None => Err(OutsideError::Refused {
+                why: format!(
+                    "GitHub cannot compare {} with the branch {branch} of {repo}: check that both exist",
+                    commit.short()
+                ),
+            }),
+        }
+    }
+
+    async fn compare(
+        &self,
+        repo: &str,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Comparison, OutsideError> {
+        let repo = Repo::parse(repo)?;
+        let page = |number: usize| format!("/compare/{base}...{head}?per_page={PAGE}&page={number}");
+        let first: Option<Compared> = self.client.find(&repo, &page(1), Needed).await?;
+        let Some(first) = first else {
+            return Err(OutsideError::Refused {
+                why: format!(
+                    "GitHub cannot compare {} with {} in {repo}: one of them is gone",
+                    base.short(),
+                    head.short()
+                ),
+            });
+        };
+        let total = first.total_commits.or(first.ahead_by).unwrap_or(first.commits.len() as u64);
+        let last = usize::try_from(total).unwrap_or(usize::MAX).div_ceil(PAGE);
+        let (behind, url) =
+            (first.behind_by.unwrap_or(0), first.html_url.as_deref().map(|url| inert(url, 300)));
+        // GitHub lists the oldest commit first.
+        let mut commits = first.commits;
+        for number in last.saturating_sub(2).max(2)..=last {
+            commits.extend(self.client.get::<Compared>(&repo, &page(number), Display).await?.commits);
+        }
+        commits.drain(..commits.len().saturating_sub(MOST_COMMITS));
+        let mut changes = Vec::with_capacity(commits.len());
+        for commit in commits.iter().rev() {
+            changes.push(change(commit)?);
+        }
+        self.add_pulls(&repo, &mut changes).await;
+        Ok(Comparison { commits: changes, total, behind, url })
+    }
+
+    async fn checks(&self, repo: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError> {
+        let repo = Repo::parse(repo)?;
+        let runs = self.check_runs(&repo, commit).await?;
+        let statuses = self.statuses(&repo, commit).await?;
+        let is_actions = |run: &CheckRun| {
+            run.app.as_ref().is_some_and(|app| app.slug.as_deref() == Some("github-actions"))
+        };
+        let deploys = if runs.iter().any(is_actions) {
+            self.deploy_suites(&repo, commit).await?
+        } else {
+            HashSet::new()
+        };
+        let is_deploy = |run: &CheckRun| {
+            run.check_suite.as_ref().and_then(|suite| suite.id).is_some_and(|suite| deploys.contains(&suite))
+        };
+        Ok(merged(runs.into_iter().filter(|run| !is_deploy(run)), statuses))
+    }
+
+    async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
+        let repo = Repo::parse(repo)?;
+        let mut tags: Vec<Tag> = self.client.get(&repo, "/tags?per_page=100", Display).await?;
+        // GitHub sorts tags by name, not by age; dates of tags can be set by anybody.
+        tags.sort_by(|a, b| by_version(&b.name, &a.name));
+        let read = |tag: &Tag| {
+            Some(Recent { version: tag.name.parse().ok()?, commit: tag.commit.sha.parse().ok()? })
+        };
+        Ok(tags.iter().filter_map(read).take(limit).collect())
+    }
+}
+
+impl GitHub {
+    /// The commit that a reference names; annotated tags are followed. `None` when there is no such reference.
+    async fn reference(&self, repo: &Repo, rest: &str) -> Result<Option<String>, OutsideError> {
+        let Some(found) = self.client.find::<Reference>(repo, rest, Needed).await? else { return Ok(None) };
+        let mut target = found.object;
+        for _ in 0..5 {
+            match target.kind.as_str() {
+                "commit" => return Ok(Some(target.sha)),
+                "tag" => {
+                    let rest = format!("/git/tags/{}", in_path(&target.sha));
+                    target = self.client.get::<Reference>(repo, &rest, Needed).await?.object;
+                }
+                _ => break,
+            }
+        }
+        let why = format!("this tag of {repo} names no commit: choose another version");
+        Err(OutsideError::Refused { why })
+    }
+
+    /// Nothing has this name, unless the whole repository cannot be seen: then that is the answer.
+    async fn unknown(&self, repo: &Repo) -> Result<Resolved, OutsideError> {
+        let answer = self.client.ask(Method::GET, repo, "", None, Needed).await?;
+        self.client.expect(&answer, repo).map(|_| Resolved::Unknown)
+    }
+
+    /// Asks for the pull requests of the newest commits whose messages do not name one. Only a nicety: no errors.
+    async fn add_pulls(&self, repo: &Repo, changes: &mut [Change]) {
+        let mut open: Vec<&mut Change> =
+            changes.iter_mut().filter(|change| change.pull.is_none()).take(PULLS_ASKED).collect();
+        for some in open.chunks_mut(5) {
+            let asked = some.iter().map(|change| {
+                let rest = format!("/commits/{}/pulls?per_page=10", change.commit);
+                async move { self.client.find::<Vec<Pull>>(repo, &rest, Display).await }
+            });
+            let answers = join_all(asked).await;
+            for (change, pulls) in some.iter_mut().zip(answers) {
+                match pulls {
+                    Ok(pulls) => {
+                        if let Some(pull) = pulls.into_iter().flatten().find(|pull| pull.merged_at.is_some())
+                        {
+                            change.pull = Some(pull.number);
+                            change.title =
+                                pull.title.map_or_else(|| change.title.clone(), |t| inert(&t, 200));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::debug!(%repo, "pull requests are left out of a comparison: {error}");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn check_runs(&self, repo: &Repo, commit: &CommitId) -> Result<Vec<CheckRun>, OutsideError> {
+        let mut all: Vec<CheckRun> = Vec::new();
+        for number in 1.. {
+            let rest = format!("/commits/{commit}/check-runs?filter=latest&per_page={PAGE}&page={number}");
+            let page: CheckRuns = self.client.get(repo, &rest, Needed).await?;
+            let is_last = page.check_runs.len() < PAGE;
+            all.extend(page.check_runs);
+            if all.len() as u64 >= page.total_count {
+                break;
+            }
+            if is_last {
+                return Err(incomplete("check runs", commit));
+            }
+        }
+        Ok(all)
+    }
+
+    async fn statuses(&self, repo: &Repo, commit: &CommitId) -> Result<Vec<Status>, OutsideError> {
+        let mut all: Vec<Status> = Vec::new();
+        for number in 1.. {
+            let rest = format!("/commits/{commit}/status?per_page={PAGE}&page={number}");
+            let page: Combined = self.client.get(repo, &rest, Needed).await?;
+            let is_last = page.statuses.len() < PAGE;
+            all.extend(page.statuses);
+            if all.len() as u64 >= page.total_count {
+                break;
+            }
+            if is_last {
+                return Err(incomplete("statuses", commit));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The check suites of runs that Shipgate started on this commit: a deploy is not a check of what it deploys.
+    /// Without this, a failed deploy would close the checks of its own commit for ever.
+    async fn deploy_suites(&self, repo: &Repo, commit: &CommitId) -> Result<HashSet<u64>, OutsideError> {
+        let mut suites = HashSet::new();
+        for number in 1..=10 {
+            let rest = format!(
+                "/actions/runs?event=workflow_dispatch&head_sha={commit}&per_page={PAGE}&page={number}"
+            );
+            let Some(page) = self.client.find::<Runs>(repo, &rest, Needed).await? else { break };
+            let is_last = page.workflow_runs.len() < PAGE;
+            suites.extend(
+                page.workflow_runs.iter().filter(|run| is_ours(run)).filter_map(|run| run.check_suite_id),
+            );
+            if is_last {
+                break;
+            }
+        }
+        Ok(suites)
+    }
+}
+
+/// Whether a run carries a deploy id in its title.
+fn is_ours(run: &WorkflowRun) -> bool {
+    let titles = [&run.display_title, &run.name].into_iter().flatten();
+    titles
+        .flat_map(|title| title.split(|c: char| !c.is_ascii_alphanumeric()))
+        .any(|word| word.parse::<DeployId>().is_ok())
+}
+
+fn incomplete(what: &str, commit: &CommitId) -> OutsideError {
+    let why =
+        format!("GitHub did not list all {what} of {}; they changed while they were read", commit.short());
+    OutsideError::Later { why, after: None }
+}
+
+fn commit_id(sha: &str) -> Result<CommitId, OutsideError> {
+    sha.parse()
+        .map_err(|_| OutsideError::Later { why: "GitHub named a commit that is not one".into(), after: None })
+}
+
+fn author(commit: &Commit) -> String {
+    let login = commit.author.as_ref().and_then(|user| user.login.as_deref());
+    let name = commit.commit.author.as_ref().and_then(|signature| signature.name.as_deref());
+    inert(login.or(name).unwrap_or("unknown"), 80)
+}
+
+fn change(commit: &Commit) -> Result<Change, OutsideError> {
+    let message = &commit.commit.message;
+    let (pull, title) = match pull_of(message) {
+        Some((number, title)) => (Some(number), title),
+        None => (None, title_of(message)),
+    };
+    Ok(Change { commit: commit_id(&commit.sha)?, title, author: author(commit), pull })
+}
+
+/// All checks by name. The newest run of each app and name counts; where several speak under one name, the worst does.
+fn merged(runs: impl Iterator<Item = CheckRun>, statuses: Vec<Status>) -> Vec<Check> {
+    let mut newest: BTreeMap<(String, String), CheckRun> = BTreeMap::new();
+    for run in runs {
+        let app = run.app.as_ref().and_then(|app| app.slug.clone()).unwrap_or_default();
+        let key = (app, run.name.clone());
+        if newest.get(&key).is_none_or(|other| run.id > other.id) {
+            newest.insert(key, run);
+        }
+    }
+    let runs = newest.into_values().map(|run| {
+        let state = state_of_run(run.status.as_deref(), run.conclusion.as_deref());
+        (run.name, state, run.html_url)
+    });
+    let statuses = statuses.into_iter().map(|status| {
+        let state = state_of_status(&status.state);
+        (status.context, state, status.target_url)
+    });
+    let mut by_name: BTreeMap<String, Check> = BTreeMap::new();
+    for (name, state, url) in runs.chain(statuses) {
+        let name = inert(&name, 200);
+        let url = url.map(|url| inert(&url, 300));
+        let check = by_name.entry(name.clone()).or_insert_with(|| Check { name, state, url: url.clone() });
+        if badness(state) > badness(check.state) {
+            check.state = state;
+            check.url = url;
+        }
+    }
+    by_name.into_values().collect()
+}
+
+fn badness(state: CheckState) -> u8 {
+    match state {
+        CheckState::Passed => 0,
+        CheckState::Pending => 1,
+        CheckState::Failed => 2,
+    }
+}
+
+fn state_of_run(status: Option<&str>, conclusion: Option<&str>) -> CheckState {
+    match (status, conclusion) {
+        (Some("completed"), Some("success" | "neutral" | "skipped")) => CheckState::Passed,
+        (Some("completed"), _) => CheckState::Failed,
+        _ => CheckState::Pending,
+    }
+}
+
+fn state_of_status(state: &str) -> CheckState {
+    match state {
+        "success" => CheckState::Passed,
+        "pending" => CheckState::Pending,
+        _ => CheckState::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_newest_run_of_an_app_counts_and_the_worst_of_a_name() {
+        let run = |id: u64, app: &str, name: &str, conclusion: &str| -> CheckRun {
+            serde_json::from_value(json!({ "id": id, "name": name, "status": "completed",
+                "conclusion": conclusion, "app": { "slug": app } }))
+            .unwrap()
+        };
+        let runs =
+            [run(1, "a", "test", "failure"), run(2, "a", "test", "success"), run(3, "b", "lint", "success")];
+        let statuses = vec![
+            Status { context: "lint".into(), state: "pending".into(), target_url: None },
+            Status { context: "docs".into(), state: "error".into(), target_url: None },
+        ];
+        let all: Vec<_> = merged(runs.into_iter(), statuses).into_iter().map(|c| (c.name, c.state)).collect();
+        let expected =
+            [("docs", CheckState::Failed), ("lint", CheckState::Pending), ("test", CheckState::Passed)];
+        assert_eq!(all, expected.map(|(name, state)| (name.to_owned(), state)));
+    }
+
+    #[test]
+    fn runs_with_a_deploy_id_in_their_title_are_ours() {
+        let run = |title: &str| -> WorkflowRun {
+            serde_json::from_value(json!({ "id": 1, "display_title": title })).unwrap()
+        };
+        assert!(is_ours(&run("deploy production 01JZZZZZZZZZZZZZZZZZZZZZZZ")));
+        assert!(!is_ours(&run("nightly tests")));
+    }
+}
