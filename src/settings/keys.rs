@@ -119,7 +119,12 @@ pub(super) fn known(path: &str) -> Option<Known> {
 pub(super) fn child(parent: &str, name: &str) -> Option<(String, Known)> {
     let join = |name: &str| if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
     let (own, any) = (join(name), join("*"));
-    known(&own).map(|known| (own, known)).or_else(|| known(&any).map(|known| (any, known)))
+    // A name in quotes may look like a path: it is a name all the same.
+    let is_plain = !name.contains(['.', '*']);
+    known(&own)
+        .filter(|_| is_plain)
+        .map(|known| (own, known))
+        .or_else(|| known(&any).map(|known| (any, known)))
 }
 
 /// The names that may stand in a table and are read by this version.

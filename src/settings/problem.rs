@@ -100,6 +100,8 @@ impl Problems {
         let place = |finding: Finding| {
             let (line, column) = finding.place.as_ref().map(|span| line_and_column(text, span.start)).unzip();
             let Finding { level: severity, place: span, code, what, why, instead } = finding;
+            let [what, why, instead] =
+                [what, why, instead].map(|text| text.chars().filter(is_harmless).collect());
             let file = if span.is_some() { file.clone() } else { ENVIRONMENT.to_owned() };
             Problem { severity, file, line, column, code, what, why, instead, span }
         };
@@ -216,6 +218,12 @@ impl Diagnostic for Shown<'_> {
         let span = SourceSpan::from(self.problem.span.clone()?);
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some("here".to_owned()), span))))
     }
+}
+
+/// Neither moves the cursor nor turns the direction of reading.
+pub(super) fn is_harmless(c: &char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Where a byte stands, both from 1; columns are characters.

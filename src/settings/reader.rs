@@ -2,7 +2,7 @@
 
 use super::keys::{self, Known};
 use super::near::{advice, nearest};
-use super::problem::Finding;
+use super::problem::{Finding, is_harmless};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -80,7 +80,7 @@ impl<'a> Section<'a> {
 
     /// What people call a key of this table, for messages.
     fn name_of(&self, key: &str) -> String {
-        if self.title.is_empty() { key.to_owned() } else { format!("{}.{key}", self.title) }
+        if self.title.is_empty() { clip(key) } else { format!("{}.{}", self.title, clip(key)) }
     }
 
     /// " in [http]", for messages; nothing for the whole file.
@@ -370,9 +370,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// At most 80 characters, none of which moves the cursor or the direction of reading.
+/// At most 80 harmless characters.
 pub(super) fn clip(text: &str) -> String {
-    let is_plain =
-        |c: &char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(is_plain).take(80).collect()
+    text.chars().filter(is_harmless).take(80).collect()
 }

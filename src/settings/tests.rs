@@ -102,6 +102,16 @@ fn a_file_that_is_not_there_is_said_to_be_missing() {
     assert!(answer.contains("shipgate.example.toml"), "{answer}");
 }
 
+#[test]
+fn a_name_that_looks_like_a_path_is_a_bad_name_and_nothing_worse() {
+    let text =
+        format!("{LEAST}[services.\"*.provider\"]\nprovider = \"command\"\n[\"people.*\"]\nslack = \"U1\"\n");
+    let codes = codes(read(&text, &good_env()));
+    assert_eq!(codes, ["bad_name", "missing", "missing", "unknown_key"]);
+    let told = told(read("[services.\"a\\u202Eb\\u001B\"]\nwait = 1\n", &good_env()));
+    assert!(!told.contains(['\u{202e}', '\u{1b}']), "{told}");
+}
+
 // --- the example files -----------------------------------------------------------------------------------------
 
 fn example() -> String {
