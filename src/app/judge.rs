@@ -242,7 +242,8 @@ impl App {
             (Decision::Start, Some(outside)) => {
                 let send_by = later(now, START_MARGIN);
                 self.learn_with(deploy, Event::IntentMade { verdicts, outside, send_by }, changes).await?;
-                Ok(Some(Finish::Done))
+                // Looked at once more: the deploy refuses an intent whose time ran out while it was judged.
+                Ok(None)
             }
             (Decision::Start, None) => Ok(None),
             (Decision::Wait(next), outside) => {

@@ -1,19 +1,21 @@
 //! A deploy: what was asked, what it became, and the only way it changes. Not here: whether it may start (`gates`).
 
 mod digest;
+mod event;
 mod step;
 #[cfg(test)]
 mod tests;
 
 pub use digest::plan_and_digest;
-pub use step::{ASK_AFTER, Ask, Do, Event, GIVE_UP_AFTER, Illegal, Resolution, Step};
+pub use event::{Event, Resolution};
+pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, Step};
 
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::Verdict;
 use crate::ids::{
     Account, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
 };
-use crate::run::{Conclusion, Progress, Run, RunPlan};
+use crate::run::{Conclusion, Progress, Run, RunPlan, Standing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -406,10 +408,13 @@ impl Outcome {
     }
 }
 
-/// Why a run that ended this way failed; none when it succeeded.
+/// Why a run that ended this way failed; none when it succeeded. A run whose jobs were all left out did nothing, and
+/// nothing is no success (INVARIANTS S14).
 fn failure(conclusion: &Conclusion, progress: &Progress) -> Option<String> {
     if *conclusion == Conclusion::Success {
-        return None;
+        let is_idle =
+            !progress.jobs.is_empty() && progress.jobs.iter().all(|j| j.standing == Standing::Skipped);
+        return is_idle.then(|| "the run ended well, but all of its jobs were skipped".to_owned());
     }
     let place = progress.failed.as_ref().map(|failed| match &failed.step {
         Some(step) => format!(" in “{}”, step “{step}”", failed.job),

@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 
 /// A start must not fall into a freeze that begins this soon after the decision (INVARIANTS S5), and nothing is
 /// sent later than this after it.
-pub const START_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+pub use crate::calendar::START_GUARD as START_MARGIN;
+
+/// How soon something that could not be read is looked at again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// One rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,8 +135,11 @@ impl Finding {
     }
 }
 
+/// A gate's function. `None`: it has nothing to say about this deploy.
+type Rule = fn(&Case<'_>) -> Option<Finding>;
+
 /// Every gate, in the order of the card. A new gate is one file and one row here.
-const TABLE: [(Gate, fn(&Case<'_>) -> Option<Finding>); 10] = [
+const TABLE: [(Gate, Rule); 10] = [
     (Gate::Permission, permission::judge),
     (Gate::Version, version::judge),
     (Gate::Schedule, calendar::judge_schedule),
@@ -178,7 +184,8 @@ pub fn decide(verdicts: &[Verdict], is_first: bool) -> Decision {
     if verdicts.iter().filter(is_closed).any(|v| is_first || v.reason.is_lasting()) {
         return Decision::Refuse;
     }
-    if verdicts.iter().all(|v| v.answer == Answer::Open) {
+    // No verdicts are no permission.
+    if !verdicts.is_empty() && verdicts.iter().all(|v| v.answer == Answer::Open) {
         return Decision::Start;
     }
     Decision::Wait(verdicts.iter().filter_map(|v| v.until).min())

@@ -1,7 +1,7 @@
 //! Schedule and freeze: is it time? Not here: the arithmetic of windows (`crate::calendar`).
 
 use super::approvals::agreed;
-use super::{Finding, Reason, START_MARGIN};
+use super::{Finding, LOOK_AGAIN, Reason, START_MARGIN};
 use crate::calendar::Opening;
 use crate::facts::Case;
 
@@ -10,8 +10,22 @@ fn is_exempt(case: &Case<'_>) -> bool {
     case.deploy.is_rollback() && !case.environment.rollback.in_window_only
 }
 
+/// What cannot be told does not open: instants beyond the calendar's reach wait for a calendar that reaches them.
+fn unreadable(case: &Case<'_>) -> Option<Finding> {
+    if case.calendar.covers(case.now) {
+        return None;
+    }
+    if is_exempt(case) {
+        return Some(Finding::open(Reason::NotForRollback));
+    }
+    Some(Finding::waiting(Reason::CalendarUnreadable).until(case.now.saturating_add(LOOK_AGAIN).ok()))
+}
+
 pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
     let Some(schedule) = &case.environment.schedule else { return Some(Finding::open(Reason::NoSchedule)) };
+    if let Some(finding) = unreadable(case) {
+        return Some(finding);
+    }
     let (opening, changes) = case.calendar.opening(Some(schedule), case.now);
     if opening == Opening::Open {
         return Some(Finding::open(Reason::InWindow { closes: changes }).until(changes));
@@ -39,6 +53,9 @@ pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
 
 pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     let (environment, service) = (case.environment.name.as_str(), case.service.name.as_str());
+    if let Some(finding) = unreadable(case) {
+        return Some(finding);
+    }
     let margin = case.now.saturating_add(START_MARGIN).unwrap_or(case.now);
     let active = case.calendar.freezes_between(environment, service, case.now, margin);
     let Some(first) = active.iter().map(|f| f.from).min() else {

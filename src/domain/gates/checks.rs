@@ -1,13 +1,9 @@
 //! Are the commit's checks green? The newest of each name counts; unreadable or missing is not green.
 //! Not here: reading them.
 
-use super::{Finding, Reason};
+use super::{Finding, LOOK_AGAIN, Reason};
 use crate::facts::{Case, Check, CheckState, Read};
 use crate::policy::CheckRule;
-use jiff::SignedDuration;
-
-/// How soon pending or unreadable checks are read again.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let rule = &case.environment.checks;

@@ -41,6 +41,8 @@ pub enum Reason {
     OutsideWindow { schedule: String },
     /// In hours for emergencies only.
     EmergencyOnly { schedule: String },
+    /// The calendar does not reach this instant, so nobody can say whether it is open.
+    CalendarUnreadable,
     /// The schedule does not bind a rollback.
     NotForRollback,
     /// Closed, and enough people agreed to the emergency.

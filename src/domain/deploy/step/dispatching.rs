@@ -1,0 +1,169 @@
+//! A deploy whose start was decided and whose run is not known yet: INVARIANTS 5.4. Not here: sending anything.
+
+use super::{ASK_AFTER, Change, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, WAIT_MORE, later};
+use crate::deploy::{CancelAsked, Delay, Deploy, Event, Intent, Outcome, Phase, Resolution, State};
+use crate::run::{Progress, Run};
+use jiff::Timestamp;
+
+impl Deploy {
+    pub(super) fn in_dispatching(
+        &mut self,
+        event: &Event,
+        intent: Intent,
+        phase: &Phase,
+        cancel: Option<CancelAsked>,
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
+        let sent_at = match phase {
+            Phase::Ready => None,
+            Phase::Sent { at } | Phase::Accepted { at } | Phase::Unknown { at, .. } => Some(*at),
+        };
+        match event {
+            Event::Sent => match phase {
+                Phase::Ready if now <= intent.send_by => {
+                    // The reconcile is due only after the send has had its time; a crash before that leads to it too.
+                    let look = later(now, SEND_TIME);
+                    self.state = State::Dispatching { intent, phase: Phase::Sent { at: now }, cancel };
+                    Ok(Some(vec![Do::Reconcile(look)]))
+                }
+                Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } | Phase::Unknown { .. } => {
+                    Err(refused)
+                }
+            },
+            Event::IntentLapsed => match phase {
+                Phase::Ready => {
+                    self.state = State::Waiting { since: now, expires: intent.expires };
+                    Ok(Some(vec![Do::Judge(None)]))
+                }
+                Phase::Sent { .. } | Phase::Accepted { .. } | Phase::Unknown { .. } => Err(refused),
+            },
+            Event::SendRefused { why } => match phase {
+                Phase::Sent { .. } => {
+                    self.end(Outcome::Failed { why: why.clone(), closed_by: None }, now, None);
+                    Ok(Some(vec![Do::Announce, Do::FreePlace]))
+                }
+                Phase::Ready | Phase::Accepted { .. } | Phase::Unknown { .. } => Err(refused),
+            },
+            Event::SendDelayed { why, until } => match phase {
+                Phase::Sent { .. } => {
+                    if let Some(cancel) = cancel {
+                        self.end(Outcome::Cancelled { by: cancel.by, reason: cancel.reason }, now, None);
+                        return Ok(Some(vec![Do::FreePlace]));
+                    }
+                    self.delay = Some(Delay { why: why.clone(), until: *until });
+                    self.state = State::Waiting { since: now, expires: intent.expires };
+                    Ok(Some(vec![Do::Judge(Some(*until)), Do::FreePlace]))
+                }
+                Phase::Ready | Phase::Accepted { .. } | Phase::Unknown { .. } => Err(refused),
+            },
+            Event::SendAccepted => match phase {
+                Phase::Sent { at } => {
+                    self.state = State::Dispatching { intent, phase: Phase::Accepted { at: *at }, cancel };
+                    Ok(Some(vec![Do::Reconcile(now)]))
+                }
+                Phase::Ready | Phase::Accepted { .. } | Phase::Unknown { .. } => Err(refused),
+            },
+            Event::SendUnknown { why } => match phase {
+                Phase::Sent { at } => {
+                    let phase = Phase::Unknown {
+                        at: *at,
+                        why: why.clone(),
+                        ask_at: later(*at, ASK_AFTER),
+                        asked: None,
+                    };
+                    self.state = State::Dispatching { intent, phase, cancel };
+                    Ok(Some(vec![Do::Reconcile(now)]))
+                }
+                Phase::Ready | Phase::Accepted { .. } | Phase::Unknown { .. } => Err(refused),
+            },
+            Event::Bound { run } => {
+                if sent_at.is_none() {
+                    return Err(refused);
+                }
+                Ok(Some(self.bind(intent, run.clone(), cancel, now)))
+            }
+            Event::PeopleAsked => match phase {
+                Phase::Unknown { asked: Some(_), .. } => Ok(None),
+                Phase::Sent { at } | Phase::Accepted { at } | Phase::Unknown { at, .. } => {
+                    let due = match phase {
+                        Phase::Unknown { ask_at, .. } => *ask_at,
+                        Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } => later(*at, ASK_AFTER),
+                    };
+                    if now < due {
+                        return Err(refused);
+                    }
+                    let why = match phase {
+                        Phase::Unknown { why, .. } => why.clone(),
+                        Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } => {
+                            "no run appeared that carries this deploy's id".to_owned()
+                        }
+                    };
+                    let phase = Phase::Unknown { at: *at, why, ask_at: now, asked: Some(now) };
+                    self.state = State::Dispatching { intent, phase, cancel };
+                    Ok(Some(vec![Do::Quarantine]))
+                }
+                Phase::Ready => Err(refused),
+            },
+            Event::Resolved { answer, .. } => {
+                let Phase::Unknown { at, why, .. } = phase else { return Err(refused) };
+                match answer {
+                    Resolution::DidNotStart => {
+                        let why = "nobody saw a run start, and it was closed by hand".to_owned();
+                        self.end(Outcome::Failed { why, closed_by: None }, now, None);
+                        Ok(Some(vec![Do::Announce, Do::FreePlace]))
+                    }
+                    Resolution::Started { run } => Ok(Some(self.bind(intent, run.clone(), cancel, now))),
+                    Resolution::WaitMore => {
+                        let ask_at = later(now, WAIT_MORE);
+                        let phase = Phase::Unknown { at: *at, why: why.clone(), ask_at, asked: None };
+                        self.state = State::Dispatching { intent, phase, cancel };
+                        Ok(Some(vec![Do::Reconcile(now)]))
+                    }
+                }
+            }
+            Event::GivenUp => match phase {
+                Phase::Unknown { asked: Some(asked), .. } if now >= later(*asked, GIVE_UP_AFTER) => {
+                    self.end(Outcome::Unknown, now, None);
+                    Ok(Some(vec![Do::Announce, Do::Quarantine, Do::FreePlace]))
+                }
+                Phase::Unknown { .. } | Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } => {
+                    Err(refused)
+                }
+            },
+            Event::CancelAsked { by, reason } => {
+                if cancel.is_some() {
+                    return Err(Illegal::AlreadyAsked);
+                }
+                if sent_at.is_none() {
+                    self.end(Outcome::Cancelled { by: by.clone(), reason: reason.clone() }, now, None);
+                    return Ok(Some(vec![Do::FreePlace]));
+                }
+                let cancel = Some(CancelAsked { by: by.clone(), at: now, reason: reason.clone() });
+                self.state = State::Dispatching { intent, phase: phase.clone(), cancel };
+                Ok(Some(vec![]))
+            }
+            Event::Expired => Ok(None),
+            Event::Delayed { .. }
+            | Event::Pinned { .. }
+            | Event::RulesChanged { .. }
+            | Event::Judged { .. }
+            | Event::Refused { .. }
+            | Event::Approved { .. }
+            | Event::Rejected { .. }
+            | Event::Held { .. }
+            | Event::Resumed { .. }
+            | Event::IntentMade { .. }
+            | Event::Progressed { .. }
+            | Event::Ended { .. }
+            | Event::Closed { .. } => Err(refused),
+        }
+    }
+
+    fn bind(&mut self, intent: Intent, run: Run, cancel: Option<CancelAsked>, now: Timestamp) -> Vec<Do> {
+        let effects =
+            if cancel.is_some() { vec![Do::Follow(now), Do::StopRun] } else { vec![Do::Follow(now)] };
+        self.state = State::Running { intent, run, since: now, progress: Progress::unread(), cancel };
+        effects
+    }
+}

@@ -1,0 +1,59 @@
+//! A deploy whose version is being resolved: it has no commit yet. Not here: resolving it.
+
+use super::{Change, Do, Illegal};
+use crate::deploy::{Deploy, Event, Hold, Outcome, State};
+use jiff::Timestamp;
+
+impl Deploy {
+    pub(super) fn in_requested(&mut self, event: &Event, now: Timestamp, refused: Illegal) -> Change {
+        match event {
+            Event::Delayed { problem } => {
+                self.state = State::Requested { problem: Some(problem.clone()) };
+                Ok(Some(vec![]))
+            }
+            Event::Pinned { pinned, expires } => {
+                if pinned.pin.title.trim_start().starts_with("[HOLD]") {
+                    let reason = "the commit message starts with [HOLD]".to_owned();
+                    self.hold = Some(Hold { by: None, reason, since: now });
+                }
+                self.pinned = Some((**pinned).clone());
+                self.state = State::Waiting { since: now, expires: *expires };
+                Ok(Some(vec![Do::Judge(None), Do::Judge(Some(*expires))]))
+            }
+            Event::Refused { verdicts, outside } => {
+                self.verdicts.clone_from(verdicts);
+                self.outside.clone_from(outside);
+                self.end(Outcome::Refused, now, None);
+                Ok(Some(vec![]))
+            }
+            Event::CancelAsked { by, reason } => {
+                self.end(Outcome::Cancelled { by: by.clone(), reason: reason.clone() }, now, None);
+                Ok(Some(vec![]))
+            }
+            Event::Expired => {
+                self.end(Outcome::Expired, now, None);
+                Ok(Some(vec![]))
+            }
+            Event::RulesChanged { .. }
+            | Event::Judged { .. }
+            | Event::Approved { .. }
+            | Event::Rejected { .. }
+            | Event::Held { .. }
+            | Event::Resumed { .. }
+            | Event::IntentMade { .. }
+            | Event::IntentLapsed
+            | Event::Sent
+            | Event::SendRefused { .. }
+            | Event::SendDelayed { .. }
+            | Event::SendAccepted
+            | Event::SendUnknown { .. }
+            | Event::Bound { .. }
+            | Event::PeopleAsked
+            | Event::Resolved { .. }
+            | Event::GivenUp
+            | Event::Progressed { .. }
+            | Event::Ended { .. }
+            | Event::Closed { .. } => Err(refused),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A deploy that is bound to one run, until the run ends. Not here: reading the run.
+
+use super::{Change, Do, Illegal};
+use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State, failure};
+use crate::run::Conclusion;
+use jiff::Timestamp;
+
+impl Deploy {
+    pub(super) fn in_running(
+        &mut self,
+        event: &Event,
+        intent: Intent,
+        ran: Ran,
+        cancel: Option<CancelAsked>,
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
+        match event {
+            Event::Progressed { run, progress } => {
+                if run.id != ran.run.id || run.attempt < ran.run.attempt {
+                    return Ok(None);
+                }
+                if *run == ran.run && *progress == ran.progress {
+                    return Ok(None);
+                }
+                let (run, progress) = (run.clone(), progress.clone());
+                self.state = State::Running { intent, run, since: ran.since, progress, cancel };
+                Ok(Some(vec![]))
+            }
+            Event::Ended { run, conclusion, progress } => {
+                if run.id != ran.run.id || run.attempt < ran.run.attempt {
+                    return Ok(None);
+                }
+                let outcome = match (failure(conclusion, progress), conclusion, cancel) {
+                    (None, _, _) => Outcome::Succeeded,
+                    (Some(_), Conclusion::Cancelled, Some(asked)) => {
+                        Outcome::Cancelled { by: asked.by, reason: asked.reason }
+                    }
+                    (Some(why), Conclusion::Cancelled, None) => Outcome::Failed {
+                        why: format!(
+                            "{why}, not by Shipgate: somebody stopped it there, or another run displaced it"
+                        ),
+                        closed_by: None,
+                    },
+                    (
+                        Some(why),
+                        Conclusion::Success
+                        | Conclusion::Failure
+                        | Conclusion::TimedOut
+                        | Conclusion::Other(_),
+                        _,
+                    ) => Outcome::Failed { why, closed_by: None },
+                };
+                let ran = Ran { run: run.clone(), since: ran.since, progress: progress.clone() };
+                self.end(outcome, now, Some(ran));
+                Ok(Some(vec![Do::Announce, Do::FreePlace]))
+            }
+            Event::CancelAsked { by, reason } => {
+                if cancel.is_some() {
+                    return Err(Illegal::AlreadyAsked);
+                }
+                let cancel = Some(CancelAsked { by: by.clone(), at: now, reason: reason.clone() });
+                let Ran { run, since, progress } = ran;
+                self.state = State::Running { intent, run, since, progress, cancel };
+                Ok(Some(vec![Do::StopRun]))
+            }
+            // Late or repeated news of the start: the run is bound already.
+            Event::Bound { .. }
+            | Event::Expired
+            | Event::Sent
+            | Event::SendAccepted
+            | Event::SendUnknown { .. }
+            | Event::PeopleAsked
+            | Event::GivenUp => Ok(None),
+            Event::Delayed { .. }
+            | Event::Pinned { .. }
+            | Event::RulesChanged { .. }
+            | Event::Judged { .. }
+            | Event::Refused { .. }
+            | Event::Approved { .. }
+            | Event::Rejected { .. }
+            | Event::Held { .. }
+            | Event::Resumed { .. }
+            | Event::IntentMade { .. }
+            | Event::IntentLapsed
+            | Event::SendRefused { .. }
+            | Event::SendDelayed { .. }
+            | Event::Resolved { .. }
+            | Event::Closed { .. } => Err(refused),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A deploy that waits for its gates. Not here: judging them (`gates`).
+
+use super::{BELIEVE_FOR, Change, Do, Illegal, later};
+use crate::deploy::{Approval, Deploy, Event, Hold, Intent, Outcome, Phase, State};
+use crate::facts::Outside;
+use crate::gates::{Decision, START_MARGIN, Verdict, decide};
+use jiff::Timestamp;
+
+impl Deploy {
+    pub(super) fn in_waiting(
+        &mut self,
+        event: &Event,
+        (_since, expires): (Timestamp, Timestamp),
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
+        let Some(pinned) = self.pinned.as_mut() else { return Err(refused) };
+        match event {
+            Event::RulesChanged { policy, plan, digest } => {
+                self.policy.clone_from(policy);
+                pinned.plan.clone_from(plan);
+                pinned.digest.clone_from(digest);
+                Ok(Some(vec![Do::Judge(None)]))
+            }
+            Event::Judged { verdicts, outside } => {
+                self.verdicts.clone_from(verdicts);
+                self.outside.clone_from(outside);
+                Ok(Some(vec![]))
+            }
+            Event::Refused { verdicts, outside } => {
+                self.verdicts.clone_from(verdicts);
+                self.outside.clone_from(outside);
+                self.end(Outcome::Refused, now, None);
+                Ok(Some(vec![Do::FreePlace]))
+            }
+            Event::Approved { by, account, digest } => {
+                if now >= expires {
+                    return Err(refused);
+                }
+                if *digest != pinned.digest {
+                    return Err(Illegal::OtherDigest { given: digest.clone() });
+                }
+                let same = |a: &&Approval| a.by == *by && a.digest == *digest;
+                if let Some(earlier) = self.approvals.iter().find(same) {
+                    return Err(Illegal::AlreadyApproved { by: by.clone(), at: earlier.at });
+                }
+                let (by, account, digest) = (by.clone(), account.clone(), digest.clone());
+                self.approvals.push(Approval { by, account, digest, at: now });
+                Ok(Some(vec![Do::Judge(None)]))
+            }
+            Event::Rejected { by, reason } => {
+                self.end(Outcome::Rejected { by: by.clone(), reason: reason.clone() }, now, None);
+                Ok(Some(vec![Do::FreePlace]))
+            }
+            Event::Held { by, reason } => {
+                if self.hold.is_some() {
+                    return Err(Illegal::AlreadyHeld);
+                }
+                self.hold = Some(Hold { by: Some(by.clone()), reason: reason.clone(), since: now });
+                Ok(Some(vec![Do::Judge(None), Do::FreePlace]))
+            }
+            Event::Resumed { .. } => {
+                if self.hold.take().is_none() {
+                    return Err(Illegal::NotHeld);
+                }
+                Ok(Some(vec![Do::Judge(None)]))
+            }
+            Event::CancelAsked { by, reason } => {
+                self.end(Outcome::Cancelled { by: by.clone(), reason: reason.clone() }, now, None);
+                Ok(Some(vec![Do::FreePlace]))
+            }
+            Event::Expired => {
+                if now < expires {
+                    return Err(refused);
+                }
+                self.end(Outcome::Expired, now, None);
+                Ok(Some(vec![Do::FreePlace]))
+            }
+            Event::IntentMade { verdicts, outside, send_by } => {
+                let (plan, digest) = (pinned.plan.clone(), pinned.digest.clone());
+                if now >= expires || !self.may_start(verdicts, outside, *send_by, now) {
+                    return Err(refused);
+                }
+                self.attempts += 1;
+                self.delay = None;
+                self.verdicts.clone_from(verdicts);
+                self.outside = Some(outside.clone());
+                let intent =
+                    Intent { attempt: self.attempts, at: now, send_by: *send_by, expires, plan, digest };
+                self.state = State::Dispatching { intent, phase: Phase::Ready, cancel: None };
+                Ok(Some(vec![Do::Send]))
+            }
+            // The answer to a send whose intent had lapsed meanwhile cannot exist: nothing is sent after it lapsed.
+            Event::Delayed { .. }
+            | Event::Pinned { .. }
+            | Event::IntentLapsed
+            | Event::Sent
+            | Event::SendRefused { .. }
+            | Event::SendDelayed { .. }
+            | Event::SendAccepted
+            | Event::SendUnknown { .. }
+            | Event::Bound { .. }
+            | Event::PeopleAsked
+            | Event::Resolved { .. }
+            | Event::GivenUp
+            | Event::Progressed { .. }
+            | Event::Ended { .. }
+            | Event::Closed { .. } => Err(refused),
+        }
+    }
+
+    /// The last look before a start is recorded, whoever asks for it: every gate is open, by fresh facts, nothing is
+    /// paused or delayed, and the send cannot come later than the freeze gate looked ahead (INVARIANTS S1, S5).
+    fn may_start(&self, verdicts: &[Verdict], outside: &Outside, send_by: Timestamp, now: Timestamp) -> bool {
+        decide(verdicts, false) == Decision::Start
+            && self.hold.is_none()
+            && self.delay.as_ref().is_none_or(|delay| now >= delay.until)
+            && now <= later(outside.read_at, BELIEVE_FOR)
+            && (now..=later(now, START_MARGIN)).contains(&send_by)
+    }
+}
