@@ -135,7 +135,7 @@ pub trait ClockControl: Send + Sync {
     async fn jump(&self, id: &str) -> Result<(), Refusal>;
     /// Sets the time to what somebody entered: `2026-11-20T15:00` in [`zone`](Self::zone).
     async fn set(&self, text: &str) -> Result<(), Refusal>;
-    /// Back to the machine's time.
+    /// Back to where the demo's time began.
     async fn reset(&self) -> Result<(), Refusal>;
 }
 

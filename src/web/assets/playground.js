@@ -104,13 +104,16 @@
     announcement = setTimeout(() => ($("#announcer").textContent = text), 250);
   }
 
+  // A card that only counts on is no news.
+  const withoutTimes = (text) => (text ?? "").replace(/\d+ (s|min|h|d)\b/g, "");
+
   function clocks() {
     const now = Date.now();
     for (const element of document.querySelectorAll("[data-seconds]")) {
       element.dataset.since ??= String(now - Number(element.dataset.age) - Number(element.dataset.seconds) * 1000);
       const all = Math.max(0, Math.floor((now - Number(element.dataset.since)) / 1000));
       const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
-      const text = [hours && `${hours} h`, minutes && `${minutes} min`, !hours && `${seconds} s`].filter(Boolean).join(" ");
+      const text = [hours && `${hours} h`, minutes && `${minutes} min`, !hours && (seconds || !minutes) && `${seconds} s`].filter(Boolean).join(" ");
       if (element.textContent !== text) element.textContent = text;
     }
   }
@@ -126,12 +129,16 @@
     if (old) {
       const before = old.dataset.news;
       const element = morph(old, fresh);
-      if (news !== before) say(element.dataset.news);
+      if (withoutTimes(news) !== withoutTimes(before)) say(element.dataset.news);
     } else {
       fresh.classList.add("fresh");
       fresh.addEventListener("animationend", () => fresh.classList.remove("fresh"), { once: true });
       timeline.append(fresh);
       say(news);
+      if (fresh.classList.contains("private")) {
+        follows = true;
+        toEnd();
+      }
       if (!follows) $("#down").hidden = false;
     }
     if (news) settled();
