@@ -66,9 +66,9 @@ impl Words<'_> {
             Reason::EmergencyOnly { .. } => {
                 self.opens(plain("emergencies only"), verdict.until, !helpers.groups.is_empty())
             }
-            Reason::CalendarUnreadable => {
-                plain("cannot tell whether this time is open (the calendar does not reach it); asking again by itself")
-            }
+            Reason::CalendarUnreadable => plain(
+                "cannot tell whether this time is open (the calendar does not reach it); asking again by itself",
+            ),
             Reason::NotForRollback => plain("does not bind a rollback"),
             Reason::Overridden { by, .. } => plain("passed as an emergency by ").text(self.people(by, false)),
             Reason::OverrideAsked { by, needed, opening, freezes } => {
