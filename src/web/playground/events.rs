@@ -119,8 +119,11 @@ impl Feed {
     fn form(&mut self) {
         let (viewer, _) = self.page.looking(&self.looking);
         let dialog = self.page.dialog(&self.page.room(), &viewer.account.id);
-        let is_elsewhere = matches!(&dialog, Some((Some(tab), _)) if *tab != self.looking.tab);
-        let html = dialog.filter(|_| !is_elsewhere).map(|(_, html)| html).unwrap_or_default();
+        // A form that another tab asked for is left to that tab.
+        if matches!(&dialog, Some((Some(tab), _)) if *tab != self.looking.tab) {
+            return;
+        }
+        let html = dialog.map(|(_, html)| html).unwrap_or_default();
         self.ready.push_back(event("form", &json!({ "html": html })));
     }
 
