@@ -10,6 +10,8 @@ pub mod ids;
 pub mod people;
 pub mod policy;
 pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod zone;
 
 /// Bytes as lowercase hex.

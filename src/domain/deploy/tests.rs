@@ -1,1 +1,6 @@
+//! Tests of a deploy's life by topic. Not here: tests of whether it may start (`gates`).
 
+mod digest;
+mod explore;
+mod stored;
+mod table;
