@@ -1,6 +1,20 @@
 //! Wires the adapters together and starts the bot; decides nothing.
 
-#[allow(dead_code, unused_imports, reason = "the commands that use them are wired next")]
+mod cli;
+mod demo;
+mod serve;
 mod settings;
+mod telemetry;
+mod wiring;
 
-fn main() {}
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // One TLS provider for every client, before any of them exists.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("shipgate: another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    cli::run(cli::Cli::parse())
+}

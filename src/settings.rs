@@ -17,24 +17,22 @@ mod tests;
 
 pub use check::check;
 pub use operations::{
-    AnnounceSettings, CronReminder, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings,
-    SlackSettings, SlackTransport, StoreSettings,
+    AnnounceSettings, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings, SlackSettings,
+    SlackTransport, StoreSettings,
 };
-pub use problem::{Level, Problem, Problems};
+pub use problem::Problems;
 pub use secrets::{LogFormat, LogSettings};
 
 use problem::Finding;
 use reader::{Log, Section};
 use secrets::Environment;
 use shipgate_domain::policy::{Policy, Provider};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::de::DeTable;
 
 /// Everything that somebody decided before the start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where they were read.
-    pub path: PathBuf,
     /// What judges a deploy.
     pub policy: Policy,
     /// `[http]`.
@@ -112,7 +110,6 @@ impl Settings {
         let uses_github =
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
         Some(Self {
-            path: path.to_owned(),
             http: operations::http(&root),
             store: operations::store(&root),
             slack: operations::slack(&root, &environment),

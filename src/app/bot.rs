@@ -157,8 +157,11 @@ impl App {
         calendar
     }
 
-    /// The calendar as it is now.
-    pub(crate) async fn calendar_now(&self) -> Result<Arc<Calendar>, StoreError> {
+    /// Schedules and freezes as they are now, from settings and chat.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn calendar_now(&self) -> Result<Arc<Calendar>, StoreError> {
         let (revision, freezes) = self.store.freezes(false).await?;
         Ok(self.calendar(revision, &freezes))
     }
@@ -333,9 +336,14 @@ impl App {
     /// Writes, and wakes the workers.
     pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         self.store.commit(changes).await?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Tells the workers that something was stored.
+    pub fn wake(&self) {
         self.woken.notify_waiters();
         self.woken.notify_one();
-        Ok(())
     }
 
     /// Everything that waits is looked at now: the clock was moved.
@@ -344,8 +352,7 @@ impl App {
     /// The database failed.
     pub async fn clock_moved(&self) -> Result<(), StoreError> {
         self.store.effects_wake_all(self.now()).await?;
-        self.woken.notify_waiters();
-        self.woken.notify_one();
+        self.wake();
         Ok(())
     }
 

@@ -48,7 +48,8 @@ impl App {
                         if is_news {
                             self.learn(&deploy, event).await?;
                         }
-                        Ok(Finish::Again(later(now, pace(now.duration_since(*since)))))
+                        let pause = pace(intent.plan.provider, now.duration_since(*since));
+                        Ok(Finish::Again(later(now, pause)))
                     }
                 }
             }
@@ -141,8 +142,7 @@ impl App {
             }
             State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => {}
         }
-        self.woken.notify_waiters();
-        self.woken.notify_one();
+        self.wake();
         Ok(())
     }
 
@@ -151,9 +151,11 @@ impl App {
     }
 }
 
-/// How long to wait before the next read: often at first, then less. Never more than a minute (L2).
-fn pace(age: SignedDuration) -> SignedDuration {
+/// How long to wait before the next read: often at first, then less. Never more than a minute (L2). A command on
+/// this machine costs nothing to look at.
+fn pace(provider: Provider, age: SignedDuration) -> SignedDuration {
     match age.as_secs() {
+        ..120 if provider == Provider::Command => SignedDuration::from_secs(1),
         ..120 => SignedDuration::from_secs(4),
         120..900 => SignedDuration::from_secs(10),
         900..3600 => SignedDuration::from_secs(30),

@@ -142,7 +142,7 @@ pub struct Report {
 pub struct Output {
     /// Whole lines, without terminal codes.
     pub lines: Vec<String>,
-    /// Number of the line after the last.
+    /// Where the next piece begins.
     pub next: u64,
 }
 
@@ -157,7 +157,7 @@ pub trait Pipelines: Send + Sync {
     async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError>;
     /// Asks for a run to be stopped. Stopping a finished run is no error.
     async fn stop(&self, plan: &RunPlan, run: &Run) -> Result<(), OutsideError>;
-    /// What a run has printed from line `from` on, for systems that tell while it runs. Others have nothing to say.
+    /// What a run has printed since `from` (0, or the `next` of the piece before), for systems that tell while it runs.
     async fn output(&self, _plan: &RunPlan, _run: &Run, from: u64) -> Result<Output, OutsideError> {
         Ok(Output { lines: Vec::new(), next: from })
     }
@@ -168,7 +168,8 @@ pub trait Pipelines: Send + Sync {
 /// The CI systems and code hosts that are configured.
 #[derive(Clone, Default)]
 pub struct Providers {
-    by_name: BTreeMap<Provider, (Arc<dyn Pipelines>, Arc<dyn Repositories>)>,
+    pipelines: BTreeMap<Provider, Arc<dyn Pipelines>>,
+    repositories: BTreeMap<Provider, Arc<dyn Repositories>>,
 }
 
 impl Providers {
@@ -180,7 +181,8 @@ impl Providers {
         pipelines: Arc<dyn Pipelines>,
         repositories: Arc<dyn Repositories>,
     ) -> Self {
-        self.by_name.insert(name, (pipelines, repositories));
+        self.pipelines.insert(name, pipelines);
+        self.repositories.insert(name, repositories);
         self
     }
 
@@ -194,7 +196,7 @@ impl Providers {
     /// # Errors
     /// `Refused` when it is not configured.
     pub fn pipelines(&self, name: Provider) -> Result<&dyn Pipelines, OutsideError> {
-        self.by_name.get(&name).map(|(p, _)| p.as_ref()).ok_or_else(|| Self::missing(name))
+        self.pipelines.get(&name).map(AsRef::as_ref).ok_or_else(|| Self::missing(name))
     }
 
     /// The code host behind a provider.
@@ -202,7 +204,7 @@ impl Providers {
     /// # Errors
     /// `Refused` when it is not configured.
     pub fn repositories(&self, name: Provider) -> Result<&dyn Repositories, OutsideError> {
-        self.by_name.get(&name).map(|(_, r)| r.as_ref()).ok_or_else(|| Self::missing(name))
+        self.repositories.get(&name).map(AsRef::as_ref).ok_or_else(|| Self::missing(name))
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// An effect is held this long; every call outside ends sooner.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
@@ -91,7 +92,11 @@ impl App {
         let (now, lease_now) = (self.now(), self.clock.lease_now());
         let leased = self.store.effect_lease(now, lease_now, later(lease_now, LEASE)).await?;
         let Some(leased) = leased else { return Ok(false) };
-        let finish = match self.carry(&leased).await {
+        let span = match leased.effect.deploy() {
+            Some(deploy) => tracing::info_span!("deploy", id = %deploy, effect = leased.effect.name()),
+            None => tracing::info_span!("effect", effect = leased.effect.name()),
+        };
+        let finish = match self.carry(&leased).instrument(span).await {
             Ok(finish) => finish,
             Err(StoreError::Conflict { .. }) => {
                 Finish::Again(later(self.now(), SignedDuration::from_millis(50)))

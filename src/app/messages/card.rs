@@ -82,7 +82,7 @@ impl Words<'_> {
                     }
                     _ => text.and(" "),
                 };
-                text.link("Follow the run", run.url.as_deref())
+                if run.url.is_some() { text.link("Follow the run", run.url.as_deref()) } else { text }
             }
             State::Done { outcome, at, ran } => {
                 let took = ran.as_ref().map(|ran| Self::between(ran.since, *at));
@@ -369,7 +369,8 @@ fn diff_line(diff: &Diff) -> Text {
         (ahead, 0) => Text::plain(count(ahead, "commit")),
         (ahead, behind) => Text::plain(format!("{} new, {behind} lost", count(ahead, "commit"))),
     };
-    text.and(" since ").code(diff.base_version.as_str()).and(" ").link("compare", diff.url.as_deref())
+    let text = text.and(" since ").code(diff.base_version.as_str());
+    if diff.url.is_some() { text.and(" ").link("compare", diff.url.as_deref()) } else { text }
 }
 
 fn capital(text: &str) -> String {

@@ -5,7 +5,7 @@ use super::{CommandPipelines, supervisor};
 use crate::text::{inert, last_lines, without_terminal_codes};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::ports::{OutsideError, Pipelines, Report, Sent};
+use shipgate_app::ports::{Output, OutsideError, Pipelines, Report, Sent};
 use shipgate_domain::ids::RunId;
 use shipgate_domain::run::{Conclusion, FailedStep, Job, Progress, Run, RunPlan, Standing, Start};
 use std::fs::{self, File};
@@ -28,6 +28,11 @@ pub struct LogPiece {
 
 #[async_trait]
 impl Pipelines for CommandPipelines {
+    async fn output(&self, _plan: &RunPlan, run: &Run, from: u64) -> Result<Output, OutsideError> {
+        let piece = self.log_since(run, from)?;
+        Ok(Output { lines: piece.lines, next: piece.next })
+    }
+
     async fn send(&self, plan: &RunPlan) -> Sent {
         let run = self.run_of(plan);
         let cwd = match fs::canonicalize(&plan.repo) {

@@ -1,0 +1,207 @@
+//! The command line: what can be said, and who does it. Not here: doing it.
+
+use crate::{demo, serve, settings};
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use shipgate_app::commands::{Grammar, slack_manifest};
+use shipgate_app::store::Store as _;
+use shipgate_domain::audit::Verifier;
+use shipgate_store::SqliteStore;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A chat-ops bot that stands between people and their deploys.
+#[derive(Debug, Parser)]
+#[command(name = "shipgate", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// Settings file.
+    #[arg(long, global = true, default_value = "shipgate.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// Answers for programs instead of people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything on this machine, in the browser, without any account.
+    Demo {
+        /// Where the page listens; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:7878", value_name = "ADDRESS")]
+        listen: SocketAddr,
+    },
+    /// Runs the bot.
+    Serve,
+    /// All problems of the settings and the environment at once.
+    Check,
+    /// What a chat platform must be told about the app.
+    Manifest {
+        #[command(subcommand)]
+        platform: ManifestOf,
+    },
+    /// The record of who did what.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
+    /// Copies the database while the bot works.
+    Backup {
+        /// New file.
+        to: PathBuf,
+    },
+    /// Asks a running server whether it is ready; for a container's health check.
+    Healthcheck,
+    /// Supervises one run of a `command` service. Started by Shipgate itself.
+    #[command(hide = true)]
+    RunCommand {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ManifestOf {
+    /// The Slack app manifest, as JSON.
+    Slack {
+        /// The server's public address; read from the settings when it is left out. For transport = "http".
+        #[arg(long)]
+        url: Option<String>,
+        /// For transport = "socket".
+        #[arg(long)]
+        socket: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Checks the whole chain.
+    Verify,
+    /// Writes every entry, one JSON object a line.
+    Export,
+}
+
+/// Does what was said.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Demo { listen } => demo::main(listen),
+        Command::Serve => serve::main(&cli.config),
+        Command::Check => {
+            let (output, code) = settings::check(&cli.config, cli.json);
+            println!("{output}");
+            code
+        }
+        Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
+            manifest(&cli.config, url, socket)
+        }
+        Command::Audit { command } => with_store(&cli.config, |store| audit(store, &command, cli.json)),
+        Command::Backup { to } => with_store(&cli.config, |store| {
+            runtime()?.block_on(store.backup(&to))?;
+            println!("wrote {}", to.display());
+            Ok(())
+        }),
+        Command::Healthcheck => healthcheck(&cli.config),
+        Command::RunCommand { folder } => shipgate_pipelines::command::supervisor::main(&folder),
+    }
+}
+
+fn manifest(config: &Path, url: Option<String>, socket: bool) -> ExitCode {
+    let read = settings::Settings::read(config, &settings::environment).ok();
+    let is_socket = socket
+        || read
+            .as_ref()
+            .and_then(|s| s.slack.as_ref())
+            .is_some_and(|slack| matches!(slack.transport, settings::SlackTransport::Socket { .. }));
+    let url = url.or_else(|| read.as_ref().map(|s| s.http.public_url.clone()));
+    if !is_socket && url.is_none() {
+        eprintln!(
+            "shipgate: Slack must know this server's public address, and neither --url nor [http] public_url names it.\n\
+             The manifest below has a placeholder in its place; or use --socket, which needs no address."
+        );
+    }
+    let manifest = slack_manifest(&Grammar::builtin(), url.as_deref(), is_socket);
+    println!("{}", serde_json::to_string_pretty(&manifest).expect("a manifest is plain data"));
+    ExitCode::SUCCESS
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Opens the database that the settings name, for a command that needs it for itself.
+fn with_store(config: &Path, work: impl FnOnce(&SqliteStore) -> anyhow::Result<()>) -> ExitCode {
+    let settings = match settings::Settings::read(config, &settings::environment) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let store = SqliteStore::open(&settings.store.path, Timestamp::from_second(0).unwrap_or_default());
+    match store.map_err(anyhow::Error::from).and_then(|store| work(&store)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shipgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn audit(store: &SqliteStore, command: &Audit, json: bool) -> anyhow::Result<()> {
+    const PAGE: u32 = 1000;
+    let runtime = runtime()?;
+    let mut verifier = Verifier::default();
+    let mut out = std::io::stdout().lock();
+    loop {
+        let rows = runtime.block_on(store.audit(verifier.head().0, PAGE))?;
+        for row in &rows {
+            verifier.check(row)?;
+            if matches!(command, Audit::Export) {
+                writeln!(out, "{}", serde_json::to_string(row)?)?;
+            }
+        }
+        if rows.len() < PAGE as usize {
+            break;
+        }
+    }
+    if matches!(command, Audit::Verify) {
+        let (rows, head) = verifier.head();
+        if json {
+            writeln!(out, "{}", serde_json::json!({ "verified": true, "rows": rows, "head": head }))?;
+        } else {
+            writeln!(out, "The chain of {rows} entries is whole. Its head is {head}.")?;
+        }
+    }
+    Ok(())
+}
+
+/// A plain request over loopback: the image needs no other program for its health check.
+fn healthcheck(config: &Path) -> ExitCode {
+    let listen = settings::Settings::read(config, &settings::environment)
+        .map_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8080)), |settings| settings.http.listen);
+    let address =
+        if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen };
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(16 * 1024).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    match ask() {
+        Ok(answer) if answer.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
+        Ok(answer) => {
+            eprintln!("shipgate: not ready: {}", answer.lines().last().unwrap_or_default());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("shipgate: no answer from {address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `shipgate demo`: everything on this machine, in the browser. Real rules, real deploys of a small site, a clock that
+//! can be moved. Not here: the page (`shipgate-web`), the rules (`demo/shipgate.toml`).
+
+mod clock;
+mod demo_time;
+mod history;
+mod repository;
+mod sites;
+
+use crate::serve::{EFFECT_WORKERS, Operations, commands, rules, run_until_stopped};
+use crate::settings::{LogFormat, LogSettings, Settings};
+use crate::telemetry;
+use crate::wiring::{Intake, SystemRandom};
+use anyhow::Context as _;
+use clock::{DemoClock, DemoTimes};
+use demo_time::InDemoTime;
+use shipgate_app::commands::Grammar;
+use shipgate_app::ports::{Clock, Providers};
+use shipgate_app::{App, Ports};
+use shipgate_domain::ids::{Account, Platform};
+use shipgate_domain::policy::Provider;
+use shipgate_store::SqliteStore;
+use shipgate_web::ops;
+use shipgate_web::playground::{Channel, CommandHint, Person, Playground, PlaygroundSettings, World};
+use sites::DemoSites;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Whom a visitor can be: name in the settings, name to show, role.
+const PEOPLE: [(&str, &str, &str); 4] = [
+    ("ada", "Ada", "developer"),
+    ("grace", "Grace", "release manager"),
+    ("linus", "Linus", "developer"),
+    ("mallory", "Mallory", "guest, may do nothing"),
+];
+const SUGGESTIONS: [&str; 6] = [
+    "/deploy production v1.2.3",
+    "/deploy staging v1.3.0",
+    "/deploy status",
+    "/rollback production",
+    "/when production",
+    "/deploy help",
+];
+
+/// Runs until it is stopped.
+pub fn main(listen: SocketAddr) -> ExitCode {
+    let filter = std::env::var("SHIPGATE_LOG").unwrap_or_else(|_| "warn".into());
+    telemetry::logs(&LogSettings { filter, format: LogFormat::Human });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ran = runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(run(listen)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shipgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(listen: SocketAddr) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!(
+            "cannot listen on {listen}. Is another demo running? Try `shipgate demo --listen 127.0.0.1:0`"
+        )
+    })?;
+    let folder =
+        tempfile::Builder::new().prefix("shipgate-demo-").tempdir().context("cannot make a folder")?;
+    let root = folder.path();
+    let settings = settings(root)?;
+    let stop = CancellationToken::new();
+    let versions = repository::create(&root.join("site"))?;
+    sites::prepare(root, &versions)?;
+
+    let zone = settings.policy.zone.clone();
+    let clock = Arc::new(DemoClock::starting_on_a_quiet_tuesday(&settings.policy));
+    let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
+    let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
+    let figures = telemetry::figures(&stop)?;
+    let rules = rules(&settings);
+    history::write(store.as_ref(), &rules, &versions, clock.now()).await?;
+
+    let times = Arc::new(DemoTimes::new(clock.clone(), zone, &rules.policy));
+    let world = World {
+        sink: intake.clone(),
+        sites: Arc::new(DemoSites::new(root)),
+        clock: times.clone(),
+        open_times: times.clone(),
+    };
+    let page = Playground::new(page(&rules.grammar), world, stop.clone());
+    let commands = Arc::new(commands(root.join("runs"))?);
+    let ports = Ports {
+        store: store.clone(),
+        chat: Arc::new(page.clone()),
+        providers: Providers::default().with(
+            Provider::Command,
+            Arc::new(InDemoTime::new(commands.clone(), clock.clone())),
+            commands,
+        ),
+        clock,
+        random: Arc::new(SystemRandom),
+    };
+    let app = Arc::new(App::new(rules, ports));
+    intake.connect(app.clone());
+    times.connect(app.clone());
+    app.start().await?;
+
+    let operations = Operations { store, figures, sockets: None };
+    let routes = page.routes().merge(ops::routes(Arc::new(operations)));
+    let mut background = tokio::task::JoinSet::new();
+    background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
+    background.spawn(times.clone().keep_calendar(stop.clone()));
+    let address = listener.local_addr()?;
+    println!("\n  Shipgate's demo is at  http://{address}/\n");
+    println!("  Say  /deploy production v1.2.3  there, then be Grace and approve it.");
+    println!("  It needs no account and no network. Everything is in {} and goes with it.", root.display());
+    println!("  Ctrl-C ends it.\n");
+    let served = run_until_stopped(listener, routes, stop, background).await;
+    drop(folder);
+    served
+}
+
+/// The demo's settings, with everybody's account on the page.
+fn settings(root: &Path) -> anyhow::Result<Settings> {
+    let file = root.join("shipgate.toml");
+    let text = format!(
+        "{}\n[store]\nurl = \"sqlite://{}\"\n",
+        include_str!("demo/shipgate.toml").replace("./site", &root.join("site").display().to_string()),
+        root.join("shipgate.db").display()
+    );
+    std::fs::write(&file, text).context("cannot write the demo's settings")?;
+    let mut settings = Settings::read(&file, &|_| None)
+        .map_err(|problems| anyhow::anyhow!("the demo's own settings are wrong:\n{problems}"))?;
+    for (id, account) in PEOPLE.iter().map(|(id, ..)| (*id, account(id))) {
+        let person = id.parse().context("a name of the demo")?;
+        settings.policy.people.entry(person).or_default().push(account);
+    }
+    Ok(settings)
+}
+
+fn account(id: &str) -> Account {
+    Account { platform: Platform::Playground, id: id.to_owned() }
+}
+
+/// Who is there and what can be said.
+fn page(grammar: &Grammar) -> PlaygroundSettings {
+    let commands = grammar.commands().iter().flat_map(|command| {
+        let page = grammar.help(Some(&command.name)).ok();
+        page.into_iter().flat_map(move |page| {
+            page.usage
+                .iter()
+                .map(|line| {
+                    let (command, usage) = line.split_once(' ').unwrap_or((line, ""));
+                    CommandHint {
+                        command: command.to_owned(),
+                        usage: usage.to_owned(),
+                        summary: page.summary.clone(),
+                        examples: page.examples.clone(),
+                    }
+                })
+                .collect::<Vec<_>>()
+        })
+    });
+    PlaygroundSettings {
+        people: PEOPLE
+            .iter()
+            .filter_map(|(id, name, role)| {
+                Some(Person {
+                    id: id.parse().ok()?,
+                    name: (*name).to_owned(),
+                    role: (*role).to_owned(),
+                    account: account(id),
+                })
+            })
+            .collect(),
+        channels: vec![Channel {
+            name: "#deployments".into(),
+            purpose: "Every deploy of the coffee site: asked for, judged, approved, announced".into(),
+        }],
+        groups: BTreeMap::new(),
+        commands: commands.collect(),
+        suggestions: SUGGESTIONS.iter().map(|s| (*s).to_owned()).collect(),
+    }
+}

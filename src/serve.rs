@@ -1,0 +1,264 @@
+//! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule.
+
+use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
+use crate::telemetry;
+use crate::wiring::{Intake, SystemClock, SystemRandom};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use shipgate_app::commands::Grammar;
+use shipgate_app::ports::{Clock, Providers, Store};
+use shipgate_app::{App, CronReminder, Ports, Rules};
+use shipgate_chat::slack::socket::{SocketStatus, Wiring};
+use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
+use shipgate_domain::policy::Provider;
+use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
+use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
+use shipgate_store::SqliteStore;
+use shipgate_web::ops::{self, Ops, Part};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Effects carried out side by side. Most wait for other systems.
+pub const EFFECT_WORKERS: usize = 16;
+/// What is in hand at the end gets this long.
+const LAST_WORK: Duration = Duration::from_secs(20);
+
+/// Runs until SIGTERM or SIGINT.
+pub fn main(config: &Path) -> ExitCode {
+    let settings = match Settings::read(config, &environment) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            eprintln!("shipgate: not started. `shipgate check` shows this again.");
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::logs(&settings.log);
+    for warning in settings.warnings.list() {
+        tracing::warn!("{}: {}", warning.file, warning.what);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let served =
+        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(serve(settings)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let figures = telemetry::figures(&stop)?;
+    let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
+    let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
+    let slack_settings = settings.slack.clone().context(
+        "no chat platform is configured: add [slack] to the settings, or try `shipgate demo` first",
+    )?;
+    let (slack_settings, secrets) = for_slack(slack_settings);
+    let slack = Arc::new(Slack::new(slack_settings.clone(), &secrets)?);
+
+    let mut routes = Router::new();
+    let (providers, github) = providers(&settings, clock.clone())?;
+    if let (Some(github), Some(of)) = (github, &settings.github) {
+        let webhook_secrets = of.webhook_secret.clone().into_iter().collect();
+        routes = routes.merge(github::webhooks::routes(github, webhook_secrets, intake.clone()));
+    }
+    let app = Arc::new(App::new(
+        rules(&settings),
+        Ports {
+            store: store.clone(),
+            chat: slack,
+            providers,
+            clock: clock.clone(),
+            random: Arc::new(SystemRandom),
+        },
+    ));
+    intake.connect(app.clone());
+    let sockets = Arc::new(SocketStatus::default());
+    let mut background = tokio::task::JoinSet::new();
+    match slack_settings.transport {
+        Transport::Http => {
+            let ingress = slack::http::Ingress::new(slack_settings, &secrets, intake.clone(), clock.clone())?;
+            routes = routes.merge(slack::http::routes(ingress));
+        }
+        Transport::Socket => {
+            let wiring = Wiring {
+                settings: slack_settings,
+                sink: intake.clone(),
+                clock: clock.clone(),
+                random: Arc::new(SystemRandom),
+                status: sockets.clone(),
+            };
+            let stop = stop.clone();
+            background.spawn(async move {
+                match slack::socket::run(wiring, &secrets, stop).await {
+                    Ok(stopped) => tracing::info!("Slack's sockets are closed: {stopped:?}"),
+                    Err(error) => tracing::error!("Slack's sockets cannot be opened: {error}"),
+                }
+            });
+        }
+    }
+    let is_socket =
+        matches!(settings.slack.as_ref().map(|s| &s.transport), Some(SlackTransport::Socket { .. }));
+    let operations = Operations { store: store.clone(), figures, sockets: is_socket.then_some(sockets) };
+    routes = routes.merge(ops::routes(Arc::new(operations)));
+
+    let listener = TcpListener::bind(settings.http.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: is another program there?", settings.http.listen))?;
+    app.start().await?;
+    background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
+    tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
+    run_until_stopped(listener, routes, stop, background).await
+}
+
+/// Serves until a signal comes, then ends everything in order: no new requests, work in hand is finished, the rest
+/// stays in the database.
+pub async fn run_until_stopped(
+    listener: TcpListener,
+    routes: Router,
+    stop: CancellationToken,
+    mut background: tokio::task::JoinSet<()>,
+) -> anyhow::Result<()> {
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        if let Err(error) = signal().await {
+            tracing::error!("cannot wait for signals: {error}");
+            std::future::pending::<()>().await;
+        }
+        tracing::info!("stopping: finishing what is in hand");
+        on_signal.cancel();
+    });
+    let ending = stop.clone();
+    let served =
+        axum::serve(listener, routes).with_graceful_shutdown(async move { ending.cancelled().await });
+    let served = served.await;
+    stop.cancel();
+    let finished = tokio::time::timeout(LAST_WORK, async { while background.join_next().await.is_some() {} });
+    if finished.await.is_err() {
+        tracing::warn!("some work did not end in {} s; it goes on at the next start", LAST_WORK.as_secs());
+        background.abort_all();
+    }
+    served.context("the server failed")
+}
+
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The settings as the use cases want them.
+pub fn rules(settings: &Settings) -> Rules {
+    Rules {
+        version: settings.policy.version(),
+        policy: settings.policy.clone(),
+        announce: settings.announce.channel.clone(),
+        approvals: settings.announce.approvals.clone(),
+        leads: settings.reminders.leads.clone(),
+        cron_reminders: settings
+            .reminders
+            .crons
+            .iter()
+            .map(|cron| CronReminder { at: cron.at.clone(), say: cron.say.clone() })
+            .collect(),
+        grammar: Grammar::builtin(),
+    }
+}
+
+fn for_slack(settings: crate::settings::SlackSettings) -> (SlackSettings, SlackSecrets) {
+    let (transport, signing, app_token) = match settings.transport {
+        SlackTransport::Socket { app_token } => (Transport::Socket, Vec::new(), Some(app_token)),
+        SlackTransport::Http { signing_secret } => (Transport::Http, vec![signing_secret], None),
+    };
+    let adapter =
+        SlackSettings { transport, api_url: settings.api_url, team: settings.team, app: settings.app };
+    (adapter, SlackSecrets { bot_token: settings.bot_token, signing, app_token })
+}
+
+/// Every CI system that a service uses.
+fn providers(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<(Providers, Option<Arc<GitHub>>)> {
+    let uses = |provider| settings.policy.services.values().any(|s| s.pipeline.provider == provider);
+    let mut providers = Providers::default();
+    let mut github = None;
+    if let Some(of) = &settings.github {
+        let auth = match &of.credentials {
+            GithubCredentials::Token(token) => GitHubAuth::Token(token.clone()),
+            GithubCredentials::App { id, private_key } => {
+                GitHubAuth::App { app_id: id.to_string(), private_key: private_key.clone() }
+            }
+        };
+        let client =
+            GitHub::new(GitHubSettings { api_url: of.api_url.clone(), auth, dispatch: None }, clock)?;
+        let client = Arc::new(client);
+        providers = providers.with(Provider::Github, client.clone(), client.clone());
+        github = Some(client);
+    }
+    if uses(Provider::Command) {
+        let beside = settings.store.path.parent().unwrap_or(Path::new(".")).join("shipgate-runs");
+        let commands = Arc::new(commands(beside)?);
+        providers = providers.with(Provider::Command, commands.clone(), commands);
+    }
+    Ok((providers, github))
+}
+
+/// The `command` provider with this program as the supervisor of its runs.
+pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let supervisor = vec![program.into_os_string(), "run-command".into()];
+    Ok(CommandPipelines::new(CommandSettings { state_dir, supervisor, git: "git".into() }))
+}
+
+/// What the program knows about itself.
+pub struct Operations {
+    /// Database.
+    pub store: Arc<dyn Store>,
+    /// Figures.
+    pub figures: PrometheusHandle,
+    /// Slack's connections, in socket mode.
+    pub sockets: Option<Arc<SocketStatus>>,
+}
+
+#[async_trait]
+impl Ops for Operations {
+    async fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let trouble = match self.store.counts().await {
+            Ok(counts) => {
+                let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+                gauge("shipgate_inbox_waiting", counts.inbox);
+                gauge("shipgate_inbox_dead", counts.inbox_dead);
+                gauge("shipgate_effects_waiting", counts.effects);
+                gauge("shipgate_effects_dead", counts.effects_dead);
+                gauge("shipgate_deploys_open", counts.open_deploys);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        parts.push(Part { name: "store".into(), trouble });
+        if let Some(sockets) = &self.sockets {
+            let trouble = (sockets.connected() == 0).then(|| "no connection to Slack is open".to_owned());
+            parts.push(Part { name: "slack".into(), trouble });
+        }
+        parts
+    }
+
+    fn metrics(&self) -> String {
+        self.figures.render()
+    }
+}

@@ -1,0 +1,97 @@
+//! The small pieces between adapters and use cases: the clock, randomness, the way into the inbox, hints.
+//! Not here: any decision.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use shipgate_app::App;
+use shipgate_app::inbound::Inbound;
+use shipgate_app::ports::{Clock, Random, Store};
+use shipgate_chat::slack::SinkError;
+use shipgate_pipelines::github::webhooks::{Hint, Hints};
+use shipgate_web::playground::Refusal;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// The machine's clock.
+#[derive(Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place that may read the clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The operating system's randomness.
+#[derive(Debug, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}
+
+/// The way in: stores what came, then wakes the workers. Adapters hold it before the bot exists.
+pub struct Intake {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    app: OnceLock<Arc<App>>,
+}
+
+impl Intake {
+    /// A way into this store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, app: OnceLock::new() }
+    }
+
+    /// Says whom to wake.
+    pub fn connect(&self, app: Arc<App>) {
+        let _ = self.app.set(app);
+    }
+
+    async fn put(&self, inbound: &Inbound) -> Result<(), String> {
+        let begun = Instant::now();
+        match self.store.inbox_put(inbound, self.clock.now()).await {
+            Ok(_) => {
+                metrics::histogram!("shipgate_commit_seconds").record(begun.elapsed().as_secs_f64());
+                if let Some(app) = self.app.get() {
+                    app.wake();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!("cannot store what came in: {error}");
+                metrics::counter!("shipgate_store_failures_total").increment(1);
+                Err(error.to_string())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl shipgate_chat::slack::Sink for Intake {
+    async fn accept(&self, inbound: Inbound) -> Result<(), SinkError> {
+        self.put(&inbound).await.map_err(|why| SinkError { why })
+    }
+}
+
+#[async_trait]
+impl shipgate_web::playground::Sink for Intake {
+    async fn accept(&self, inbound: Inbound) -> Result<(), Refusal> {
+        let told =
+            |why| Refusal(format!("Shipgate could not store this ({why}). Nothing was done; try again."));
+        self.put(&inbound).await.map_err(told)
+    }
+}
+
+#[async_trait]
+impl Hints for Intake {
+    async fn hint(&self, hint: Hint) {
+        let Some(app) = self.app.get() else { return };
+        if let Err(error) = app.hint(hint.provider, &hint.run, &hint.title).await {
+            tracing::warn!("a webhook could not wake anybody: {error}; polling goes on");
+        }
+    }
+}
