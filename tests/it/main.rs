@@ -1,0 +1,8 @@
+//! The whole program against working models of Slack and GitHub: the real binary as a child process, real HTTP and
+//! WebSockets. Not here: rules on their own (`src/domain`), seeds (`tests/sim`), the page (`tests/browser`).
+
+mod harness;
+mod read;
+mod setup;
+
+mod story;
