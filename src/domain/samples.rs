@@ -1,6 +1,6 @@
 //! Values for the tests of this crate: one example policy and one deploy at every point of its life. Not here: tests.
 
-use crate::calendar::{Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
+use crate::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
 use crate::deploy::{Ask, Deploy, Event, Kind, Pinned, Request, Resolution, Step, plan_and_digest};
 use crate::facts::{Check, CheckState, Diff, Outside, Pin, Read, RefKind};
 use crate::gates::{Answer, Gate, Helpers, Reason, Verdict};
@@ -170,10 +170,6 @@ pub(crate) fn freeze(name: &str, when: FreezeWhen) -> Freeze {
         when,
         origin: FreezeOrigin::Settings,
     }
-}
-
-pub(crate) fn calendar(policy: &Policy, freezes: &[Freeze], around: Timestamp) -> Calendar {
-    Calendar::compile(&policy.schedules, freezes, around)
 }
 
 pub(crate) fn request() -> Request {

@@ -71,6 +71,8 @@ pub enum Reason {
     SucceededBefore { environment: EnvironmentName, at: Timestamp },
     /// It has not been there.
     NotBefore { environment: EnvironmentName },
+    /// It is on its way there.
+    OnItsWayBefore { environment: EnvironmentName },
     /// It failed there last.
     FailedBefore { environment: EnvironmentName, at: Timestamp },
     /// No checks are asked for.

@@ -33,8 +33,11 @@ impl Parts {
     }
 }
 
+/// A change of one field, with its name.
+type Change = (&'static str, fn(&mut Parts));
+
 /// One change of every field. The patterns name all fields, so that a new one stops the build here.
-fn changes() -> Vec<(&'static str, fn(&mut Parts))> {
+fn changes() -> Vec<Change> {
     let Request {
         kind: _,
         service: _,

@@ -1,0 +1,203 @@
+//! The gates that look at what Shipgate itself knows: lock, queue, order, hold. Not here: what others know (`outside`).
+
+use super::{Answer::*, Gate, Row, Scene, after, at, check, other, samples};
+use crate::deploy::Hold;
+use crate::facts::Lock;
+use crate::gates::Reason;
+use jiff::SignedDuration;
+
+fn lock(scene: &mut Scene, by: &str, until_seconds: Option<i64>) {
+    scene.place.lock = Some(Lock {
+        environment: samples::parsed("production"),
+        by: samples::parsed(by),
+        reason: "moving the database".to_owned(),
+        since: at(samples::ASKED),
+        until: until_seconds.map(|seconds| scene.now + SignedDuration::from_secs(seconds)),
+        quarantine: None,
+    });
+}
+
+fn quarantine(scene: &mut Scene, by: &str) {
+    lock(scene, by, None);
+    scene.place.lock.as_mut().unwrap().quarantine = Some(other(9).id);
+}
+
+#[test]
+fn the_lock_gate_says_what_the_table_says() {
+    const ROWS: &[Row] = &[
+        ("nobody's", |_| {}, Open, "unlocked"),
+        ("one's own", |s| lock(s, "ada", None), Open, "own_lock"),
+        ("somebody else's", |s| lock(s, "grace", None), Closed, "locked"),
+        ("somebody else's for a second more", |s| lock(s, "grace", Some(1)), Closed, "locked"),
+        ("somebody else's that ends now", |s| lock(s, "grace", Some(0)), Open, "unlocked"),
+        ("somebody else's that is over", |s| lock(s, "grace", Some(-1)), Open, "unlocked"),
+        ("a quarantine", |s| quarantine(s, "grace"), Closed, "quarantined"),
+        ("a quarantine from one's own deploy", |s| quarantine(s, "ada"), Closed, "quarantined"),
+        (
+            "somebody else's, in an emergency",
+            |s| {
+                lock(s, "grace", None);
+                s.in_emergency();
+            },
+            Closed,
+            "locked",
+        ),
+        (
+            "a quarantine, for a rollback",
+            |s| {
+                quarantine(s, "grace");
+                s.as_rollback();
+            },
+            Closed,
+            "quarantined",
+        ),
+    ];
+    check(Gate::Lock, ROWS);
+}
+
+#[test]
+fn a_lock_says_until_when_and_who_could_lift_it() {
+    let mut scene = Scene::ready();
+    lock(&mut scene, "grace", Some(60));
+    let verdict = scene.verdict(Gate::Lock).unwrap();
+    assert_eq!(verdict.until, Some(scene.now + SignedDuration::from_secs(60)));
+    assert_eq!(verdict.helpers.people, [samples::parsed("grace")]);
+    let groups = [samples::parsed("on-call"), samples::parsed("release-managers")];
+    assert_eq!(verdict.helpers.groups, groups);
+}
+
+#[test]
+fn the_queue_gate_says_what_the_table_says() {
+    const ROWS: &[Row] = &[
+        ("nobody else", |_| {}, Open, "next_in_line"),
+        ("one that is active", |s| s.place.active = Some(other(1)), Waiting, "in_line"),
+        ("one that comes first", |s| s.place.ahead = vec![other(1)], Waiting, "in_line"),
+        (
+            "both",
+            |s| {
+                s.place.active = Some(other(1));
+                s.place.ahead = vec![other(2), other(3)];
+            },
+            Waiting,
+            "in_line",
+        ),
+        (
+            "a rollback while another is active",
+            |s| {
+                s.place.active = Some(other(1));
+                s.as_rollback();
+            },
+            Waiting,
+            "in_line",
+        ),
+        (
+            "an emergency while another is active",
+            |s| {
+                s.place.active = Some(other(1));
+                s.in_emergency();
+            },
+            Waiting,
+            "in_line",
+        ),
+    ];
+    check(Gate::Queue, ROWS);
+}
+
+#[test]
+fn the_expected_start_counts_what_is_left_of_the_active_one_and_everybody_ahead() {
+    let mut scene = Scene::ready();
+    let minutes = SignedDuration::from_mins;
+    scene.place.usual = Some(minutes(10));
+    let mut active = other(1);
+    active.started = Some(scene.now - minutes(4));
+    scene.place.active = Some(active);
+    scene.place.ahead = vec![other(2), other(3)];
+    let expected = |scene: &Scene| match scene.verdict(Gate::Queue).unwrap().reason {
+        Reason::InLine { expected, ahead, .. } => (expected.map(|at| at.duration_since(scene.now)), ahead),
+        reason => panic!("{reason:?}"),
+    };
+    assert_eq!(expected(&scene), (Some(minutes(26)), 2));
+    scene.place.active.as_mut().unwrap().started = Some(scene.now - minutes(30));
+    assert_eq!(expected(&scene), (Some(minutes(20)), 2), "late is due now");
+    scene.place.usual = None;
+    assert_eq!(expected(&scene), (None, 2), "nobody knows how long it takes");
+}
+
+#[test]
+fn rollbacks_come_first_then_emergencies_then_everybody_in_the_order_of_asking() {
+    let mut deploys: Vec<_> = (0..6)
+        .map(|index: u8| {
+            let mut scene = Scene::ready();
+            let asked = after(samples::ASKED, i64::from(index));
+            scene.deploy.id = crate::ids::DeployId::new(asked, [255 - index; 10]);
+            match index {
+                1 | 4 => scene.in_emergency(),
+                2 => {
+                    scene.as_rollback();
+                    scene.in_emergency();
+                }
+                5 => scene.as_rollback(),
+                _ => {}
+            }
+            (index, scene.deploy)
+        })
+        .collect();
+    deploys.sort_by(|a, b| a.1.queue_key().cmp(&b.1.queue_key()));
+    let order: Vec<u8> = deploys.into_iter().map(|(index, _)| index).collect();
+    assert_eq!(order, [2, 5, 1, 4, 0, 3]);
+}
+
+#[test]
+fn the_order_gate_says_what_the_table_says() {
+    const ROWS: &[Row] = &[
+        ("it succeeded there", |_| {}, Open, "succeeded_before"),
+        ("it never was there", |s| s.place.before = None, Closed, "not_before"),
+        (
+            "it failed there last",
+            |s| s.place.before = Some((at(samples::ASKED), false)),
+            Closed,
+            "failed_before",
+        ),
+        (
+            "nothing comes before",
+            |s| {
+                s.environment.after = None;
+                s.place.before = None;
+            },
+            Open,
+            "no_order",
+        ),
+        (
+            "a rollback that never was there",
+            |s| {
+                s.place.before = None;
+                s.as_rollback();
+            },
+            Open,
+            "not_for_rollback",
+        ),
+        (
+            "an emergency that never was there",
+            |s| {
+                s.place.before = None;
+                s.in_emergency();
+                s.approve(super::slack("U0OLGA"));
+            },
+            Closed,
+            "not_before",
+        ),
+    ];
+    check(Gate::Order, ROWS);
+}
+
+#[test]
+fn the_hold_gate_is_shown_only_while_it_is_held() {
+    let mut scene = Scene::ready();
+    assert_eq!(scene.verdict(Gate::Hold), None);
+    for by in [Some(samples::parsed("linus")), None] {
+        scene.deploy.hold = Some(Hold { by: by.clone(), reason: "wait".to_owned(), since: scene.now });
+        let verdict = scene.verdict(Gate::Hold).unwrap();
+        assert_eq!(verdict.answer, Waiting);
+        assert_eq!(verdict.reason, Reason::Held { by, reason: "wait".to_owned() });
+    }
+}
