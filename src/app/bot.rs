@@ -304,6 +304,16 @@ impl App {
         {
             changes.effects.push(judge_line());
         }
+        // What ends here may open the gate Order of the environments that come after.
+        if deploy.is_done() && !before.is_done() {
+            let service = &deploy.request.service;
+            for next in
+                self.rules.policy.environments.values().filter(|e| e.after.as_ref() == Some(&environment))
+            {
+                let lock_group = self.rules.policy.lock_group(service, next);
+                changes.effects.push(NewEffect::whenever(Effect::JudgeLine { lock_group }, now));
+            }
+        }
         changes.effects.push(NewEffect::whenever(Effect::Card { deploy: id() }, now));
         if let Some(note) = self.words().thread_note(deploy, event) {
             changes.effects.push(self.thread_note(deploy, note, now));

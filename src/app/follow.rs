@@ -16,6 +16,8 @@ use shipgate_domain::run::{Conclusion, Standing};
 const LOST_AFTER: SignedDuration = SignedDuration::from_mins(30);
 /// Lines of output posted to the thread at once.
 const OUTPUT_LINES: usize = 40;
+/// Fewer lines than this wait for more while the run goes on.
+const OUTPUT_AT_LEAST: usize = 12;
 
 impl App {
     /// Reads a run and writes what changed.
@@ -35,7 +37,7 @@ impl App {
                     Standing::Skipped => Some(Conclusion::Other("was skipped".into())),
                     Standing::Queued | Standing::Held | Standing::Running => None,
                 };
-                self.post_output(&deploy, pipelines).await?;
+                self.post_output(&deploy, pipelines, ended.is_some()).await?;
                 match ended {
                     Some(conclusion) => {
                         let event = Event::Ended { run: report.run, conclusion, progress: report.progress };
@@ -76,18 +78,22 @@ impl App {
         &self,
         deploy: &Deploy,
         pipelines: &dyn crate::ports::Pipelines,
+        is_over: bool,
     ) -> Result<(), StoreError> {
         let State::Running { intent, run, .. } = &deploy.state else { return Ok(()) };
         let name = format!("output/{}/{}", deploy.id, run.attempt);
         let from = self.store.note(&name).await?.and_then(|n| n.parse().ok()).unwrap_or(0);
         let Ok(output) = pipelines.output(&intent.plan, run, from).await else { return Ok(()) };
-        if output.lines.is_empty() {
+        // A few lines at a time would be a message each: they wait for company, or for the end.
+        if output.lines.is_empty() || (output.lines.len() < OUTPUT_AT_LEAST && !is_over) {
             return Ok(());
         }
         let now = self.now();
         let mut changes = Changes::at(now);
         changes.notes.push((name.clone(), output.next.to_string()));
-        for (part, lines) in output.lines.chunks(OUTPUT_LINES).enumerate() {
+        let lines: Vec<String> =
+            output.lines.into_iter().filter(|line| !line.starts_with("::stage ")).collect();
+        for (part, lines) in lines.chunks(OUTPUT_LINES).enumerate() {
             let note = self.words().output(lines);
             changes.effects.push(self.thread_say(deploy, format!("{name}/{from}/{part}"), note, now));
         }

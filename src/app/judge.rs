@@ -351,6 +351,7 @@ pub(crate) fn place(deploy: &Deploy, around: &Surroundings) -> Place {
         active: around.active.iter().find(|d| d.id != deploy.id).map(other),
         ahead: ahead.into_iter().map(other).collect(),
         before: around.before,
+        before_is_open: around.before_is_open,
         known_here: around.known_here,
         usual: around.usual,
     }

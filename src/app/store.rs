@@ -208,6 +208,8 @@ pub struct Surroundings {
     /// How the newest finished deploy of a commit ended, on the environment that comes before: when, and whether well.
     /// Only deploys that had a run count.
     pub before: Option<(Timestamp, bool)>,
+    /// Whether a deploy of the commit to the environment that comes before is not over.
+    pub before_is_open: bool,
     /// Whether the commit ever succeeded on this environment.
     pub known_here: bool,
     /// Median time from bound run to end of the last 20 successes of this service here.

@@ -163,6 +163,8 @@ pub struct Place {
     pub ahead: Vec<Other>,
     /// How the newest finished deploy of this commit on the environment before this one ended, and when.
     pub before: Option<(Timestamp, bool)>,
+    /// Whether a deploy of this commit to the environment before this one is on its way.
+    pub before_is_open: bool,
     /// Whether this commit has ever succeeded here.
     pub known_here: bool,
     /// How long deploys here usually take, from the median of the last ones.

@@ -116,7 +116,7 @@ async function answeredAfter(page, count, text) {
 const page = await open();
 
 await step("the sites show what they serve before anything happens", async () => {
-  await serves(page, "staging", "v1.2.2");
+  await serves(page, "staging", "v1.2.3");
   await serves(page, "production", "v1.2.1");
 });
 
@@ -130,11 +130,11 @@ await step("a command can be completed from the keyboard alone", async () => {
   await box.fill("");
 });
 
-await then("Ada deploys v1.2.3 to staging and the site changes", async () => {
+await then("Ada deploys v1.2.2 to staging and the site changes", async () => {
   await become(page, "Ada");
-  await say(page, "/deploy staging v1.2.3");
-  await card(page, /v1\.2\.3 → staging/).waitFor();
-  await serves(page, "staging", "v1.2.3");
+  await say(page, "/deploy staging v1.2.2");
+  await card(page, /v1\.2\.2 → staging/).waitFor();
+  await serves(page, "staging", "v1.2.2");
 });
 
 const toProduction = /v1\.2\.3 → production/;

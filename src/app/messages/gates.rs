@@ -132,6 +132,9 @@ impl Words<'_> {
             Reason::NotBefore { environment } => {
                 plain(format!("this commit has not succeeded on {environment}; deploy it there first"))
             }
+            Reason::OnItsWayBefore { environment } => {
+                plain(format!("this commit is on its way to {environment}; its success there opens this"))
+            }
             Reason::FailedBefore { environment, at } => plain(format!(
                 "this commit failed on {environment} {}; make it succeed there first",
                 self.at(*at)

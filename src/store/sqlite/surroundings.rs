@@ -43,6 +43,7 @@ pub(super) fn surroundings(db: &Connection, about: &About) -> Result<Surrounding
             group,
         )?,
         before: before(db, about)?,
+        before_is_open: before_is_open(db, about)?,
         known_here: known_here(db, about)?,
         usual: usual(db, about)?,
     })
@@ -62,6 +63,18 @@ fn before(db: &Connection, about: &About) -> Result<Option<(Timestamp, bool)>, F
         .query_row([about.service.as_str(), after.as_str(), commit.as_str()], |row| row.try_into())
         .optional()?;
     newest.map(|(ended, well)| Ok((instant(ended, "deploys", commit)?, well))).transpose()
+}
+
+/// Whether a deploy of the commit to the environment that comes before is not over.
+fn before_is_open(db: &Connection, about: &About) -> Result<bool, Fault> {
+    let (Some(commit), Some(after)) = (&about.commit, &about.after) else {
+        return Ok(false);
+    };
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM deploys WHERE service = ?1 AND environment = ?2 AND commit_id = ?3 AND is_open = 1",
+        )?
+        .exists([about.service.as_str(), after.as_str(), commit.as_str()])?)
 }
 
 fn known_here(db: &Connection, about: &About) -> Result<bool, Fault> {
