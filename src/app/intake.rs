@@ -221,7 +221,12 @@ impl App {
             Press::Rerun => self.rerun(visit, &deploy).await,
             Press::RollBack => self.roll_back(visit, &deploy).await,
             Press::DeployBefore => self.deploy_before(visit, &deploy).await,
+        }?;
+        // A second click, minutes later, would roll back once more. Who may not, uses nothing up.
+        if press.is_single() && visit.changes.deploys.iter().any(|row| !row.deploy.is_done()) {
+            visit.changes.notes.push((used_up(&button), visit.inbound.key.clone()));
         }
+        Ok(())
     }
 
     /// The deploy and button a value means, if the button still counts; otherwise the person is told why not.
@@ -259,7 +264,9 @@ impl App {
             forged(self, visit);
             return Ok(None);
         };
-        let is_stale = button.generation != row.generation
+        let is_used_up = press.is_single() && self.store.note(&used_up(&button)).await?.is_some();
+        let is_stale = is_used_up
+            || button.generation != row.generation
             || button.digest != deploy.digest().map(ToString::to_string)
             || !crate::cards::presses(&deploy).contains(&press);
         if is_stale {
@@ -306,6 +313,11 @@ impl App {
             }
         }
     }
+}
+
+/// The note that says that a button whose second click would do a second thing had its first.
+fn used_up(button: &CardButton) -> String {
+    format!("pressed/{}", button.token_hash)
 }
 
 impl Context {
