@@ -1,0 +1,37 @@
+//! Is it open, is it frozen? Read off local clocks, instant by instant, without any of the bot's arithmetic.
+//! Not here: what follows from the answer.
+
+use super::Oracle;
+use crate::rules::{Drawn, Place, zone_of};
+use jiff::{SignedDuration, Timestamp};
+
+/// Whether the local clock stands inside a window of the place.
+pub fn is_open(drawn: &Drawn, place: &Place, at: Timestamp) -> bool {
+    let Some(windows) = &place.windows else { return true };
+    let local = at.to_zoned(zone_of(drawn.zone));
+    let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
+    let today = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let yesterday = (today + 6) % 7;
+    windows.iter().any(|window| {
+        (window.days[today] && minute >= window.from && minute < window.until)
+            || (window.days[yesterday] && minute + 1440 < window.until)
+    })
+}
+
+/// Whether a freeze covers the place at an instant or in the half minute after it.
+pub fn is_frozen(oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> bool {
+    [0, 10, 20, 30].into_iter().any(|seconds| {
+        let at = at + SignedDuration::from_secs(seconds);
+        let local = at.to_zoned(zone_of(drawn.zone)).datetime();
+        let by_settings = drawn.freezes.iter().any(|freeze| {
+            freeze.place.is_none_or(|name| name == place) && local >= freeze.from && local < freeze.until
+        });
+        let by_chat = oracle.freezes.values().any(|freeze| {
+            !freeze.ended
+                && (freeze.places.is_empty() || freeze.places.iter().any(|name| name == place))
+                && at >= freeze.from
+                && at < freeze.until
+        });
+        by_settings || by_chat
+    })
+}

@@ -1,0 +1,204 @@
+//! May this deploy start now? Every rule once more, from the audit log and the truth. Not here: any gate.
+
+use super::calendar::{is_frozen, is_open};
+use super::{Oracle, Received, at_once};
+use crate::rules::{Checks, Line, Place};
+use crate::world::{Ms, World};
+use jiff::SignedDuration;
+use shipgate_app::store::Store as _;
+use shipgate_domain::deploy::{Deploy, Intent, Outcome, State};
+use shipgate_domain::facts::RefKind;
+use shipgate_domain::ids::Account;
+use shipgate_store::SqliteStore;
+use std::collections::BTreeSet;
+
+/// What was read outside may be this old when a start is decided (S1), with a little for the write itself.
+const FRESH: Ms = 62_000;
+
+impl Oracle {
+    pub(super) fn intended(
+        &self,
+        world: &World,
+        store: &SqliteStore,
+        before: &Deploy,
+        now: &Deploy,
+        intent: &Intent,
+    ) -> Result<(), String> {
+        let id = now.id.short();
+        let drawn = &world.drawn;
+        let name = now.request.environment.as_str();
+        let place = drawn.place(name).ok_or_else(|| format!("S5: {id} goes nowhere known"))?;
+        let since = world.mono - FRESH - world.moved_back;
+        let off = world.now().duration_since(intent.at).abs();
+        if off > SignedDuration::from_millis(5_000 + world.moved_back) && !world.was_jumped() {
+            return Err(format!("S5: the intent of {id} is dated {off:#} off"));
+        }
+        let State::Waiting { expires, .. } = &before.state else {
+            return Err(format!("S15: {id} started while {}", before.state.name()));
+        };
+        if intent.at >= *expires {
+            return Err(format!("S1: {id} started after its time"));
+        }
+        if now.policy.as_str() != world.rules_version {
+            return Err(format!("S21: {id} started under old rules"));
+        }
+        if before.hold.is_some() {
+            return Err(format!("S1: {id} started while it was held"));
+        }
+        if before.delay.as_ref().is_some_and(|delay| intent.at < delay.until) {
+            return Err(format!("S3: {id} was tried again too early"));
+        }
+        self.earlier_attempts(now, intent)?;
+        if !self.belongs(world, now.request.by.as_str(), "devs", since) {
+            return Err(format!("S11: {} may not deploy, and {id} started", now.request.by));
+        }
+        let is_back = now.is_rollback();
+        let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
+        if rows.iter().any(|row| row.event == "rejected") {
+            return Err(format!("S1: {id} was rejected and started"));
+        }
+        let needed = if is_back { place.back_needed } else { place.needed };
+        let agreed = self.agreed(world, now, intent, place, place.own, since);
+        if agreed < needed as usize {
+            return Err(format!("S1: {id} started with {agreed} of {needed} approvals"));
+        }
+        let (open, frozen) = (is_open(drawn, place, intent.at), is_frozen(self, drawn, name, intent.at));
+        if (!open || frozen) && !(is_back && !place.back_in_window) {
+            let agreed = self.agreed(world, now, intent, place, false, since);
+            let enough = place.overriders.max(1) as usize;
+            if now.request.emergency.is_none() || place.overriders == 0 || agreed < enough {
+                return Err(format!("S5: {id} started at {} with open={open} frozen={frozen}", intent.at));
+            }
+        }
+        self.place_is_free(world, store, now, place, intent)?;
+        self.code_is_good(world, now, place, since)
+    }
+
+    /// Another attempt only after one that certainly came to nothing (S3).
+    fn earlier_attempts(&self, now: &Deploy, intent: &Intent) -> Result<(), String> {
+        let earlier = self
+            .received
+            .iter()
+            .filter(|((deploy, attempt), _)| *deploy == now.id && *attempt < intent.attempt);
+        for ((_, attempt), all) in earlier {
+            if all.iter().any(|what| *what != Received::NotStarted) {
+                let id = now.id.short();
+                return Err(format!("S3: {id} is tried again although attempt {attempt} may have started"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Distinct people of `leads` whose fresh yes to this digest is in the audit log.
+    fn agreed(
+        &self,
+        world: &World,
+        now: &Deploy,
+        intent: &Intent,
+        place: &Place,
+        own: bool,
+        since: Ms,
+    ) -> usize {
+        let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
+        let mut people = BTreeSet::new();
+        for row in rows.iter().filter(|row| row.event == "approved") {
+            let is_same = row.data["digest"].as_str() == Some(intent.digest.as_str());
+            let is_young = intent.at < row.at + SignedDuration::from_mins(place.lasts);
+            let Ok(account) = serde_json::from_value::<Account>(row.data["account"].clone()) else {
+                continue;
+            };
+            let person = world.drawn.person_of(&account);
+            let is_own =
+                person == world.drawn.person_of(&now.request.account) || person == now.request.by.as_str();
+            if is_same && is_young && (own || !is_own) && self.belongs(world, &person, "leads", since) {
+                people.insert(person);
+            }
+        }
+        people.len()
+    }
+
+    /// Whether a person belonged to a group at some moment since `since`.
+    fn belongs(&self, world: &World, person: &str, group: &str, since: Ms) -> bool {
+        let lines = world.drawn.groups.get(group).map_or(&[][..], Vec::as_slice);
+        lines.iter().any(|line| match line {
+            Line::Person(name) => *name == person,
+            Line::Outside(id) => world.chat.accounts.keys().any(|account| {
+                world.drawn.person_of(account) == person && world.chat.was_member(id, account, since)
+            }),
+        })
+    }
+
+    /// Nobody else is there, and nobody keeps others out (S4).
+    fn place_is_free(
+        &self,
+        world: &World,
+        store: &SqliteStore,
+        now: &Deploy,
+        place: &Place,
+        intent: &Intent,
+    ) -> Result<(), String> {
+        let id = now.id.short();
+        let other = self.deploys.values().find(|other| {
+            other.id != now.id
+                && other.is_active()
+                && other.request.environment == now.request.environment
+                && (!place.by_service || other.request.service == now.request.service)
+        });
+        if let Some(other) = other {
+            return Err(format!("S4: {id} started beside {} on {}", other.id.short(), place.name));
+        }
+        let locks = at_once(store.locks());
+        let lock = locks.iter().find(|lock| lock.environment == now.request.environment);
+        if let Some(lock) = lock
+            && lock.until.is_none_or(|until| intent.at < until)
+            && (lock.quarantine.is_some() || lock.by != now.request.by)
+        {
+            return Err(format!("S4: {id} started although {} keeps {} locked", lock.by, place.name));
+        }
+        if place.after_staging && !now.is_rollback() {
+            let newest = self
+                .deploys
+                .values()
+                .filter(|d| {
+                    d.request.environment.as_str() == "staging" && d.request.service == now.request.service
+                })
+                .filter(|d| d.commit() == now.commit())
+                .filter_map(|d| match &d.state {
+                    State::Done { outcome, at, ran: Some(_) } => Some((*at, *outcome == Outcome::Succeeded)),
+                    _ => None,
+                })
+                .max();
+            if !newest.is_some_and(|(_, well)| well) {
+                return Err(format!("S5: {id} started without success on staging"));
+            }
+        }
+        let _ = world;
+        Ok(())
+    }
+
+    /// The commit is on the branch, the tag has not moved, the checks are green.
+    fn code_is_good(&self, world: &World, now: &Deploy, place: &Place, since: Ms) -> Result<(), String> {
+        let id = now.id.short();
+        let Some(pinned) = &now.pinned else { return Err(format!("S2: {id} started without a commit")) };
+        let commit = &pinned.pin.commit;
+        if pinned.pin.kind == RefKind::Tag && !world.code.pointed(now.request.version.as_str(), commit, since)
+        {
+            return Err(format!("S2: {id} started after its tag had moved"));
+        }
+        if now.is_rollback() {
+            return Ok(());
+        }
+        if world.code.unreachable.contains(commit) {
+            return Err(format!("S2: {id} started with a commit that is not on the branch"));
+        }
+        let wanted: &[&'static str] = match place.checks {
+            Checks::None => &[],
+            Checks::All => &["test", "lint"],
+            Checks::Test => &["test"],
+        };
+        match wanted.iter().find(|name| !world.code.was_green(commit, name, since)) {
+            Some(name) => Err(format!("S2: {id} started although check “{name}” is not green")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The rules and people of a seed, in the simulation's own words, and the same rules in the bot's words.
+//! Not here: judging by them (`oracle`).
+
+use crate::dice::Dice;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
+use shipgate_app::Rules;
+use shipgate_app::commands::Grammar;
+use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
+use shipgate_domain::ids::{Account, Platform};
+use shipgate_domain::people::{Member, OutsideGroup};
+use shipgate_domain::policy::{
+    ApprovalRule, CheckRule, Environment, OverrideRule, Pipeline, Policy, Provider, QueueBy, RollbackRule,
+    Service,
+};
+use shipgate_domain::zone::Zone;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+static GRAMMAR: LazyLock<Grammar> = LazyLock::new(Grammar::builtin);
+
+/// Zones, each with instants around which its clocks change.
+const ZONES: [(&str, &[&str]); 4] = [
+    ("Europe/Berlin", &["2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z"]),
+    ("America/New_York", &["2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z"]),
+    ("Australia/Lord_Howe", &["2026-04-04T15:00:00Z", "2026-10-03T15:30:00Z"]),
+    ("UTC", &["2026-06-30T23:00:00Z", "2026-12-31T22:00:00Z"]),
+];
+
+/// Whose line of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A person by name.
+    Person(&'static str),
+    /// A group on the platform.
+    Outside(&'static str),
+}
+
+/// Which checks must be green.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// None.
+    None,
+    /// All there are.
+    All,
+    /// The one called `test`.
+    Test,
+}
+
+/// Open from one minute of the day to another, on these days; past 1440 is the next day.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Index 0 is Monday.
+    pub days: [bool; 7],
+    /// First minute.
+    pub from: i32,
+    /// The minute after the last.
+    pub until: i32,
+}
+
+/// A freeze of the settings.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    /// Its name.
+    pub name: String,
+    /// Where; everywhere when there is none.
+    pub place: Option<&'static str>,
+    /// First minute, on local clocks.
+    pub from: DateTime,
+    /// The minute after the last, on local clocks.
+    pub until: DateTime,
+}
+
+/// The rules of one environment.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name.
+    pub name: &'static str,
+    /// Must the commit have succeeded on staging?
+    pub after_staging: bool,
+    /// When it is open; always when there is none.
+    pub windows: Option<Vec<Window>>,
+    /// Approvals needed.
+    pub needed: u32,
+    /// Does one's own count?
+    pub own: bool,
+    /// How long an approval and the wait for it lasts, in minutes.
+    pub lasts: i64,
+    /// People needed for an emergency; nobody can when it is nought.
+    pub overriders: u32,
+    /// Checks.
+    pub checks: Checks,
+    /// One deploy for the whole environment, or one for each service?
+    pub by_service: bool,
+    /// Approvals needed for a way back.
+    pub back_needed: u32,
+    /// Is the way back bound to windows and freezes?
+    pub back_in_window: bool,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// When the simulation begins.
+    pub begins: Timestamp,
+    /// The zone of all rules.
+    pub zone: &'static str,
+    /// Who is who.
+    pub people: BTreeMap<&'static str, Vec<Account>>,
+    /// Who belongs where.
+    pub groups: BTreeMap<&'static str, Vec<Line>>,
+    /// Environments.
+    pub places: Vec<Place>,
+    /// Freezes of the settings.
+    pub freezes: Vec<Frozen>,
+    /// Do buttons have a channel of their own?
+    pub two_channels: bool,
+}
+
+/// An account by its id.
+pub fn account(id: &str) -> Account {
+    let platform = if id.starts_with('D') { Platform::Discord } else { Platform::Slack };
+    Account { platform, id: id.to_owned() }
+}
+
+/// Environments by name.
+pub const PLACES: [&str; 2] = ["staging", "production"];
+/// Services by name, with their repositories.
+pub const SERVICES: [(&str, &str); 2] = [("shop", "acme/shop"), ("web", "acme/web")];
+/// Everybody who ever does something.
+pub const ACCOUNTS: [&str; 12] = [
+    "U1ADA", "D2ADA", "U1BEN", "U1CYD", "U2CYD", "U1DOT", "D2DOT", "U1EVE", "USTRANGE", "UBOT", "UGUEST",
+    "ULEFT",
+];
+
+impl Drawn {
+    /// Draws the rules of a seed.
+    pub fn draw(dice: &mut Dice) -> Self {
+        let (zone, changes) = ZONES[usize::try_from(dice.below(4)).unwrap_or(0)];
+        let change: Timestamp =
+            dice.pick(changes).and_then(|text| text.parse().ok()).expect("the table holds instants");
+        let minutes = dice.between(0, 360);
+        let begins =
+            change - SignedDuration::from_mins(minutes) + SignedDuration::from_secs(dice.between(0, 59));
+        let own = |ids: &[&str]| ids.iter().map(|id| account(id)).collect::<Vec<_>>();
+        let people = BTreeMap::from([
+            ("ada", own(&["U1ADA", "D2ADA"])),
+            ("ben", own(&["U1BEN"])),
+            ("cyd", own(&["U1CYD", "U2CYD"])),
+            ("dot", own(&["U1DOT", "D2DOT"])),
+            ("eve", own(&["U1EVE"])),
+        ]);
+        let local = begins.to_zoned(zone_of(zone));
+        let places = PLACES.iter().map(|name| Place::draw(dice, name, &local)).collect();
+        let freezes = (0..dice.below(3)).map(|n| Frozen::draw(dice, n, &local)).collect();
+        let mut drawn = Self {
+            begins,
+            zone,
+            people,
+            groups: BTreeMap::new(),
+            places,
+            freezes,
+            two_channels: dice.chance(300),
+        };
+        drawn.draw_groups(dice);
+        drawn
+    }
+
+    fn draw_groups(&mut self, dice: &mut Dice) {
+        let mut devs =
+            vec![Line::Person("ada"), Line::Person("ben"), Line::Person("cyd"), Line::Outside("S0DEV")];
+        let mut leads = vec![Line::Person("cyd"), Line::Person("dot"), Line::Outside("S0LEAD")];
+        if dice.chance(400) {
+            devs = vec![Line::Outside("S0DEV")];
+        }
+        if dice.chance(400) {
+            leads = vec![Line::Outside("S0LEAD")];
+        }
+        if dice.chance(300) {
+            leads.push(Line::Person("ada"));
+        }
+        self.groups = BTreeMap::from([("devs", devs), ("leads", leads)]);
+    }
+
+    /// The rules somebody changed while the process was down.
+    pub fn change(&mut self, dice: &mut Dice, now: Timestamp) {
+        let local = now.to_zoned(zone_of(self.zone));
+        match dice.below(6) {
+            0 => self.draw_groups(dice),
+            1 => {
+                let number = 10 + dice.below(1_000_000);
+                self.freezes.push(Frozen::draw(dice, number, &local));
+            }
+            2 => drop(self.freezes.pop()),
+            3 => {
+                if let Some(moved) = self.people.get_mut("cyd").and_then(Vec::pop) {
+                    self.people.entry("eve").or_default().push(moved);
+                }
+            }
+            4 => {
+                let at = usize::try_from(dice.below(2)).unwrap_or(0);
+                let by_service = !self.places[at].by_service;
+                self.places[at].by_service = by_service;
+            }
+            _ => {
+                let at = usize::try_from(dice.below(2)).unwrap_or(0);
+                let (after, queue) = (self.places[at].after_staging, self.places[at].by_service);
+                self.places[at] = Place::draw(dice, self.places[at].name, &local);
+                (self.places[at].after_staging, self.places[at].by_service) = (after, queue);
+            }
+        }
+    }
+
+    /// The rules of an environment.
+    pub fn place(&self, name: &str) -> Option<&Place> {
+        self.places.iter().find(|place| place.name == name)
+    }
+
+    /// Who is behind an account.
+    pub fn person_of(&self, account: &Account) -> String {
+        let known = self.people.iter().find(|(_, accounts)| accounts.contains(account));
+        known.map_or_else(|| format!("{}:{}", account.platform, account.id), |(name, _)| (*name).to_owned())
+    }
+
+    /// The same rules as the bot reads them.
+    pub fn rules(&self) -> Rules {
+        let zone = Zone::named(self.zone).expect("the table holds zones");
+        let groups = self.groups.iter().map(|(name, lines)| {
+            let members = lines.iter().map(|line| match line {
+                Line::Person(name) => Member::Person(parsed(name)),
+                Line::Outside(id) => {
+                    Member::Outside(OutsideGroup { platform: Platform::Slack, id: (*id).to_owned() })
+                }
+            });
+            (parsed(name), members.collect())
+        });
+        let services = SERVICES.iter().map(|(name, repo)| {
+            let inputs = [("sha", "{sha}"), ("environment", "{environment}"), ("deployment_id", "{deploy}")];
+            let pipeline = Pipeline {
+                provider: Provider::Github,
+                repo: (*repo).to_owned(),
+                workflow: "deploy.yml".into(),
+                git_ref: "main".into(),
+                inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+                command: Vec::new(),
+            };
+            (parsed(name), Service { name: parsed(name), default: *name == "shop", pipeline })
+        });
+        let policy = Policy {
+            people: self.people.iter().map(|(name, accounts)| (parsed(name), accounts.clone())).collect(),
+            groups: groups.collect(),
+            services: services.collect(),
+            environments: self.places.iter().map(|place| (parsed(place.name), place.environment())).collect(),
+            schedules: self
+                .places
+                .iter()
+                .filter_map(|place| Some((place.name.to_owned(), place.schedule(&zone)?)))
+                .collect(),
+            freezes: self.freezes.iter().map(|freeze| freeze.freeze(&zone)).collect(),
+            zone,
+        };
+        let version = policy.version();
+        Rules {
+            policy,
+            version,
+            announce: "#deploys".into(),
+            approvals: if self.two_channels { "#approvals".into() } else { "#deploys".into() },
+            leads: vec!["10m".parse().expect("a lead"), "start".parse().expect("a lead")],
+            cron_reminders: Vec::new(),
+            grammar: GRAMMAR.clone(),
+        }
+    }
+}
+
+/// The bundled zone of this name.
+pub fn zone_of(name: &str) -> TimeZone {
+    Zone::named(name).expect("the table holds zones").tz().clone()
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("the tables hold valid names")
+}
+
+impl Place {
+    fn draw(dice: &mut Dice, name: &'static str, local: &Zoned) -> Self {
+        let windows = dice.chance(300).then(|| {
+            // Around the beginning, so that an edge is met.
+            let from = (i32::from(local.hour()) * 60 + i32::from(local.minute()) - 180
+                + 15 * i32::try_from(dice.below(24)).unwrap_or(0))
+            .rem_euclid(1440);
+            let length = 60 * i32::try_from(dice.between(2, 14)).unwrap_or(8);
+            let mut days = [true; 7];
+            if dice.chance(200) {
+                days[usize::try_from(dice.below(7)).unwrap_or(0)] = false;
+            }
+            vec![Window { days, from: from / 15 * 15, until: from / 15 * 15 + length }]
+        });
+        Self {
+            name,
+            after_staging: name == "production" && dice.chance(150),
+            windows,
+            needed: u32::try_from(dice.below(3)).unwrap_or(0),
+            own: dice.chance(200),
+            lasts: *dice.pick(&[20, 60, 120]).expect("not empty"),
+            overriders: u32::try_from(dice.below(3)).unwrap_or(0),
+            checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
+            by_service: dice.chance(400),
+            back_needed: u32::try_from(dice.below(2)).unwrap_or(0),
+            back_in_window: dice.chance(300),
+        }
+    }
+
+    fn schedule(&self, zone: &Zone) -> Option<Schedule> {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let windows = self.windows.as_ref()?;
+        let clock = |minutes: i32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+        let open = windows.iter().flat_map(|window| {
+            let hours = if window.until <= 1440 {
+                format!("{}-{}", clock(window.from), clock(window.until))
+            } else {
+                format!("{}-{}", clock(window.from), clock(window.until - 1440))
+            };
+            let days = (0..7).filter(|day| window.days[*day]);
+            days.map(move |day| parsed(&format!("{} {hours}", DAYS[day]))).collect::<Vec<_>>()
+        });
+        let rest = vec![parsed("Mon-Sun 00:00-24:00")];
+        Some(Schedule::new(self.name, zone.clone(), open.collect(), rest).expect("it has a window"))
+    }
+
+    fn environment(&self) -> Environment {
+        let group = |name: &str| vec![parsed(name)];
+        Environment {
+            name: parsed(self.name),
+            aliases: Vec::new(),
+            after: self.after_staging.then(|| parsed("staging")),
+            schedule: self.windows.as_ref().map(|_| self.name.to_owned()),
+            deployers: group("devs"),
+            approvals: ApprovalRule {
+                needed: self.needed,
+                from: group("leads"),
+                own: self.own,
+                expires: SignedDuration::from_mins(self.lasts),
+            },
+            overrides: OverrideRule {
+                needed: self.overriders,
+                from: if self.overriders > 0 { group("leads") } else { Vec::new() },
+            },
+            checks: match self.checks {
+                Checks::None => CheckRule::None,
+                Checks::All => CheckRule::All,
+                Checks::Test => CheckRule::Named(vec!["test".into()]),
+            },
+            queue: if self.by_service { QueueBy::Service } else { QueueBy::Environment },
+            rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
+            url: None,
+        }
+    }
+}
+
+impl Frozen {
+    fn draw(dice: &mut Dice, number: u64, local: &Zoned) -> Self {
+        let start = local.datetime().with().second(0).subsec_nanosecond(0).build().expect("a whole minute");
+        let from = start.saturating_add(SignedDuration::from_mins(dice.between(-60, 300)));
+        let until = from.saturating_add(SignedDuration::from_mins(dice.between(10, 150)));
+        let place = dice.pick(&[None, Some("production"), Some("staging")]).copied().flatten();
+        Self { name: format!("Freeze {number}"), place, from, until }
+    }
+
+    fn freeze(&self, zone: &Zone) -> Freeze {
+        Freeze {
+            id: FreezeId(self.name.to_lowercase().replace(' ', "-")),
+            name: self.name.clone(),
+            scope: FreezeScope {
+                environments: self.place.iter().map(|name| (*name).to_owned()).collect(),
+                ..FreezeScope::default()
+            },
+            zone: zone.clone(),
+            when: FreezeWhen::Dates { from: self.from, until: self.until },
+            origin: FreezeOrigin::Settings,
+        }
+    }
+}
