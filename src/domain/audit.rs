@@ -128,3 +128,6 @@ impl Verifier {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

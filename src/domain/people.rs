@@ -288,3 +288,6 @@ pub fn authorize(
     }
     Ok(granted(person))
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,3 +230,6 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
