@@ -384,6 +384,17 @@ impl Bot {
         self.announced(&[&format!("{environment} now runs api {version}")]).await;
     }
 
+    /// Brings a version through staging to production, asked for by ada and approved by grace.
+    pub async fn release(&mut self, version: &str) {
+        self.deploy("ada", "staging", version).await;
+        let n = self.github.dispatches().len();
+        self.slash("ada", "/deploy", &format!("production {version}")).await;
+        self.click("grace", &format!("api {version} → production"), "Approve").await;
+        let run = self.run_of_dispatch(n).await;
+        self.github.finish(run).await.expect("the run exists");
+        self.announced(&[&format!("production now runs api {version}")]).await;
+    }
+
     /// The end of every test: nothing was sent against the vendors' descriptions, no secret got out, the process
     /// stops when it is told to, and the record of who did what is whole.
     pub async fn end(mut self, world: &World) {

@@ -5,4 +5,8 @@ mod harness;
 mod read;
 mod setup;
 
+mod calendar;
+mod decisions;
+mod failures;
 mod story;
+mod unsure;
