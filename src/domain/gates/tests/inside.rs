@@ -159,6 +159,30 @@ fn the_order_gate_says_what_the_table_says() {
             "failed_before",
         ),
         (
+            "it is on its way there",
+            |s| {
+                s.place.before = None;
+                s.place.before_is_open = true;
+            },
+            Waiting,
+            "on_its_way_before",
+        ),
+        (
+            "it failed there and is tried again",
+            |s| {
+                s.place.before = Some((at(samples::ASKED), false));
+                s.place.before_is_open = true;
+            },
+            Waiting,
+            "on_its_way_before",
+        ),
+        (
+            "it succeeded there and goes there again",
+            |s| s.place.before_is_open = true,
+            Open,
+            "succeeded_before",
+        ),
+        (
             "nothing comes before",
             |s| {
                 s.environment.after = None;
