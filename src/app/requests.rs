@@ -7,6 +7,7 @@ use crate::intake::Visit;
 use crate::store::{DeployRow, Filter, Scope, StoreError};
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, State};
+use shipgate_domain::gates::Gate;
 use shipgate_domain::ids::{CommitId, EnvironmentName, ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
 use shipgate_domain::policy::{Environment, Service};
@@ -335,7 +336,11 @@ impl App {
             place: &place,
             now: self.now(),
         };
-        Ok(shipgate_domain::gates::judge(&case))
+        // Nothing was looked up for this person, so the gates that speak of a commit have nothing to say.
+        let of_a_commit = [Gate::Version, Gate::Order, Gate::Checks, Gate::Approvals];
+        let mut verdicts = shipgate_domain::gates::judge(&case);
+        verdicts.retain(|v| !of_a_commit.contains(&v.gate));
+        Ok(verdicts)
     }
 
     /// Service and environment that were said; otherwise the person is told what is missing.

@@ -173,7 +173,7 @@ impl ClockControl for DemoTimes {
             ("friday", "Friday 15:00", "An hour after the last deploy of the week"),
             ("saturday", "Saturday 11:00", "Emergencies only: try --emergency \"why\""),
             ("monday", "Monday 9:00", "Everything is open again"),
-            ("freeze", "First minute of a freeze", "Black Friday week begins: production is closed"),
+            ("freeze", "First minute of a freeze", "Production is closed, whatever the schedule says"),
             ("clocks", "Night the clocks change", "Half a minute before an hour is skipped or comes twice"),
         ]
         .into_iter()

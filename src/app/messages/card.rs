@@ -364,7 +364,7 @@ pub(crate) fn tone(deploy: &Deploy) -> Tone {
 
 fn diff_line(diff: &Diff) -> Text {
     let text = match (diff.total, diff.behind) {
-        (0, 0) => Text::plain("none: the same commit runs there"),
+        (0, 0) => return Text::plain("none: the same commit runs there"),
         (0, behind) => Text::plain(format!("{} back", count(behind, "commit"))),
         (ahead, 0) => Text::plain(count(ahead, "commit")),
         (ahead, behind) => Text::plain(format!("{} new, {behind} lost", count(ahead, "commit"))),

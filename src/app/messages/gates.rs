@@ -57,8 +57,8 @@ impl Words<'_> {
             }
             Reason::NoSchedule => plain("any time"),
             Reason::InWindow { closes } => match closes {
-                Some(at) => plain(format!("open until {}", self.at(*at))),
-                None => plain("open"),
+                Some(at) => plain(format!("closes {}", self.at(*at))),
+                None => plain("inside a window"),
             },
             Reason::OutsideWindow { .. } => {
                 self.opens(plain("closed"), verdict.until, !helpers.groups.is_empty())

@@ -260,13 +260,21 @@ fn progress(folder: &Folder) -> io::Result<Progress> {
     let failed = match jobs.last().filter(|_| has_failed) {
         Some(job) => Some(FailedStep {
             job: job.name.clone(),
-            step: note,
-            log: last_lines(&folder.log_end(LOG_END)?, 20),
+            step: None,
+            log: last_lines(of_last_stage(&folder.log_end(LOG_END)?), 19).into_iter().chain(note).collect(),
             url: None,
         }),
         None => None,
     };
     Ok(Progress { standing, jobs, failed })
+}
+
+/// What was written since the last stage was opened: the stage that failed.
+fn of_last_stage(log: &str) -> &str {
+    let Some(mark) = log.rfind("::stage ").filter(|at| *at == 0 || log.as_bytes()[at - 1] == b'\n') else {
+        return log;
+    };
+    log[mark..].split_once('\n').map_or("", |(_, rest)| rest)
 }
 
 /// One job for each stage that the command opened; one for all of it while it opened none.

@@ -110,7 +110,7 @@ async fn a_killed_supervisor_is_a_failure_once_the_command_is_gone_too() {
     repo.over(&run).await;
     let progress = adapter.read(&plan, &run).await.unwrap().progress;
     assert_eq!(progress.standing, Standing::Ended(Conclusion::Failure));
-    assert!(progress.failed.unwrap().step.unwrap().contains("supervisor went away"));
+    assert!(progress.failed.unwrap().log.last().unwrap().contains("supervisor went away"));
     assert_eq!(started(&adapter, &plan).await, run, "and it is not started again");
 }
 
@@ -141,7 +141,7 @@ async fn stages_the_log_and_the_environment_come_out_as_documented() {
     let failure = Standing::Ended(Conclusion::Failure);
     assert_eq!(jobs, [("Build", Standing::Ended(Conclusion::Success)), ("Deploy", failure)]);
     let failed = progress.failed.unwrap();
-    assert_eq!((failed.job.as_str(), failed.step.as_deref()), ("Deploy", Some("exit code 4")));
+    assert_eq!((failed.job.as_str(), failed.log.last().map(String::as_str)), ("Deploy", Some("exit code 4")));
     assert!(failed.log.contains(&fs::canonicalize(repo.path()).unwrap().display().to_string()));
     let names: Vec<_> =
         failed.log.iter().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
