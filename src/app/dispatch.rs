@@ -8,6 +8,7 @@ use crate::ports::{OutsideError, Post, Sent};
 use crate::store::{Changes, Expect, StoreError};
 use crate::words::Body;
 use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{ASK_AFTER, Deploy, Event, GIVE_UP_AFTER, Phase, State};
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::run::Run;
@@ -56,7 +57,12 @@ impl App {
         };
         let mut mark = Changes::at(now);
         mark.expect.push(Expect::Lease { id: leased.id, token: leased.token });
-        self.learn_with(&deploy, Event::Sent, mark).await?;
+        // Nothing leaves unless exactly this mark was written (INVARIANTS S3).
+        match deploy.learn(Event::Sent, now) {
+            Ok(step) => self.record(&mut mark, &deploy, &step, Actor::Shipgate),
+            Err(illegal) => return Ok(self.retry(1, illegal.to_string())),
+        }
+        self.commit(mark).await?;
         let sent = pipelines.send(&intent.plan).await;
         let now = self.now();
         tracing::info!(deploy.id = %id, attempt, outcome = sent_word(&sent), "sent a start");
