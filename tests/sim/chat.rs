@@ -219,7 +219,11 @@ impl Chat for SimChat {
     }
 
     async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
-        self.go(&format!("reply {} {}", to.account.id, message.title.to_plain())).await?;
+        let text = format!("reply {} {}", to.account.id, message.title.to_plain());
+        if let Err(error) = self.go(&text).await {
+            self.0.look().chat.replies_failed += 1;
+            return Err(error);
+        }
         let fails = {
             let mut world = self.0.look();
             let fails = world.is_hit(Fault::ReplyFails);

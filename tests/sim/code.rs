@@ -334,6 +334,9 @@ impl SimCode {
         };
         self.0.pause(ms).await;
         self.0.may_die(Fault::CrashAfterCall).await;
+        if matches!(sent, Sent::Refused { .. } | Sent::NotSent { .. }) {
+            self.0.look().refusal_heard(plan);
+        }
         sent
     }
 }

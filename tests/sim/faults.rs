@@ -131,6 +131,12 @@ impl Rates {
         // INVARIANTS 5.4: the answer that never came is the most common trouble of all.
         let unknown = 200 + dice.below(200);
         rates.insert(Fault::AcceptedThenError, unknown);
+        // Some days everything is slow.
+        for slow in [Fault::CodeHostSlow, Fault::ChatSlow] {
+            if dice.chance(80) {
+                rates.insert(slow, 500);
+            }
+        }
         // A process that dies all the time does nothing else.
         for crash in
             [Fault::CrashBeforeCommit, Fault::CrashAfterCommit, Fault::CrashBeforeCall, Fault::CrashAfterCall]

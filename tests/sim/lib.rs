@@ -37,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { events: 60, mistake: None }
+        Self { events: 45, mistake: None }
     }
 }
 

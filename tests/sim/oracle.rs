@@ -50,6 +50,10 @@ pub struct Oracle {
     intended: BTreeMap<DeployId, Ms>,
     rules_changed: BTreeMap<DeployId, Ms>,
     acted: BTreeSet<String>,
+    /// When anything but progress was written last.
+    pub stirred: Ms,
+    /// Attempts whose certain refusal reached the process.
+    pub refused: BTreeSet<(DeployId, u32)>,
     locks: BTreeMap<String, Lock>,
 }
 
@@ -69,6 +73,19 @@ impl World {
             self.fail(broken);
         }
         self.oracle = oracle;
+    }
+
+    /// A certain refusal reaches the process.
+    pub fn refusal_heard(&mut self, plan: &RunPlan) {
+        if let Some(deploy) = self.oracle.deploys.get(&plan.deploy) {
+            self.oracle.refused.insert((plan.deploy.clone(), deploy.attempts));
+        }
+    }
+
+    /// The process died: what it had heard and not yet written is lost.
+    pub fn forget_refusals(&mut self) {
+        let Oracle { refused, deploys, .. } = &mut self.oracle;
+        refused.retain(|(id, _)| !deploys.get(id).is_some_and(Deploy::is_active));
     }
 
     /// Looks at a request to start that just reached the CI system.
@@ -133,6 +150,9 @@ impl Oracle {
 
     /// One audit entry.
     fn heard(&mut self, world: &World, entry: &Entry) -> Result<(), String> {
+        if entry.event != "progressed" {
+            self.stirred = world.mono;
+        }
         if let Actor::Person { account, person } = &entry.actor {
             let may_act = world.chat.accounts.get(account).is_some_and(|a| a.active && !a.bot && !a.guest);
             if !may_act && entry.event != "denied" {
@@ -214,6 +234,11 @@ impl Oracle {
             State::Dispatching { intent, .. } if !before.is_active() => {
                 self.intended(world, store, before, now, intent)?;
                 self.intended.insert(now.id.clone(), world.mono);
+            }
+            State::Dispatching { intent, phase: Phase::Unknown { asked: Some(_), .. }, .. }
+                if self.refused.contains(&(now.id.clone(), intent.attempt)) =>
+            {
+                return Err(format!("L10: people are asked about {id}, whose start was refused for certain"));
             }
             State::Running { run, intent, .. } if matches!(before.state, State::Dispatching { .. }) => {
                 let known = world.code.runs.iter().find(|known| known.id.to_string() == run.id.as_str());

@@ -33,10 +33,10 @@ impl World {
             250..620 => self.press_something(),
             620..700 => self.say_something(),
             700..740 => self.fill_a_form(),
-            740..780 => self.lock_something(),
-            780..830 => self.freeze_something(),
-            830..860 => self.say("anybody", "status"),
-            860..880 => self.move_somebody(),
+            740..790 => self.lock_something(),
+            790..840 => self.freeze_something(),
+            840..850 => self.say("anybody", "status"),
+            850..880 => self.move_somebody(),
             880..900 => self.hit(Fault::TagMoved, World::move_tag),
             900..920 => self.hit(Fault::CheckFlips, World::flip_check),
             920..930 => self.hit(Fault::CancelledElsewhere, World::cancel_elsewhere),
@@ -121,8 +121,8 @@ impl World {
         let service = if self.dice.chance(700) { SERVICES[0].0 } else { SERVICES[1].0 };
         let version = match self.dice.below(20) {
             0 => "main".to_owned(),
-            1 => "v99".to_owned(),
-            2 => "both".to_owned(),
+            1 if self.dice.chance(300) => "v99".to_owned(),
+            2 if self.dice.chance(300) => "both".to_owned(),
             3 => crate::code::commit(self.dice.below(6) + 1).to_string(),
             _ => self.dice.pick(&TAGS).copied().unwrap_or("v1").to_owned(),
         };
@@ -229,7 +229,7 @@ impl World {
     fn lock_something(&mut self) {
         let place = self.dice.pick(&PLACES).copied().unwrap_or("staging");
         let text = match self.dice.below(3) {
-            0 => format!("lock {place} migrating --for {}m", self.dice.between(1, 30)),
+            0 => format!("lock {place} migrating --for {}m", self.dice.between(1, 4)),
             1 => format!("unlock {place}"),
             _ => format!("unlock {place} because the holder is away"),
         };
@@ -241,7 +241,7 @@ impl World {
         let place = self.dice.pick(&PLACES).copied().unwrap_or("staging");
         let name = self.dice.below(4);
         let text = match self.dice.below(3) {
-            0 | 1 => format!("freeze add \"Stop {name}\" {place} for {}m", self.dice.between(1, 40)),
+            0 | 1 => format!("freeze add \"Stop {name}\" {place} for {}m", self.dice.between(1, 4)),
             _ => format!("freeze end \"Stop {name}\""),
         };
         let account = self.anybody(&LEADS);

@@ -153,7 +153,7 @@ impl Drawn {
         ]);
         let local = begins.to_zoned(zone_of(zone));
         let places = PLACES.iter().map(|name| Place::draw(dice, name, &local)).collect();
-        let freezes = (0..dice.below(3)).map(|n| Frozen::draw(dice, n, &local)).collect();
+        let freezes = (0..dice.below(4).saturating_sub(1)).map(|n| Frozen::draw(dice, n, &local)).collect();
         let mut drawn = Self {
             begins,
             zone,
@@ -292,7 +292,7 @@ impl Place {
             let from = (i32::from(local.hour()) * 60 + i32::from(local.minute()) - 180
                 + 15 * i32::try_from(dice.below(24)).unwrap_or(0))
             .rem_euclid(1440);
-            let length = 60 * i32::try_from(dice.between(2, 14)).unwrap_or(8);
+            let length = 60 * i32::try_from(dice.between(4, 16)).unwrap_or(8);
             let mut days = [true; 7];
             if dice.chance(200) {
                 days[usize::try_from(dice.below(7)).unwrap_or(0)] = false;
@@ -365,7 +365,7 @@ impl Frozen {
     fn draw(dice: &mut Dice, number: u64, local: &Zoned) -> Self {
         let start = local.datetime().with().second(0).subsec_nanosecond(0).build().expect("a whole minute");
         let from = start.saturating_add(SignedDuration::from_mins(dice.between(-60, 300)));
-        let until = from.saturating_add(SignedDuration::from_mins(dice.between(10, 150)));
+        let until = from.saturating_add(SignedDuration::from_mins(dice.between(5, 60)));
         let place = dice.pick(&[None, Some("production"), Some("staging")]).copied().flatten();
         Self { name: format!("Freeze {number}"), place, from, until }
     }

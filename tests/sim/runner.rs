@@ -122,7 +122,14 @@ impl Sim {
             (world.dice.chance(150), world.mono)
         };
         self.run_for(4 * MINUTE);
-        self.nobody_was_forgotten();
+        for _ in 0..8 {
+            let is_quiet = self.shared.look().is_quiet();
+            if is_quiet {
+                self.nobody_was_forgotten();
+                break;
+            }
+            self.run_for(20 * SECOND);
+        }
         while !self.is_broken() {
             if self.is_over() {
                 self.run_for(2 * MINUTE);
@@ -369,6 +376,7 @@ impl Sim {
         let mut world = self.shared.look();
         world.crash = false;
         world.item = None;
+        world.forget_refusals();
         world.tell("process", why);
         let after = world.dice.between(100, 15_000);
         self.up_at = Some(world.mono + after);

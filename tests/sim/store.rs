@@ -67,7 +67,7 @@ impl Store for SimStore {
                     for entry in &changes.audit {
                         let deploy =
                             entry.deploy.as_ref().map(|id| id.short().to_owned()).unwrap_or_default();
-                        world.tell("written", format!("{} {deploy}", entry.event));
+                        world.tell("written", format!("{} {deploy} {}", entry.event, closed(&entry.data)));
                     }
                     world.kicks += 1;
                     world.watch(&self.inner, &changes);
@@ -143,7 +143,12 @@ impl Store for SimStore {
         if self.world.look().mistake == Some(Mistake::FreezesHidden) {
             around.freezes.clear();
         }
-        self.turn().await;
+        // Between what a decision looked at and its write is where others get in.
+        let ms = {
+            let mut world = self.world.look();
+            if world.dice.chance(250) { world.dice.between(1, 500) } else { 0 }
+        };
+        self.world.pause(ms).await;
         Ok(around)
     }
     async fn locks(&self) -> Result<Vec<Lock>, StoreError> {
@@ -170,4 +175,11 @@ impl Store for SimStore {
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.inner.counts().await
     }
+}
+
+/// The closed gates of an audit entry, for the history.
+fn closed(data: &serde_json::Value) -> String {
+    let verdicts = data["verdicts"].as_array().or_else(|| data.as_array());
+    let closed = verdicts.into_iter().flatten().filter(|verdict| verdict["answer"] != "open");
+    closed.map(|verdict| format!("{}:{}", verdict["gate"], verdict["answer"])).collect::<Vec<_>>().join(" ")
 }

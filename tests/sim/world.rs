@@ -172,6 +172,11 @@ impl World {
         self.mono - self.jumped < 30 * SECOND
     }
 
+    /// Whether nothing was decided for so long that whoever could start would have.
+    pub fn is_quiet(&self) -> bool {
+        self.mono - self.oracle.stirred > 30 * SECOND
+    }
+
     /// Moves the clock.
     pub fn jump(&mut self, by: Ms) {
         self.note(if by < 0 { Fault::ClockBack } else { Fault::ClockForward });
