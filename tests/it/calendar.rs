@@ -110,7 +110,7 @@ async fn an_emergency_passes_a_freeze_with_the_yes_of_the_override_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_makes_others_wait_until_it_is_lifted() {
+async fn a_lock_keeps_others_out_until_it_is_lifted() {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.ask("eve", "/lock", "staging mine", "You may not").await;
@@ -118,14 +118,33 @@ async fn a_lock_makes_others_wait_until_it_is_lifted() {
     bot.announced(&["staging is locked by linus: load test"]).await;
     bot.ask("ada", "/lock", "staging me too", "staging is already locked by linus").await;
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    bot.card_says(STAGING, &["Refused: lock", "locked by linus: load test", "Ask again"]).await;
+    bot.ask("ada", "/shipgate", "status staging", "locked by linus: load test").await;
+    // The holder's own deploys pass.
+    bot.deploy("linus", "staging", "v1.2.2").await;
+    bot.ask("linus", "/unlock", "staging", "staging was unlocked by linus").await;
+    bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    let run = bot.run_of_dispatch(1).await;
+    world.github.finish(run).await.unwrap();
+    bot.announced(&["staging now runs api v1.2.3"]).await;
+    bot.ask("linus", "/unlock", "staging", "staging is not locked").await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_that_was_asked_for_before_the_lock_waits_for_its_end() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.slash("ada", "/deploy", "staging v1.2.3 --hold").await;
+    bot.card_says(STAGING, &["On hold"]).await;
+    bot.ask("linus", "/lock", "staging load test --for 2h", "staging is locked by linus").await;
+    bot.click("ada", STAGING, "Resume").await;
     bot.card_says(STAGING, &["Waiting for lock", "locked by linus: load test"]).await;
     assert_eq!(world.github.dispatches().len(), 0);
-    bot.ask("ada", "/shipgate", "status staging", "locked by linus: load test").await;
     bot.ask("linus", "/unlock", "staging", "staging was unlocked by linus").await;
     let run = bot.run_of_dispatch(0).await;
     world.github.finish(run).await.unwrap();
     bot.announced(&["staging now runs api v1.2.3"]).await;
-    bot.ask("linus", "/unlock", "staging", "staging is not locked").await;
     bot.end(&world).await;
 }
 

@@ -289,6 +289,12 @@ impl Bot {
         cards.find(|m| m.text.contains(headline) && m.text.contains('→'))
     }
 
+    /// How many messages in the channel are cards with this headline.
+    pub fn cards(&self, headline: &str) -> usize {
+        let messages = self.slack.messages(DEPLOYMENTS).into_iter();
+        messages.filter(|m| m.thread_ts.is_none() && m.text.contains(headline)).count()
+    }
+
     /// Waits until the card says all of this; returns it.
     pub async fn card_says(&mut self, headline: &str, expected: &[&str]) -> Message {
         let what = format!("the card “{headline}” says {expected:?}");

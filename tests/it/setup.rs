@@ -57,11 +57,6 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// Production without a queue of environments before it and without approvals.
-    pub fn without_ceremony(&mut self) {
-        self.production = String::new();
-    }
-
     /// The whole file.
     pub fn to_toml(&self, world: &World, transport: Transport) -> String {
         let transport = match transport {

@@ -1,7 +1,7 @@
 //! The story from the first word to the announcement, by both transports, and with a kill after every step.
 //! Not here: the turns it can take (`decisions`, `failures`, `unsure`).
 
-use crate::harness::{Bot, DEPLOYMENTS};
+use crate::harness::Bot;
 use crate::read;
 use crate::setup::{REPO, Transport, world};
 use shipgate_world::World;
@@ -144,7 +144,7 @@ async fn the_story_survives_kills(transport: Transport) {
     for result in ["staging now runs", "production now runs"] {
         assert_eq!(bot.announcements(&[result]).len(), 1, "{}", bot.picture());
     }
-    let cards = world.slack.messages(DEPLOYMENTS).into_iter().filter(|m| m.text.contains(CARD)).count();
+    let cards = bot.cards(CARD);
     assert_eq!((cards, done.user.as_str()), (1, "U0BOT"), "one card for the deploy");
     assert!(world.github.has_repo(REPO));
     bot.end(&world).await;

@@ -1,6 +1,6 @@
 //! Answers, webhooks and messages that get lost, and that nothing happens twice for it. Not here: long outages.
 
-use crate::harness::{Bot, DEPLOYMENTS};
+use crate::harness::Bot;
 use crate::setup::{Transport, world};
 use shipgate_world::Fault;
 use shipgate_world::github::HookMode;
@@ -150,7 +150,7 @@ async fn a_card_that_somebody_deleted_is_posted_again() {
     let again = bot.card_says(STAGING, &["Succeeded"]).await;
     assert_ne!(again.ts, card.ts);
     bot.announced(&["staging now runs api v1.2.3"]).await;
-    let cards = world.slack.messages(DEPLOYMENTS).into_iter().filter(|m| m.text.contains(STAGING)).count();
+    let cards = bot.cards(STAGING);
     assert_eq!(cards, 1);
     bot.end(&world).await;
 }
@@ -168,7 +168,7 @@ async fn a_post_whose_answer_was_lost_is_not_posted_twice() {
     bot.card_says(STAGING, &["Succeeded"]).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.ask("ada", "/deploy", "status", "What runs where").await;
-    let cards = world.slack.messages(DEPLOYMENTS).into_iter().filter(|m| m.text.contains(STAGING)).count();
+    let cards = bot.cards(STAGING);
     assert_eq!(cards, 1, "{}", bot.picture());
     assert_eq!(bot.announcements(&["staging now runs api v1.2.3"]).len(), 1, "{}", bot.picture());
     bot.end(&world).await;

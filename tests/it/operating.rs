@@ -1,0 +1,111 @@
+//! The program as its operators meet it: checks, health, figures, a second process, a clean end. Not here: Slack.
+
+use crate::harness::Bot;
+use crate::setup::{Transport, world};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_figures_can_be_read() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert_eq!(bot.get("/healthz").await.0, 200);
+    assert_eq!(bot.get("/readyz").await.0, 200);
+    let (status, figures) = bot.get("/metrics").await;
+    assert_eq!(status, 200);
+    for name in ["shipgate_commit_seconds", "shipgate_sends_total", "shipgate_deploys_open"] {
+        assert!(figures.contains(name), "{name} is missing:\n{figures}");
+    }
+    assert_eq!(bot.get("/nothing-here").await.0, 404);
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_database_refuses_to_start() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    let second = bot.output(&["serve"]);
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success(), "{said}");
+    assert!(said.contains("another") && said.contains("shipgate.db"), "{said}");
+    // The first goes on, undisturbed.
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn good_settings_pass_the_check_and_bad_ones_are_told_all_at_once() {
+    let world = world().await;
+    let bot = Bot::prepared(&world, Transport::Http, |_| {});
+    let good = bot.output(&["check"]);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
+    bot.rewrite(|text| {
+        text.replace("timezone = \"UTC\"", "timezone = \"Europe/Atlantis\"")
+            + "\ncolour = \"red\"\n[schedules.never]\nopen = []\n\
+               [[freezes]]\nname = \"Backwards\"\nfrom = \"2026-12-02T00:00\"\nuntil = \"2026-12-01T00:00\"\n"
+    });
+    bot.rewrite(|text| text.replace("deployers = [\"ada\", \"linus\", \"grace\"]", "deployers = []"));
+    let bad = bot.output(&["check"]);
+    let said = String::from_utf8_lossy(&bad.stdout).into_owned();
+    assert_eq!(bad.status.code(), Some(1), "{said}");
+    for part in ["shipgate.toml", "Atlantis", "colour", "never", "ends_before_start", "deployers"] {
+        assert!(said.contains(part), "“{part}” is missing:\n{said}");
+    }
+    let served = bot.output(&["serve"]);
+    let said = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert!(!served.status.success() && said.contains("Atlantis") && said.contains("not started"), "{said}");
+    assert!(!bot.folder().join("shipgate.db").exists(), "nothing was begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_secret_is_named_and_never_shown() {
+    let world = world().await;
+    let bot = Bot::prepared(&world, Transport::Http, |_| {});
+    let output = bot.command(&["serve"]).env_remove("SLACK_SIGNING_SECRET").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("SLACK_SIGNING_SECRET"), "{said}");
+    for secret in [&world.slack.config().bot_token, &world.github.config().token] {
+        assert!(!said.contains(secret.as_str()), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_finishes_what_is_in_hand_and_the_next_start_goes_on() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Socket, |_| {}).await;
+    bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    assert!(bot.terminate().await.success(), "{}", bot.log());
+    bot.run().await;
+    let run = bot.run_of_dispatch(0).await;
+    assert!(bot.terminate().await.success(), "{}", bot.log());
+    world.github.finish(run).await.unwrap();
+    bot.run().await;
+    bot.announced(&["staging now runs api v1.2.3"]).await;
+    assert_eq!(world.github.dispatches().len(), 1);
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_change_across_a_restart_take_the_approvals_back() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |setup| {
+        setup.production = "approvals = { needed = 2, from = [\"release-managers\"] }".into();
+    })
+    .await;
+    let headline = "api v1.2.3 → production";
+    bot.slash("ada", "/deploy", "production v1.2.3").await;
+    bot.click("grace", headline, "Approve").await;
+    bot.card_says(headline, &["so far grace"]).await;
+    let old = bot.button(headline, "Approve").await;
+    assert!(bot.terminate().await.success());
+    bot.rewrite(|text| text.replace("needed = 2", "needed = 1"));
+    bot.run().await;
+    let card = bot.card_says(headline, &["needs 1 approval"]).await;
+    bot.thread_says(&card, "The rules changed. Approvals so far no longer count").await;
+    bot.press_and_read("max", &old, "The card changed before you pressed").await;
+    assert_eq!(world.github.dispatches().len(), 0);
+    bot.click("max", headline, "Approve").await;
+    let run = bot.run_of_dispatch(0).await;
+    world.github.finish(run).await.unwrap();
+    bot.announced(&["production now runs api v1.2.3"]).await;
+    bot.end(&world).await;
+}
