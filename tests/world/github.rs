@@ -169,6 +169,16 @@ impl GitHub {
         locked(&self.0.state).calls.clone()
     }
 
+    /// Requests after the first `n`, also those that are not answered yet.
+    pub fn calls_after(&self, n: usize) -> Vec<Call> {
+        locked(&self.0.state).calls.iter().skip(n).cloned().collect()
+    }
+
+    /// How many requests came so far.
+    pub fn call_count(&self) -> usize {
+        locked(&self.0.state).calls.len()
+    }
+
     /// Every dispatch that was accepted, whatever was answered.
     pub fn dispatches(&self) -> Vec<Dispatch> {
         locked(&self.0.state).dispatches.clone()

@@ -210,6 +210,16 @@ impl Slack {
         locked(&self.0.state).calls.clone()
     }
 
+    /// Requests after the first `n`, also those that are not answered yet.
+    pub fn calls_after(&self, n: usize) -> Vec<Call> {
+        locked(&self.0.state).calls.iter().skip(n).cloned().collect()
+    }
+
+    /// How many requests came so far.
+    pub fn call_count(&self) -> usize {
+        locked(&self.0.state).calls.len()
+    }
+
     /// How often a Web API method was called, refused calls included.
     pub fn count(&self, method: &str) -> usize {
         let path = format!("/api/{method}");
