@@ -15,6 +15,8 @@ use shipgate_domain::run::Run;
 
 /// A start that came to nothing is tried again after this long at the earliest.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// A send has its answer, one way or another, after this long: 30 s and a little (INVARIANTS 5.4.3).
+const SEND_TIME: SignedDuration = SignedDuration::from_secs(35);
 /// After this long people are told that the run has not shown up yet.
 const TELL_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
@@ -125,7 +127,12 @@ impl App {
             }
         } else if now >= ask_at {
             self.learn(&deploy, Event::PeopleAsked).await?;
-        } else if matches!(phase, Phase::Sent { .. }) {
+        } else if let Phase::Sent { at } = phase {
+            // A worker may still be sending, and its answer may be a certain no: that counts for more than this look.
+            let answered = later(*at, SEND_TIME);
+            if now < answered {
+                return Ok(Finish::Retry { at: answered, why: "the answer to the send may still come".into() });
+            }
             let why = "Shipgate was stopped between sending and the answer".to_owned();
             self.learn(&deploy, Event::SendUnknown { why }).await?;
         }
