@@ -179,7 +179,10 @@ impl App {
             && now < later(edited, EDIT_EVERY)
             && now >= edited
         {
-            return Ok(Finish::Again(later(edited, EDIT_EVERY)));
+            // A post whose answer was lost is looked for next time only if the attempts go on counting.
+            let at = later(edited, EDIT_EVERY);
+            let why = || "it was edited a moment ago".to_owned();
+            return Ok(if leased.attempts > 0 { Finish::Retry { at, why: why() } } else { Finish::Again(at) });
         }
         // Buttons are known before anybody can see them.
         let (mut row, buttons) = self.mint(row, &deploy, &wanted);

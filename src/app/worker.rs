@@ -99,7 +99,9 @@ impl App {
         let finish = match self.carry(&leased).instrument(span).await {
             Ok(finish) => finish,
             Err(StoreError::Conflict { .. }) => {
-                Finish::Again(later(self.now(), SignedDuration::from_millis(50)))
+                // Not `Again`, which forgets that this was tried before: a message may be out already.
+                let at = later(self.now(), SignedDuration::from_millis(50));
+                Finish::Retry { at, why: "something changed meanwhile".into() }
             }
             Err(error) => return Err(error),
         };
