@@ -202,7 +202,12 @@ impl App {
         if candidate.outside.as_ref().is_none_or(is_stale) {
             candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await);
         }
+        // Reading takes its time, and that may have been the last of it.
         let now = self.now();
+        if now >= expires {
+            self.learn(deploy, Event::Expired).await?;
+            return Ok(Some(Finish::Done));
+        }
         let about = About {
             service: deploy.request.service.clone(),
             environment: deploy.request.environment.clone(),
@@ -210,7 +215,8 @@ impl App {
             commit: deploy.commit().cloned(),
             after: environment.after.clone(),
         };
-        let around = self.store.surroundings(&about).await?;
+        let mut around = self.store.surroundings(&about).await?;
+        around.active = self.active_beside(deploy, &about.lock_group).await?;
         let calendar = self.calendar(around.freezes_revision, &around.freezes);
         let place = place(&candidate, &around);
         let case = Case {
@@ -257,6 +263,17 @@ impl App {
                 Ok(Some(Finish::Again(next.unwrap_or(expires))))
             }
         }
+    }
+
+    /// Active deploys of a lock group as the rules draw it now. The store knows the group under which each was written,
+    /// which is another one when the queue of the environment was changed meanwhile. Read after the snapshot, whose
+    /// revision of the environment must still hold when the decision is written.
+    async fn active_beside(&self, deploy: &Deploy, lock_group: &str) -> Result<Vec<Deploy>, StoreError> {
+        let environment = Some(deploy.request.environment.clone());
+        let filter = Filter { environment, only_open: true, limit: 1000, ..Filter::default() };
+        let mut open = self.store.deploys(&filter).await?;
+        open.retain(|other| other.is_active() && self.lock_group(other) == lock_group);
+        Ok(open)
     }
 
     /// The rules changed while it waited: a new digest, and approvals of the old one no longer count.
