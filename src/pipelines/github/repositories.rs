@@ -66,12 +66,13 @@ impl Repositories for GitHub {
         // forks; those are “ahead” or “diverged”.
         match compared {
             Some(compared) => Ok(matches!(compared.status.as_str(), "behind" | "identical")),
-            None => Err(OutsideError::Refused {
-                why: format!(
-                    "GitHub cannot compare {} with the branch {branch} of {repo}: check that both exist",
-                    commit.short()
-                ),
-            }),
+            // GitHub compares nothing without a common ancestor. A branch that exists does not hold such a commit.
+            None => match self.reference(&repo, &format!("/git/ref/heads/{}", in_path(branch))).await? {
+                Some(_) => Ok(false),
+                None => Err(OutsideError::Refused {
+                    why: format!("{repo} has no branch {branch}: correct `ref` of the service in the settings"),
+                }),
+            },
         }
     }
 
