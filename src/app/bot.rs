@@ -248,12 +248,12 @@ impl App {
             };
             let read = match kept {
                 Some(list) => Ok(list),
-                None => self.chat.members(group).await.map_err(|error| error.to_string()),
+                None => self.chat.members(group).await.map_err(|error| error.to_string()).inspect(|list| {
+                    // Only what was read now is as young as now: what was kept must grow old.
+                    let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+                    known.insert(group.clone(), (now, list.clone()));
+                }),
             };
-            if let Ok(list) = &read {
-                let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-                known.insert(group.clone(), (now, list.clone()));
-            }
             memberships.insert(group, read);
         }
         memberships
