@@ -2,8 +2,7 @@
 
 use crate::{demo, serve, settings};
 use clap::{Parser, Subcommand};
-use jiff::Timestamp;
-use shipgate_app::commands::{Grammar, slack_manifest};
+use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
 use shipgate_app::store::Store as _;
 use shipgate_domain::audit::Verifier;
 use shipgate_store::SqliteStore;
@@ -20,6 +19,9 @@ pub struct Cli {
     /// Settings file.
     #[arg(long, global = true, default_value = "shipgate.toml", value_name = "FILE")]
     config: PathBuf,
+    /// Folder with more command files: each `*.toml` in it is one more chat command.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    commands: Option<PathBuf>,
     /// Answers for programs instead of people.
     #[arg(long, global = true)]
     json: bool,
@@ -89,14 +91,20 @@ enum Audit {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo { listen } => demo::main(listen),
-        Command::Serve => serve::main(&cli.config),
+        Command::Serve => match grammar(cli.commands.as_deref()) {
+            Ok(grammar) => serve::main(&cli.config, grammar),
+            Err(code) => code,
+        },
         Command::Check => {
             let (output, code) = settings::check(&cli.config, cli.json);
             println!("{output}");
             code
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
-            manifest(&cli.config, url, socket)
+            match grammar(cli.commands.as_deref()) {
+                Ok(grammar) => manifest(&cli.config, &grammar, url, socket),
+                Err(code) => code,
+            }
         }
         Command::Audit { command } => with_store(&cli.config, |store| audit(store, &command, cli.json)),
         Command::Backup { to } => with_store(&cli.config, |store| {
@@ -109,7 +117,33 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn manifest(config: &Path, url: Option<String>, socket: bool) -> ExitCode {
+/// The built-in commands and those of the user's folder; otherwise every problem is told.
+fn grammar(folder: Option<&Path>) -> Result<Grammar, ExitCode> {
+    let Some(folder) = folder else { return Ok(Grammar::builtin()) };
+    let read = || -> std::io::Result<Vec<(String, String)>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    let files = read().map_err(|error| {
+        eprintln!("shipgate: cannot read the command files in {}: {error}", folder.display());
+        ExitCode::FAILURE
+    })?;
+    Grammar::load(BUILTIN, files).map_err(|problems| {
+        for problem in problems {
+            eprintln!("{problem}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool) -> ExitCode {
     let read = settings::Settings::read(config, &settings::environment).ok();
     let is_socket = socket
         || read
@@ -123,7 +157,7 @@ fn manifest(config: &Path, url: Option<String>, socket: bool) -> ExitCode {
              The manifest below has a placeholder in its place; or use --socket, which needs no address."
         );
     }
-    let manifest = slack_manifest(&Grammar::builtin(), url.as_deref(), is_socket);
+    let manifest = slack_manifest(grammar, url.as_deref(), is_socket);
     println!("{}", serde_json::to_string_pretty(&manifest).expect("a manifest is plain data"));
     ExitCode::SUCCESS
 }
@@ -132,17 +166,16 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-/// Opens the database that the settings name, for a command that needs it for itself.
+/// Looks at the database that the settings name, also while the bot works on it.
 fn with_store(config: &Path, work: impl FnOnce(&SqliteStore) -> anyhow::Result<()>) -> ExitCode {
-    let settings = match settings::Settings::read(config, &settings::environment) {
-        Ok(settings) => settings,
+    let path = match settings::Settings::store_path(config) {
+        Ok(path) => path,
         Err(problems) => {
             eprintln!("{problems}");
             return ExitCode::FAILURE;
         }
     };
-    let store = SqliteStore::open(&settings.store.path, Timestamp::from_second(0).unwrap_or_default());
-    match store.map_err(anyhow::Error::from).and_then(|store| work(&store)) {
+    match SqliteStore::look_at(&path).map_err(anyhow::Error::from).and_then(|store| work(&store)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("shipgate: {error:#}");

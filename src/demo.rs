@@ -7,7 +7,7 @@ mod history;
 mod repository;
 mod sites;
 
-use crate::serve::{EFFECT_WORKERS, Operations, commands, rules, run_until_stopped};
+use crate::serve::{EFFECT_WORKERS, Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemRandom};
@@ -81,7 +81,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
     let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
     let figures = telemetry::figures(&stop)?;
-    let rules = rules(&settings);
+    let rules = rules(&settings, Grammar::builtin());
     history::write(store.as_ref(), &rules, &versions, clock.now()).await?;
 
     let times = Arc::new(DemoTimes::new(clock.clone(), zone, &rules.policy));
@@ -101,7 +101,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
             Arc::new(InDemoTime::new(commands.clone(), clock.clone())),
             commands,
         ),
-        clock,
+        clock: clock.clone(),
         random: Arc::new(SystemRandom),
     };
     let app = Arc::new(App::new(rules, ports));
@@ -109,11 +109,12 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     times.connect(app.clone());
     app.start().await?;
 
-    let operations = Operations { store, figures, sockets: None };
+    let operations = Operations { store: store.clone(), figures, sockets: None };
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
     background.spawn(times.clone().keep_calendar(stop.clone()));
+    background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;
     println!("\n  Shipgate's demo is at  http://{address}/\n");
     println!("  Say  /deploy production v1.2.3  there, then be Grace and approve it.");

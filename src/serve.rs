@@ -6,6 +6,7 @@ use crate::wiring::{Intake, SystemClock, SystemRandom};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use axum::Router;
+use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Clock, Providers, Store};
@@ -29,8 +30,15 @@ pub const EFFECT_WORKERS: usize = 16;
 /// What is in hand at the end gets this long.
 const LAST_WORK: Duration = Duration::from_secs(20);
 
+/// How often the figures of what waits are taken.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// Once in so many takings, a day, what is long done is forgotten.
+const PRUNE_EVERY: u64 = 8640;
+/// Keys of deliveries are remembered this long: no platform repeats one later.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+
 /// Runs until SIGTERM or SIGINT.
-pub fn main(config: &Path) -> ExitCode {
+pub fn main(config: &Path, grammar: Grammar) -> ExitCode {
     let settings = match Settings::read(config, &environment) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -44,8 +52,9 @@ pub fn main(config: &Path) -> ExitCode {
         tracing::warn!("{}: {}", warning.file, warning.what);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let served =
-        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(serve(settings)));
+    let served = runtime
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(serve(settings, grammar)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,7 +64,7 @@ pub fn main(config: &Path) -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
+async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let figures = telemetry::figures(&stop)?;
@@ -74,7 +83,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         routes = routes.merge(github::webhooks::routes(github, webhook_secrets, intake.clone()));
     }
     let app = Arc::new(App::new(
-        rules(&settings),
+        rules(&settings, grammar),
         Ports {
             store: store.clone(),
             chat: slack,
@@ -118,6 +127,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: is another program there?", settings.http.listen))?;
     app.start().await?;
     background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
+    background.spawn(keep_house(store, clock, stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
 }
@@ -164,7 +174,7 @@ async fn signal() -> std::io::Result<()> {
 }
 
 /// The settings as the use cases want them.
-pub fn rules(settings: &Settings) -> Rules {
+pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
     Rules {
         version: settings.policy.version(),
         policy: settings.policy.clone(),
@@ -177,7 +187,7 @@ pub fn rules(settings: &Settings) -> Rules {
             .iter()
             .map(|cron| CronReminder { at: cron.at.clone(), say: cron.say.clone() })
             .collect(),
-        grammar: Grammar::builtin(),
+        grammar,
     }
 }
 
@@ -224,6 +234,33 @@ pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
     Ok(CommandPipelines::new(CommandSettings { state_dir, supervisor, git: "git".into() }))
 }
 
+/// Keeps the figures of what waits up to date, and forgets once a day what no rule needs any more.
+pub async fn keep_house(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut looks = 0_u64;
+    while !stop.is_cancelled() {
+        if let Ok(counts) = store.counts().await {
+            let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+            gauge("shipgate_inbox_waiting", counts.inbox);
+            gauge("shipgate_inbox_dead", counts.inbox_dead);
+            gauge("shipgate_effects_waiting", counts.effects);
+            gauge("shipgate_effects_dead", counts.effects_dead);
+            gauge("shipgate_deploys_open", counts.open_deploys);
+        }
+        if looks % PRUNE_EVERY == PRUNE_EVERY - 1 {
+            let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+            match store.prune(before).await {
+                Ok(rows) => tracing::info!(rows, "forgot what is long done"),
+                Err(error) => tracing::warn!("cannot forget what is long done: {error}"),
+            }
+        }
+        looks += 1;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(COUNT_EVERY) => {}
+        }
+    }
+}
+
 /// What the program knows about itself.
 pub struct Operations {
     /// Database.
@@ -238,16 +275,9 @@ pub struct Operations {
 impl Ops for Operations {
     async fn parts(&self) -> Vec<Part> {
         let mut parts = Vec::new();
-        let trouble = match self.store.counts().await {
-            Ok(counts) => {
-                let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
-                gauge("shipgate_inbox_waiting", counts.inbox);
-                gauge("shipgate_inbox_dead", counts.inbox_dead);
-                gauge("shipgate_effects_waiting", counts.effects);
-                gauge("shipgate_effects_dead", counts.effects_dead);
-                gauge("shipgate_deploys_open", counts.open_deploys);
-                None
-            }
+        // Waking nobody goes the way of every write: a store that refuses to write is not ready.
+        let trouble = match self.store.effect_wake("nobody", Timestamp::UNIX_EPOCH).await {
+            Ok(()) => None,
             Err(error) => Some(error.to_string()),
         };
         parts.push(Part { name: "store".into(), trouble });

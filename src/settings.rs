@@ -27,7 +27,7 @@ use problem::Finding;
 use reader::{Log, Section};
 use secrets::Environment;
 use shipgate_domain::policy::{Policy, Provider};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 /// Everything that somebody decided before the start.
@@ -69,6 +69,24 @@ impl Settings {
                 Err(Problems::unreadable(path, why.to_string(), "correct its rights, and write it in UTF-8"))
             }
         }
+    }
+
+    /// Where the database is, for commands that need nothing else: no secret has to be set for them.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or names no usable database.
+    pub fn store_path(path: &Path) -> Result<PathBuf, Problems> {
+        let text = std::fs::read_to_string(path).map_err(|why| {
+            Problems::unreadable(path, why.to_string(), "name the settings file with --config")
+        })?;
+        let log = Log::default();
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            log.add(syntax_error(error, &text));
+        }
+        let store = operations::store(&Section::root(document.get_ref(), &log));
+        let problems = Problems::new(path, &text, log.into_findings());
+        if problems.are_fatal() { Err(problems) } else { Ok(store.path) }
     }
 
     fn from_text(

@@ -10,7 +10,7 @@ use crate::store::{CardButton, Filter, StoreError};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
 use shipgate_domain::ids::Digest;
-use shipgate_domain::people::Action;
+use shipgate_domain::people::{Action, Denied, Standing};
 
 /// Longest reason that is kept.
 const REASON: usize = 500;
@@ -148,19 +148,35 @@ impl App {
             visit.answer(answer);
             return Ok(());
         }
+        if matches!(ask, Ask::Approve(_)) && deploy.request.emergency.is_none() {
+            // Somebody of the override group alone has a say in emergencies only.
+            let groups = &environment.approvals.from;
+            let outside = self.memberships(groups).await;
+            if self.rules.policy.standing(grant.person(), groups, &outside) != Standing::Member {
+                let denied = Denied::NotInGroup {
+                    action,
+                    environment: environment.name.clone(),
+                    groups: groups.clone(),
+                };
+                self.deny(visit, deploy, action, &denied);
+                return Ok(());
+            }
+        }
+        let decides = matches!(ask, Ask::Resolve(Resolution::DidNotStart | Resolution::Started { .. }));
+        if decides && environment.approvals.needed > 0 && grant.person() == &deploy.request.by {
+            let answer = self.words().own_resolution(deploy);
+            visit.answer(answer);
+            return Ok(());
+        }
         let ask = match ask {
             Ask::Reject(reason) => Ask::Reject(cut(reason)),
             Ask::Hold(reason) => Ask::Hold(cut(reason)),
             Ask::Cancel(reason) => Ask::Cancel(reason.map(cut)),
             other => other,
         };
-        let was_resolved = matches!(&ask, Ask::Resolve(Resolution::DidNotStart | Resolution::Started { .. }));
         match deploy.ask(&grant, ask, visit.now) {
             Ok(step) => {
                 self.record(&mut visit.changes, deploy, &step, Actor::of(&grant));
-                if was_resolved {
-                    visit.changes.unlocks.push(deploy.request.environment.clone());
-                }
                 let answer = self.words().done(deploy, &step);
                 visit.answer(answer);
             }
@@ -174,13 +190,7 @@ impl App {
     }
 
     /// Tells somebody privately that they may not, and writes it down.
-    pub(crate) fn deny(
-        &self,
-        visit: &mut Visit<'_>,
-        deploy: &Deploy,
-        action: Action,
-        denied: &shipgate_domain::people::Denied,
-    ) {
+    pub(crate) fn deny(&self, visit: &mut Visit<'_>, deploy: &Deploy, action: Action, denied: &Denied) {
         metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
         let actor = Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
         let data = serde_json::json!({ "action": action, "denied": denied, "of": deploy.id });

@@ -8,7 +8,7 @@ use crate::store::{Changes, DeployRow, Scope, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::calendar::{Calendar, Freeze, Lead};
-use shipgate_domain::deploy::{Deploy, Do, State, Step};
+use shipgate_domain::deploy::{Deploy, Do, Outcome, Phase, State, Step};
 use shipgate_domain::gates::is_ready_but_for_queue;
 use shipgate_domain::ids::{Account, DeployId, EnvironmentName, GroupName, PolicyVersion};
 use shipgate_domain::people::{
@@ -317,6 +317,24 @@ impl App {
         changes.effects.push(NewEffect::whenever(Effect::Card { deploy: id() }, now));
         if let Some(note) = self.words().thread_note(deploy, event) {
             changes.effects.push(self.thread_note(deploy, note, now));
+        }
+        let was_asked =
+            matches!(&before.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. });
+        let is_unknown = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
+        if was_asked && !is_unknown {
+            changes.cleared.push(deploy.id.clone());
+        }
+        let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());
+        if is_waiting(deploy) && wants(deploy) && !(wants(before) && before.digest() == deploy.digest()) {
+            // An edited card tells nobody: the people who are asked are called in its thread.
+            let digest = deploy.digest().map(|d| d.short().to_owned()).unwrap_or_default();
+            let note = self.words().approval_wanted(deploy);
+            changes.effects.push(self.thread_say(
+                deploy,
+                format!("wanted/{}/{digest}", deploy.id),
+                note,
+                now,
+            ));
         }
         let is_only_progress = matches!(before.state, State::Running { .. }) && deploy.is_active();
         if !is_only_progress {

@@ -11,7 +11,7 @@ use crate::words::{Body, Button, Card, Message, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
-use shipgate_domain::gates::{Gate, Reason};
+use shipgate_domain::gates::{Reason, Verdict};
 use shipgate_domain::ids::{DeployId, base32};
 
 /// A message is edited at most this often while a run goes on; a change of state is shown at once.
@@ -106,14 +106,8 @@ pub fn presses(deploy: &Deploy) -> Vec<Press> {
     match &deploy.state {
         State::Requested { .. } => vec![Press::Cancel],
         State::Waiting { .. } => {
-            let wants = |gate: Gate| {
-                deploy.verdicts.iter().any(|v| {
-                    v.gate == gate
-                        && matches!(v.reason, Reason::ApprovalsMissing { .. } | Reason::OverrideAsked { .. })
-                })
-            };
             let mut presses = Vec::new();
-            if wants(Gate::Approvals) || wants(Gate::Schedule) || wants(Gate::Freeze) {
+            if deploy.verdicts.iter().any(Verdict::is_asking_people) {
                 presses.extend([Press::Approve, Press::Reject]);
             }
             presses.push(if deploy.hold.is_some() { Press::Resume } else { Press::Hold });
@@ -182,7 +176,11 @@ impl App {
             // A post whose answer was lost is looked for next time only if the attempts go on counting.
             let at = later(edited, EDIT_EVERY);
             let why = || "it was edited a moment ago".to_owned();
-            return Ok(if leased.attempts > 0 { Finish::Retry { at, why: why() } } else { Finish::Again(at) });
+            return Ok(if leased.attempts > 0 {
+                Finish::Retry { at, why: why() }
+            } else {
+                Finish::Again(at)
+            });
         }
         // Buttons are known before anybody can see them.
         let (mut row, buttons) = self.mint(row, &deploy, &wanted);

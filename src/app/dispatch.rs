@@ -131,7 +131,10 @@ impl App {
             // A worker may still be sending, and its answer may be a certain no: that counts for more than this look.
             let answered = later(*at, SEND_TIME);
             if now < answered {
-                return Ok(Finish::Retry { at: answered, why: "the answer to the send may still come".into() });
+                return Ok(Finish::Retry {
+                    at: answered,
+                    why: "the answer to the send may still come".into(),
+                });
             }
             let why = "Shipgate was stopped between sending and the answer".to_owned();
             self.learn(&deploy, Event::SendUnknown { why }).await?;

@@ -127,12 +127,9 @@ impl App {
     /// # Errors
     /// The database failed.
     pub async fn hint(&self, provider: Provider, run: &str, title: &str) -> Result<(), StoreError> {
-        let named =
-            title.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| word.parse::<DeployId>().ok());
-        let id = match named {
-            Some(id) => Some(id),
-            None => self.store.deploy_of_run(provider.as_str(), run).await?,
-        };
+        let named = || title.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| word.parse().ok());
+        // A re-run's title still carries the first deploy's id: who is bound to the run comes first.
+        let id: Option<DeployId> = self.store.deploy_of_run(provider.as_str(), run).await?.or_else(named);
         let Some(id) = id else { return Ok(()) };
         let Some(deploy) = self.store.deploy(&id).await? else { return Ok(()) };
         let now = self.now();

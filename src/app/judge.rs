@@ -6,11 +6,10 @@ use crate::ports::{OutsideError, Resolved};
 use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundings};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
-use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, State, plan_and_digest};
+use shipgate_domain::calendar::Calendar;
+use shipgate_domain::deploy::{Deploy, Event, Kind, Outcome, Pinned, State, plan_and_digest};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
-use shipgate_domain::gates::{
-    self, Answer, Decision, Gate, Reason, START_MARGIN, Verdict, is_ready_but_for_queue,
-};
+use shipgate_domain::gates::{self, Answer, Decision, Gate, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId};
 use shipgate_domain::policy::{CheckRule, Environment, Service};
 
@@ -156,9 +155,13 @@ impl App {
         service: &Service,
         head: &CommitId,
     ) -> Result<Read<Option<Diff>>, StoreError> {
-        let good = self.succeeded(&deploy.request.service, &deploy.request.environment).await?;
+        let mut ran = self.ran(&deploy.request.service, &deploy.request.environment).await?;
+        // What a rollback leaves is what ran last, also when it failed; a deploy builds on what last succeeded.
+        if !deploy.is_rollback() {
+            ran.retain(|d| matches!(d.state, State::Done { outcome: Outcome::Succeeded, .. }));
+        }
         let Some((base, base_version)) =
-            good.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
+            ran.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
         else {
             return Ok(Read::Known(None));
         };
@@ -218,7 +221,7 @@ impl App {
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
         let calendar = self.calendar(around.freezes_revision, &around.freezes);
-        let place = place(&candidate, &around);
+        let place = self.place(&candidate, &around, &calendar, now);
         let case = Case {
             deploy: &candidate,
             policy: &self.rules.policy,
@@ -274,6 +277,48 @@ impl App {
         let mut open = self.store.deploys(&filter).await?;
         open.retain(|other| other.is_active() && self.lock_group(other) == lock_group);
         Ok(open)
+    }
+
+    /// What is known inside, seen from one deploy.
+    pub(crate) fn place(
+        &self,
+        deploy: &Deploy,
+        around: &Surroundings,
+        calendar: &Calendar,
+        now: Timestamp,
+    ) -> Place {
+        let mut ahead: Vec<&Deploy> = around
+            .waiting
+            .iter()
+            .filter(|d| d.id != deploy.id && d.queue_key() < deploy.queue_key())
+            .filter(|d| self.is_ready(d, around, calendar, now))
+            .collect();
+        ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
+        Place {
+            lock: around.lock.clone(),
+            active: around.active.iter().find(|d| d.id != deploy.id).map(other),
+            ahead: ahead.into_iter().map(other).collect(),
+            before: around.before,
+            before_is_open: around.before_is_open,
+            known_here: around.known_here,
+            usual: around.usual,
+        }
+    }
+
+    /// Whether only the queue keeps a deploy from starting. What depends on the time, on locks and on people is judged
+    /// as it is now, so that nobody passes somebody who came first and whose window opened at the same instant.
+    fn is_ready(&self, deploy: &Deploy, around: &Surroundings, calendar: &Calendar, now: Timestamp) -> bool {
+        let Some((environment, service)) = self.place_of(deploy) else { return false };
+        if deploy.verdicts.is_empty() || deploy.delay.as_ref().is_some_and(|delay| now < delay.until) {
+            return false;
+        }
+        let looked_up = [Gate::Version, Gate::Order, Gate::Checks];
+        let place = Place { lock: around.lock.clone(), ..Place::default() };
+        let policy = &self.rules.policy;
+        let case = Case { deploy, policy, environment, service, calendar, place: &place, now };
+        let is_open = |v: &Verdict| v.answer == Answer::Open;
+        gates::judge(&case).iter().filter(|v| !looked_up.contains(&v.gate)).all(is_open)
+            && deploy.verdicts.iter().filter(|v| looked_up.contains(&v.gate)).all(is_open)
     }
 
     /// The rules changed while it waited: a new digest, and approvals of the old one no longer count.
@@ -344,33 +389,17 @@ impl App {
     }
 }
 
-/// What is known inside, seen from one deploy.
-pub(crate) fn place(deploy: &Deploy, around: &Surroundings) -> Place {
-    let other = |d: &Deploy| Other {
-        id: d.id.clone(),
-        version: d.request.version.clone(),
-        requester: d.request.by.clone(),
-        started: match &d.state {
+/// A deploy as far as a queue shows it.
+fn other(deploy: &Deploy) -> Other {
+    Other {
+        id: deploy.id.clone(),
+        version: deploy.request.version.clone(),
+        requester: deploy.request.by.clone(),
+        started: match &deploy.state {
             State::Running { since, .. } => Some(*since),
             State::Dispatching { intent, .. } => Some(intent.at),
             State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => None,
         },
-    };
-    let mut ahead: Vec<&Deploy> = around
-        .waiting
-        .iter()
-        .filter(|d| d.id != deploy.id && d.queue_key() < deploy.queue_key())
-        .filter(|d| is_ready_but_for_queue(&d.verdicts) && d.delay.is_none())
-        .collect();
-    ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
-    Place {
-        lock: around.lock.clone(),
-        active: around.active.iter().find(|d| d.id != deploy.id).map(other),
-        ahead: ahead.into_iter().map(other).collect(),
-        before: around.before,
-        before_is_open: around.before_is_open,
-        known_here: around.known_here,
-        usual: around.usual,
     }
 }
 

@@ -61,7 +61,7 @@ impl App {
                 newest: ran.into_iter().next(),
                 open: self.store.deploys(&open).await?,
                 lock: locks.iter().find(|l| l.environment == environment.name && is_held(&l.until)).cloned(),
-                calendar: self.words().calendar_line(spans.first(), next),
+                calendar: self.words().calendar_line(spans.first(), next, ahead),
             });
         }
         let answer = self.words().status_list(&places);
@@ -173,7 +173,7 @@ impl App {
         let calendar = self.calendar(around.freezes_revision, &around.freezes);
         let asked = self.imagined(visit, service, environment).await;
         let Some(asked) = asked else { return Ok(()) };
-        let place = crate::judge::place(&asked, &around);
+        let place = self.place(&asked, &around, &calendar, at);
         let policy = &self.rules.policy;
         let case = Case {
             deploy: &asked,

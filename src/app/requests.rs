@@ -57,7 +57,8 @@ impl App {
         let Some((service, environment)) = self.said_place(visit, said) else { return Ok(()) };
         let version = said.version().and_then(|v| v.parse::<Version>().ok());
         let reason = said.text("reason").map(ToOwned::to_owned);
-        self.roll_back_to(visit, service, environment, version, reason).await
+        let emergency = said.text("emergency").map(ToOwned::to_owned);
+        self.roll_back_to(visit, (service, environment), version, reason, emergency).await
     }
 
     /// The Roll back button of a failed deploy.
@@ -68,16 +69,16 @@ impl App {
             return Ok(());
         };
         let reason = Some(format!("{} failed", failed.request.version));
-        self.roll_back_to(visit, service, environment, None, reason).await
+        self.roll_back_to(visit, (service, environment), None, reason, None).await
     }
 
     async fn roll_back_to(
         &self,
         visit: &mut Visit<'_>,
-        service: &Service,
-        environment: &Environment,
+        (service, environment): (&Service, &Environment),
         version: Option<Version>,
         reason: Option<String>,
+        emergency: Option<String>,
     ) -> Result<(), StoreError> {
         let ran = self.ran(&service.name, &environment.name).await?;
         let from = ran.first().and_then(|d| d.commit()).cloned();
@@ -92,7 +93,7 @@ impl App {
                 }
             },
         };
-        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency: None, hold: false };
+        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency, hold: false };
         self.request(visit, service, environment, wanted).await
     }
 
@@ -317,7 +318,7 @@ impl App {
         };
         let around = self.store.surroundings(&about).await?;
         let calendar = self.calendar(around.freezes_revision, &around.freezes);
-        let place = crate::judge::place(deploy, &around);
+        let place = self.place(deploy, &around, &calendar, self.now());
         let mut seen = deploy.clone();
         let memberships = self.memberships(&environment.deployers).await;
         seen.outside = Some(shipgate_domain::facts::Outside {

@@ -77,6 +77,8 @@ pub struct Changes {
     pub locks: Vec<Lock>,
     /// Environments whose lock is lifted.
     pub unlocks: Vec<EnvironmentName>,
+    /// Deploys whose quarantine is lifted, where it still stands: what became of their run is known now.
+    pub cleared: Vec<DeployId>,
     /// Freezes added in chat.
     pub freezes: Vec<Freeze>,
     /// Freezes added in chat that end now: id and instant.
@@ -105,6 +107,7 @@ impl Changes {
             effects: Vec::new(),
             locks: Vec::new(),
             unlocks: Vec::new(),
+            cleared: Vec::new(),
             freezes: Vec::new(),
             freezes_ended: Vec::new(),
             cards: Vec::new(),

@@ -51,35 +51,40 @@ impl App {
     /// Works until it is told to stop; what is in hand is finished.
     pub async fn run(self: Arc<Self>, effect_workers: usize, stop: CancellationToken) {
         let mut workers = JoinSet::new();
-        let inbox = self.clone();
-        let inbox_stop = stop.clone();
-        workers.spawn(async move {
-            while !inbox_stop.is_cancelled() {
-                match inbox.work_inbox().await {
-                    Ok(true) => {}
-                    Ok(false) => inbox.rest(&inbox_stop, LOOK_EVERY).await,
-                    Err(error) => inbox.store_failed("work on the inbox", &error, &inbox_stop).await,
-                }
-            }
-        });
+        let (app, inbox_stop) = (self.clone(), stop.clone());
+        workers
+            .spawn(keep_at_it(stop.clone(), STORE_REST, move || app.clone().serve_inbox(inbox_stop.clone())));
         for _ in 0..effect_workers {
-            let (app, stop) = (self.clone(), stop.clone());
-            workers.spawn(async move {
-                while !stop.is_cancelled() {
-                    match app.work_effect().await {
-                        Ok(true) => {}
-                        Ok(false) => {
-                            let pause = app.until_next_due().await;
-                            app.rest(&stop, pause).await;
-                        }
-                        Err(error) => app.store_failed("carry out effects", &error, &stop).await,
-                    }
-                }
-            });
+            let (app, effects_stop) = (self.clone(), stop.clone());
+            let work = move || app.clone().serve_effects(effects_stop.clone());
+            workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
         }
         while let Some(ended) = workers.join_next().await {
             if let Err(error) = ended {
                 tracing::error!("a worker ended unexpectedly: {error}");
+            }
+        }
+    }
+
+    async fn serve_inbox(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.work_inbox().await {
+                Ok(true) => {}
+                Ok(false) => self.rest(&stop, LOOK_EVERY).await,
+                Err(error) => self.store_failed("work on the inbox", &error, &stop).await,
+            }
+        }
+    }
+
+    async fn serve_effects(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.work_effect().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let pause = self.until_next_due().await;
+                    self.rest(&stop, pause).await;
+                }
+                Err(error) => self.store_failed("carry out effects", &error, &stop).await,
             }
         }
     }
@@ -140,7 +145,12 @@ impl App {
                 Err(error) => self.chat_trouble(leased, &error),
             }),
             Effect::OpenForm { to, form, otherwise } => {
-                let opened = if leased.attempts == 0 { self.chat.open_form(to, form).await } else { Ok(()) };
+                // Nobody knows whether an interrupted try opened it; by now it is too late to try again.
+                let opened = if leased.attempts == 0 {
+                    self.chat.open_form(to, form).await
+                } else {
+                    Err(ChatError::Gone { why: "an earlier try was interrupted".into() })
+                };
                 match opened {
                     Ok(()) => Ok(Finish::Done),
                     Err(error) => {
@@ -185,5 +195,45 @@ impl App {
         tracing::error!("cannot {doing}: {chain}");
         metrics::counter!("shipgate_store_failures_total").increment(1);
         self.rest(stop, STORE_REST).await;
+    }
+}
+
+/// Does the work until it comes to its own end. One bad item hurts only itself: after a panic, which the item's count
+/// of beginnings remembers, work begins again.
+async fn keep_at_it<W, F>(stop: CancellationToken, rest: Duration, work: W)
+where
+    W: Fn() -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(work()).await {
+        tracing::error!("a worker was interrupted and begins again: {error}");
+        metrics::counter!("shipgate_worker_panics_total").increment(1);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn a_worker_that_panics_begins_again() {
+        static BEGUN: AtomicU32 = AtomicU32::new(0);
+        let work = || async {
+            assert!(BEGUN.fetch_add(1, Ordering::SeqCst) >= 2, "the first two items are bad");
+        };
+        keep_at_it(CancellationToken::new(), Duration::ZERO, work).await;
+        assert_eq!(BEGUN.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_panics_while_it_is_told_to_stop_ends() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        keep_at_it(stop, Duration::MAX, || async { panic!("at the end") }).await;
     }
 }

@@ -11,7 +11,7 @@ pub use event::{Event, Resolution};
 pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, Step};
 
 use crate::facts::{Diff, Outside, Pin, Read};
-use crate::gates::Verdict;
+use crate::gates::{Reason, Verdict};
 use crate::ids::{
     Account, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
 };
@@ -365,13 +365,15 @@ impl Deploy {
         }
     }
 
-    /// Its place in the queue: rollbacks first, then emergencies, then everybody in the order of asking.
+    /// Its place in the queue: rollbacks first, then emergencies that people agreed to, then everybody in the order of
+    /// asking. Calling something an emergency alone brings nobody forward.
     #[must_use]
     pub fn queue_key(&self) -> (u8, &DeployId) {
-        let class = match (&self.request.kind, &self.request.emergency) {
-            (Kind::Rollback { .. }, _) => 0,
-            (Kind::Deploy | Kind::Rerun { .. }, Some(_)) => 1,
-            (Kind::Deploy | Kind::Rerun { .. }, None) => 2,
+        let is_agreed = |v: &Verdict| matches!(v.reason, Reason::Overridden { .. });
+        let class = match &self.request.kind {
+            Kind::Rollback { .. } => 0,
+            Kind::Deploy | Kind::Rerun { .. } if self.verdicts.iter().any(is_agreed) => 1,
+            Kind::Deploy | Kind::Rerun { .. } => 2,
         };
         (class, &self.id)
     }

@@ -99,6 +99,14 @@ pub struct Verdict {
     pub helpers: Helpers,
 }
 
+impl Verdict {
+    /// Whether it waits for the yes of people.
+    #[must_use]
+    pub fn is_asking_people(&self) -> bool {
+        matches!(self.reason, Reason::ApprovalsMissing { .. } | Reason::OverrideAsked { .. })
+    }
+}
+
 /// Who could open a gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Helpers {

@@ -45,7 +45,7 @@ fn told(read: Result<Settings, super::Problems>) -> String {
         Ok(settings) => settings.warnings,
         Err(problems) => problems,
     };
-    let block = |problem: &super::Problem| {
+    let block = |problem: &super::problem::Problem| {
         let place = match (problem.line, problem.column) {
             (Some(line), Some(column)) => format!("{line}:{column}"),
             _ => problem.file.clone(),

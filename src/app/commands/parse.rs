@@ -182,6 +182,14 @@ impl Grammar {
         }
         match own.as_deref().filter(|name| *name != ROOT).and_then(|name| self.command(name)) {
             Some(command) => self.under(command, words, names),
+            // A slash name that is nearly one of ours, before words that are no command either, is a mistyped one.
+            None if let Some(name) = &own
+                && name != ROOT
+                && words.first().is_none_or(|first| self.command(&first.text).is_none())
+                && nearest(name, self.commands().iter().flat_map(CommandSpec::spellings)).is_some() =>
+            {
+                Err(self.unknown_command(name))
+            }
             None => self.any_command(words, names),
         }
     }

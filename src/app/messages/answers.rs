@@ -65,6 +65,11 @@ impl Words<'_> {
         ))
         .paragraph("Somebody else who may approve must do it.")
     }
+    pub(crate) fn own_resolution(&self, deploy: &Deploy) -> Message {
+        let title =
+            format!("You asked for {} yourself, so somebody else must say what became of it.", what(deploy));
+        no(format!("{title} Nothing changed.")).paragraph("Tell them what you saw in the CI system.")
+    }
 
     pub(crate) fn illegal(&self, deploy: &Deploy, illegal: &Illegal) -> Message {
         match illegal {

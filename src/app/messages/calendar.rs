@@ -150,7 +150,7 @@ impl Words<'_> {
             Text::default().bold(lock.environment.as_str()).and(" is ").text(self.lock_line(lock)).and("."),
         )
         .paragraph(
-            Text::plain("Everybody else's deploys wait. ")
+            Text::plain("Until it ends, no deploy of anybody else starts there. ")
                 .code(format!("/unlock {}", lock.environment))
                 .and(" ends it."),
         )
@@ -205,7 +205,12 @@ impl Words<'_> {
     }
 
     /// One line about windows and freezes: "open until Fri 14:00".
-    pub(crate) fn calendar_line(&self, span: Option<&CalendarSpan>, next: Option<Timestamp>) -> Text {
+    pub(crate) fn calendar_line(
+        &self,
+        span: Option<&CalendarSpan>,
+        next: Option<Timestamp>,
+        horizon: Timestamp,
+    ) -> Text {
         let Some(span) = span else { return "its calendar cannot be read".into() };
         let until = format!("until {}", self.at(span.until));
         if !span.freezes.is_empty() {
@@ -213,6 +218,8 @@ impl Words<'_> {
             return Text::plain("frozen: ").bold(names.join(", ")).and(format!(" {until}"));
         }
         match (span.opening, next) {
+            // A stretch that reaches the end of what was looked at ends nowhere that is known.
+            (Opening::Open, _) if span.until >= horizon => Text::plain("open"),
             (Opening::Open, _) => Text::plain(format!("open {until}")),
             (Opening::EmergencyOnly, Some(next)) => {
                 format!("emergencies only; opens {}", self.at(next)).into()

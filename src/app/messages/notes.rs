@@ -83,6 +83,21 @@ impl Words<'_> {
         }
     }
 
+    /// Calls the people whose approval is asked for.
+    pub(crate) fn approval_wanted(&self, deploy: &Deploy) -> Message {
+        let asking = deploy.verdicts.iter().find(|v| v.is_asking_people());
+        let people = asking.map(|v| v.helpers.people.as_slice()).unwrap_or_default();
+        let title = Text::plain("Please look at ").text(self.title(deploy)).and(", asked for by ");
+        let title = title.span(self.person(&deploy.request.by)).and(".");
+        let message = Message::line(Tone::Asking, title);
+        match people {
+            [] => message.paragraph("It needs an approval; the card says from whom."),
+            people => message.paragraph(
+                self.people(&people[..people.len().min(10)], true).and(": approve or reject it on the card."),
+            ),
+        }
+    }
+
     /// The CI system has not shown the run yet.
     pub(crate) fn run_is_late(&self, deploy: &Deploy) -> Message {
         let State::Dispatching { intent, .. } = &deploy.state else {

@@ -4,7 +4,9 @@ use super::{Finding, Reason};
 use crate::facts::Case;
 use crate::ids::{GroupName, PersonId};
 use crate::people::{Member, Memberships, Standing};
+use crate::policy::ApprovalRule;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// Who agreed to what would be sent now.
 pub(super) struct Agreed {
@@ -57,31 +59,39 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if let Some(why) = agreed.unknown {
         return Some(Finding::waiting(Reason::GroupUnreadable { why }));
     }
-    if !somebody_else_may(case, &rule.from, rule.own) {
+    if !enough_may(case, rule, needed) {
         return Some(Finding::closed(Reason::NobodyMayApprove { groups: rule.from.clone() }));
     }
     let reason = Reason::ApprovalsMissing { by: agreed.people, needed };
-    Some(Finding::waiting(reason).helped_by(named_people(case, &rule.from), rule.from.clone()))
+    Some(Finding::waiting(reason).helped_by(candidates(case, &rule.from), rule.from.clone()))
 }
 
-/// Whether anybody at all could approve: a named person other than the requester, or a group kept elsewhere.
-fn somebody_else_may(case: &Case<'_>, groups: &[GroupName], own: bool) -> bool {
+/// Whether enough people could approve: named ones other than the requester, or a group kept elsewhere.
+fn enough_may(case: &Case<'_>, rule: &ApprovalRule, needed: u32) -> bool {
     let requester = &case.deploy.request.by;
-    groups.iter().filter_map(|g| case.policy.groups.get(g)).flatten().any(|member| match member {
-        Member::Person(person) => own || person != requester,
-        Member::Outside(_) => true,
-    })
+    let mut named = BTreeSet::new();
+    for member in rule.from.iter().filter_map(|g| case.policy.groups.get(g)).flatten() {
+        match member {
+            Member::Person(person) if rule.own || person != requester => named.insert(person),
+            Member::Person(_) => false,
+            Member::Outside(_) => return true,
+        };
+    }
+    named.len() >= needed as usize
 }
 
-/// The people of the groups who are named in the settings, without the requester and those who said yes.
-fn named_people(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId> {
-    let mut people: Vec<PersonId> = groups
-        .iter()
-        .filter_map(|g| case.policy.groups.get(g))
-        .flatten()
-        .filter_map(|member| match member {
-            Member::Person(person) => Some(person.clone()),
-            Member::Outside(_) => None,
+/// Everybody known to be in the groups, without the requester and those who said yes.
+pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId> {
+    let nothing = Memberships::default();
+    let outside = case.deploy.outside.as_ref().map_or(&nothing, |o| &o.memberships);
+    let members = groups.iter().filter_map(|g| case.policy.groups.get(g)).flatten();
+    let mut people: Vec<PersonId> = members
+        .flat_map(|member| match member {
+            Member::Person(person) => vec![person.clone()],
+            Member::Outside(group) => {
+                let accounts = outside.accounts_in(group).unwrap_or_default();
+                accounts.iter().map(|account| case.policy.person_of(account)).collect()
+            }
         })
         .filter(|person| *person != case.deploy.request.by)
         .filter(|person| !case.deploy.approvals.iter().any(|a| a.by == *person))

@@ -1,6 +1,6 @@
 //! Schedule and freeze: is it time? Not here: the arithmetic of windows (`crate::calendar`).
 
-use super::approvals::agreed;
+use super::approvals::{agreed, candidates};
 use super::{Finding, LOOK_AGAIN, Reason, START_MARGIN};
 use crate::calendar::Opening;
 use crate::facts::Case;
@@ -94,6 +94,6 @@ fn emergency(case: &Case<'_>, opening: Option<Opening>, freezes: &[String]) -> O
     } else {
         let needed = rule.needed.max(1);
         Finding::waiting(Reason::OverrideAsked { by, needed, opening, freezes })
-            .helped_by(Vec::new(), rule.from.clone())
+            .helped_by(candidates(case, &rule.from), rule.from.clone())
     })
 }

@@ -2,6 +2,10 @@
 
 use super::{Finding, Reason};
 use crate::facts::Case;
+use jiff::SignedDuration;
+
+/// How soon somebody in line looks again by themselves.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let place = case.place;
@@ -15,5 +19,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         Some(begun.saturating_add(usual).ok()?.max(case.now).saturating_add(rest).unwrap_or(case.now))
     });
     let ahead = u32::try_from(place.ahead.len()).unwrap_or(u32::MAX);
-    Some(Finding::waiting(Reason::InLine { active: place.active.clone(), ahead, expected }))
+    // Whoever is before it wakes it when they move; a look comes by itself should that be lost.
+    let again = case.now.saturating_add(LOOK_AGAIN).ok();
+    Some(Finding::waiting(Reason::InLine { active: place.active.clone(), ahead, expected }).until(again))
 }

@@ -177,6 +177,10 @@ fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
         db.prepare_cached("DELETE FROM locks WHERE environment = ?1")?.execute([environment.as_str()])?;
     }
+    for deploy in &changes.cleared {
+        db.prepare_cached("DELETE FROM locks WHERE json_extract(body, '$.quarantine') = ?1")?
+            .execute([deploy.as_str()])?;
+    }
     for lock in &changes.locks {
         db.prepare_cached(
             "INSERT INTO locks (environment, body) VALUES (?1, ?2)

@@ -268,7 +268,7 @@ fn those_who_could_approve_are_named_without_those_who_did_and_the_requester() {
     let mut scene = Scene::ready();
     scene.environment.approvals.needed = 3;
     let verdict = scene.verdict(Gate::Approvals).unwrap();
-    assert_eq!(verdict.helpers.people, [parsed("linus")]);
+    assert_eq!(verdict.helpers.people, [parsed("linus"), slack("U0MEMBER").as_unlinked_person()]);
     assert_eq!(verdict.helpers.groups, [parsed("release-managers")]);
     assert_eq!(verdict.reason, Reason::ApprovalsMissing { by: vec![parsed("grace")], needed: 3 });
     assert_eq!(scene.around, at(samples::THURSDAY));

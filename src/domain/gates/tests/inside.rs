@@ -3,7 +3,7 @@
 use super::{Answer::*, Gate, Row, Scene, after, at, check, other, samples};
 use crate::deploy::Hold;
 use crate::facts::Lock;
-use crate::gates::Reason;
+use crate::gates::{Helpers, Reason, Verdict};
 use jiff::SignedDuration;
 
 fn lock(scene: &mut Scene, by: &str, until_seconds: Option<i64>) {
@@ -124,14 +124,30 @@ fn the_expected_start_counts_what_is_left_of_the_active_one_and_everybody_ahead(
 }
 
 #[test]
-fn rollbacks_come_first_then_emergencies_then_everybody_in_the_order_of_asking() {
+fn rollbacks_come_first_then_agreed_emergencies_then_everybody_in_the_order_of_asking() {
+    let agreed = |scene: &mut Scene| {
+        scene.in_emergency();
+        scene.deploy.verdicts.push(Verdict {
+            gate: Gate::Freeze,
+            answer: Open,
+            reason: Reason::Overridden {
+                by: vec![samples::parsed("grace")],
+                opening: None,
+                freezes: Vec::new(),
+            },
+            until: None,
+            helpers: Helpers::default(),
+        });
+    };
     let mut deploys: Vec<_> = (0..6)
         .map(|index: u8| {
             let mut scene = Scene::ready();
             let asked = after(samples::ASKED, i64::from(index));
             scene.deploy.id = crate::ids::DeployId::new(asked, [255 - index; 10]);
             match index {
-                1 | 4 => scene.in_emergency(),
+                1 | 4 => agreed(&mut scene),
+                // Calling it an emergency alone brings nobody forward.
+                3 => scene.in_emergency(),
                 2 => {
                     scene.as_rollback();
                     scene.in_emergency();

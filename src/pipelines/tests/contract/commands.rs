@@ -180,7 +180,7 @@ async fn what_cannot_be_started_says_why() {
     let run = started(&adapter, &missing).await;
     repo.over(&run).await;
     let failed = adapter.read(&missing, &run).await.unwrap().progress.failed.unwrap();
-    assert!(failed.step.unwrap().contains("could not be started"));
+    assert!(failed.log.last().unwrap().contains("could not be started"));
     let nowhere = RunPlan { repo: "/no/such/folder".into(), ..repo.plan("true") };
     assert!(matches!(adapter.send(&nowhere).await, Sent::Refused { .. }));
 }
