@@ -74,7 +74,7 @@ pub const TAGS: [&str; 6] = ["v1", "v2", "v3", "v4", "v5", "v6"];
 
 /// The commit of a number.
 pub fn commit(number: u64) -> CommitId {
-    format!("{:040x}", 0xc0ffee_0000_u64 + number).parse().expect("40 hex digits")
+    format!("{:040x}", 0x00c0_ffee_0000_u64 + number).parse().expect("40 hex digits")
 }
 
 impl CodeModel {

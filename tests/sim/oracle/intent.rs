@@ -63,7 +63,9 @@ impl Oracle {
             return Err(format!("S1: {id} started with {agreed} of {needed} approvals"));
         }
         let (open, frozen) = (is_open(drawn, place, intent.at), is_frozen(self, drawn, name, intent.at));
-        if (!open || frozen) && !(is_back && !place.back_in_window) {
+        let is_exempt = is_back && !place.back_in_window;
+        let is_shut = frozen || !open;
+        if is_shut && !is_exempt {
             let agreed = self.agreed(world, now, intent, place, false, since);
             let enough = place.overriders.max(1) as usize;
             if now.request.emergency.is_none() || place.overriders == 0 || agreed < enough {

@@ -16,18 +16,18 @@ fn run_all(seeds: &[u64]) -> Vec<Outcome> {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let at = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap();
+                    let at = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("a few thousand");
                     let Some(seed) = seeds.get(at) else { break };
                     let mut outcome = run(*seed, &Options::default());
                     if outcome.violation.is_none() {
                         outcome.history.clear();
                     }
-                    outcomes.lock().unwrap().push(outcome);
+                    outcomes.lock().expect("no thread has panicked").push(outcome);
                 }
             });
         }
     });
-    outcomes.into_inner().unwrap()
+    outcomes.into_inner().expect("no thread has panicked")
 }
 
 fn assert_all_well(outcomes: &[Outcome]) {
