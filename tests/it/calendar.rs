@@ -229,3 +229,25 @@ async fn outside_its_windows_an_environment_is_closed_and_says_when_it_opens() {
     assert_eq!(world.github.dispatches().len(), 0);
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_by_the_calendar_comes_at_its_minute() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |setup| {
+        setup.more = format!(
+            "[[freezes]]\nname = \"Quarter end\"\nfrom = \"{}\"\nuntil = \"{}\"\n[reminders]\nfreeze = []\n\
+             [[reminders.cron]]\nat = \"* * * * *\"\nsay = \"freezes this week\"",
+            local(from_now(24 * 3600)),
+            local(from_now(48 * 3600)),
+        );
+    })
+    .await;
+    bot.announced(&["Freezes in the next 7 days", "Quarter end"]).await;
+    let minute = Timestamp::now().as_second() / 60;
+    bot.crash().await;
+    bot.ask("ada", "/freeze", "list", "Quarter end").await;
+    let said = bot.announcements(&["Freezes in the next 7 days"]).len();
+    let passed = usize::try_from(Timestamp::now().as_second() / 60 - minute).unwrap();
+    assert!(said <= 1 + passed, "once a minute at most: {}", bot.picture());
+    bot.end(&world).await;
+}

@@ -220,3 +220,71 @@ async fn a_second_deploy_waits_in_line_for_the_first() {
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeze_that_begins_after_the_request_is_seen_at_the_approval() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    waiting_for_approval(&mut bot).await;
+    bot.ask("grace", "/freeze", "add \"Incident 42\" production for 2h", "added the freeze").await;
+    bot.card_says(PRODUCTION, &["Waiting for freeze, approvals", "Incident 42"]).await;
+    bot.click("grace", PRODUCTION, "Approve").await;
+    bot.card_says(PRODUCTION, &["Waiting for freeze", "approved by grace"]).await;
+    assert_eq!(world.github.dispatches().len(), 1);
+    bot.ask("grace", "/freeze", "end Incident 42", "ended the freeze").await;
+    let run = bot.run_of_dispatch(1).await;
+    world.github.finish(run).await.unwrap();
+    bot.announced(&["production now runs api v1.2.3"]).await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_buttons_can_live_in_a_channel_of_their_own() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |setup| {
+        setup.announce = "channel = \"#general\"\napprovals = \"#deployments\"".into();
+        setup.production = "approvals = { needed = 1, from = [\"release-managers\"] }".into();
+    })
+    .await;
+    bot.slash("ada", "/deploy", "production v1.2.3").await;
+    bot.click("grace", PRODUCTION, "Approve").await;
+    let run = bot.run_of_dispatch(0).await;
+    world.github.finish(run).await.unwrap();
+    bot.card_says(PRODUCTION, &["Succeeded"]).await;
+    let general = bot
+        .until("card and result stand in #general", |_| {
+            let messages = world.slack.messages("general");
+            let said: Vec<String> = messages.iter().map(read::message).collect();
+            let is_done = said.iter().any(|m| m.contains("production now runs api v1.2.3"))
+                && said.iter().any(|m| m.contains("Succeeded"));
+            is_done.then_some(messages)
+        })
+        .await;
+    for message in general {
+        assert!(!read::message(&message).contains("[Cancel]"), "no buttons where all read");
+        let buttons = world.slack.buttons(&message.channel, &message.ts);
+        assert!(buttons.iter().all(|b| b.element["type"] != "button"), "no buttons where all read");
+    }
+    assert_eq!(bot.announcements(&["production now runs"]).len(), 0);
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_needed_approvals_are_of_two_people() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |setup| {
+        setup.production = "approvals = { needed = 2, from = [\"release-managers\"] }".into();
+    })
+    .await;
+    bot.slash("ada", "/deploy", "production v1.2.3").await;
+    bot.click("grace", PRODUCTION, "Approve").await;
+    bot.card_says(PRODUCTION, &["needs 1 approval", "so far grace"]).await;
+    let approve = bot.button(PRODUCTION, "Approve").await;
+    bot.press_and_read("grace", &approve, "You approved api v1.2.3 already").await;
+    assert_eq!(world.github.dispatches().len(), 0);
+    bot.press("max", &approve).await;
+    let run = bot.run_of_dispatch(0).await;
+    world.github.finish(run).await.unwrap();
+    bot.announced(&["production now runs api v1.2.3", "grace", "U0MAX"]).await;
+    bot.end(&world).await;
+}

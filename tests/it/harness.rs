@@ -1,7 +1,7 @@
 //! The bot as a child process: started, killed, started again, asked, listened to. Not here: its settings (`setup`).
 
 use crate::read;
-use crate::setup::{Setup, Transport};
+use crate::setup::{REPO, Setup, Transport, WORKFLOW};
 use serde_json::Value;
 use shipgate_world::slack::{Button, Message};
 use shipgate_world::{Delivery, GitHub, Slack, World};
@@ -75,6 +75,11 @@ impl Bot {
     /// The folder with settings, database and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where the bot listens: host and port.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Changes the settings file; the next start reads it.
@@ -374,6 +379,22 @@ impl Bot {
             Some((view.id.clone(), view.view.clone()))
         })
         .await
+    }
+
+    /// Somebody starts the workflow by hand for the deploy of a card, as GitHub's own page lets them; returns the run.
+    pub async fn start_by_hand(&mut self, headline: &str) -> u64 {
+        let button = self.button(headline, "Cancel").await;
+        let value = button.value.expect("a button carries a value");
+        let id = value.split('.').next().unwrap_or_default();
+        let inputs = [("deployment_id", id), ("sha", "-"), ("environment", "-"), ("version", "-")];
+        self.github
+            .dispatch_by_hand(REPO, WORKFLOW, "main", &inputs)
+            .expect("the workflow takes these inputs")
+    }
+
+    /// How many dispatches were sent, whatever became of them.
+    pub fn dispatches_sent(&self) -> usize {
+        self.github.calls().iter().filter(|call| call.path.ends_with("/dispatches")).count()
     }
 
     /// Waits for the run of the `n`th dispatch (from 0); returns its id.

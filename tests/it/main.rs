@@ -6,6 +6,7 @@ mod read;
 mod setup;
 
 mod calendar;
+mod crashes;
 mod decisions;
 mod failures;
 mod forged;

@@ -109,3 +109,53 @@ async fn rules_that_change_across_a_restart_take_the_approvals_back() {
     bot.announced(&["production now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manifest_names_every_command_and_address() {
+    let world = world().await;
+    for (transport, has_address) in [(Transport::Http, true), (Transport::Socket, false)] {
+        let bot = Bot::prepared(&world, transport, |_| {});
+        let output = bot.output(&["manifest", "slack"]);
+        assert!(output.status.success());
+        let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let commands = manifest["features"]["slash_commands"].as_array().unwrap();
+        for name in ["/deploy", "/rollback", "/freeze", "/lock", "/unlock", "/shipgate"] {
+            assert!(commands.iter().any(|c| c["command"] == name), "{name} is missing: {manifest}");
+        }
+        let text = manifest.to_string();
+        assert_eq!(text.contains("https://shipgate.example.com/slack/commands"), has_address, "{text}");
+        assert_eq!(manifest["settings"]["socket_mode_enabled"], !has_address);
+        // What the stories use, the app asks for.
+        for scope in ["commands", "chat:write", "users:read", "usergroups:read", "app_mentions:read"] {
+            assert!(text.contains(scope), "the scope {scope} is missing: {text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_can_be_made_while_the_bot_works() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    let made = bot.output(&["backup", "copy.db"]);
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && bot.folder().join("copy.db").exists(), "{said}");
+    let verified = bot.output(&["audit", "verify"]);
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success(), "{said}");
+    bot.deploy("ada", "staging", "v1.2.2").await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_asks_its_own_health() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    let address = bot.address().to_owned();
+    bot.rewrite(|text| text.replace("127.0.0.1:0", &address));
+    let asked = bot.output(&["healthcheck"]);
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    bot.kill9();
+    let asked = bot.output(&["healthcheck"]);
+    assert!(!asked.status.success());
+}

@@ -77,6 +77,9 @@ async fn the_whole_story(transport: Transport) {
     assert_eq!(done.ts, card.ts);
     assert!(world.github.deliveries().iter().any(|d| d.status.is_some_and(|status| status / 100 == 2)));
 
+    // Polled with conditions: what did not change costs nothing of the hourly budget.
+    assert!(world.github.calls().iter().any(|call| call.status == Some(304)), "{}", bot.picture());
+
     // The result, once: what, who, who approved, how long, compare link.
     let result = bot.announced(&["production now runs api v1.2.3"]).await;
     let said = read::message(&result);

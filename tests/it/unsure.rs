@@ -19,8 +19,7 @@ async fn dispatched_once_although(fault: Fault, hooks: HookMode) {
     bot.thread_says(&card, &format!("It is run [{run}]")).await;
     world.github.finish(run).await.unwrap();
     bot.announced(&["staging now runs api v1.2.3"]).await;
-    let sent = world.github.calls().iter().filter(|c| c.path.ends_with("/dispatches")).count();
-    assert_eq!((sent, world.github.dispatches().len()), (1, 1));
+    assert_eq!((bot.dispatches_sent(), world.github.dispatches().len()), (1, 1));
     bot.end(&world).await;
 }
 
@@ -50,16 +49,10 @@ async fn a_page_of_html_instead_of_an_answer_is_not_believed() {
     bot.crash().await;
     bot.card_says(STAGING, &["Looking for the run; nothing is sent again"]).await;
     // Somebody starts it by hand with the same id: it is found.
-    let call = world.github.calls().into_iter().find(|c| c.path.ends_with("/dispatches")).unwrap();
-    let body = call.json();
-    let inputs: Vec<(&str, &str)> =
-        body["inputs"].as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v.as_str().unwrap())).collect();
-    let run =
-        world.github.dispatch_by_hand(crate::setup::REPO, crate::setup::WORKFLOW, "main", &inputs).unwrap();
+    let run = bot.start_by_hand(STAGING).await;
     world.github.finish(run).await.unwrap();
     bot.announced(&["staging now runs api v1.2.3"]).await;
-    let sent = world.github.calls().iter().filter(|c| c.path.ends_with("/dispatches")).count();
-    assert_eq!(sent, 1);
+    assert_eq!(bot.dispatches_sent(), 1);
     bot.end(&world).await;
 }
 
