@@ -12,7 +12,7 @@ use crate::store::SimStore;
 use crate::world::{Delivery, MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Sort, Wait, World};
 use crate::{Options, Outcome};
 use shipgate_app::inbound::Content;
-use shipgate_app::ports::{Providers, Store};
+use shipgate_app::ports::{Clock as _, Providers, Store};
 use shipgate_app::{App, Ports};
 use shipgate_domain::deploy::State;
 use shipgate_domain::ids::DeployId;
@@ -452,10 +452,10 @@ async fn work_effects(app: Arc<App>, shared: Shared, store: Arc<SqliteStore>) {
             Ok(false) => {
                 let due = at_once(store.effect_next_due());
                 let until = {
-                    let world = shared.look();
-                    let due = due.map(|due| due.duration_since(world.now()).as_millis());
+                    let now = SimClock(shared.clone()).now();
+                    let due = due.map(|due| due.duration_since(now).as_millis());
                     let due = due.and_then(|ms| Ms::try_from(ms).ok()).unwrap_or(MINUTE);
-                    world.mono + due.clamp(1, MINUTE)
+                    shared.look().mono + due.clamp(1, MINUTE)
                 };
                 shared.wait(Wait::Idle(until)).await;
             }
