@@ -59,8 +59,8 @@ enum Command {
     /// Asks a running server whether it is ready; for a container's health check.
     Healthcheck,
     /// Supervises one run of a `command` service. Started by Shipgate itself.
-    #[command(hide = true)]
-    RunCommand {
+    #[command(name = "run-command", hide = true)]
+    Supervise {
         /// The run's folder.
         folder: PathBuf,
     },
@@ -113,7 +113,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Ok(())
         }),
         Command::Healthcheck => healthcheck(&cli.config),
-        Command::RunCommand { folder } => shipgate_pipelines::command::supervisor::main(&folder),
+        Command::Supervise { folder } => shipgate_pipelines::command::supervisor::main(&folder),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::settings::{LogFormat, LogSettings};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -9,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging to standard error. A filter that cannot be read falls back to `info`; `check` says so.
 pub fn logs(settings: &LogSettings) {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
     let _ = match settings.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

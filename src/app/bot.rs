@@ -58,8 +58,10 @@ pub struct App {
     pub(crate) providers: Providers,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    /// Wakes the workers: something was stored.
-    pub(crate) woken: Notify,
+    /// Wakes the worker of the inbox: something was stored.
+    pub(crate) inbox_woken: Notify,
+    /// Wakes one worker of effects; whoever finds one wakes the next.
+    pub(crate) effects_woken: Notify,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
     accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
     members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
@@ -91,7 +93,8 @@ impl App {
             providers,
             clock,
             random,
-            woken: Notify::new(),
+            inbox_woken: Notify::new(),
+            effects_woken: Notify::new(),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -370,8 +373,8 @@ impl App {
 
     /// Tells the workers that something was stored.
     pub fn wake(&self) {
-        self.woken.notify_waiters();
-        self.woken.notify_one();
+        self.inbox_woken.notify_one();
+        self.effects_woken.notify_one();
     }
 
     /// Everything that waits is looked at now: the clock was moved.

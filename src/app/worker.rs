@@ -8,6 +8,7 @@ use crate::store::{Changes, StoreError};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -70,7 +71,7 @@ impl App {
         while !stop.is_cancelled() {
             match self.work_inbox().await {
                 Ok(true) => {}
-                Ok(false) => self.rest(&stop, LOOK_EVERY).await,
+                Ok(false) => rest(&self.inbox_woken, &stop, LOOK_EVERY).await,
                 Err(error) => self.store_failed("work on the inbox", &error, &stop).await,
             }
         }
@@ -81,8 +82,8 @@ impl App {
             match self.work_effect().await {
                 Ok(true) => {}
                 Ok(false) => {
-                    let pause = self.until_next_due().await;
-                    self.rest(&stop, pause).await;
+                    let time = self.until_next_due().await;
+                    rest(&self.effects_woken, &stop, time).await;
                 }
                 Err(error) => self.store_failed("carry out effects", &error, &stop).await,
             }
@@ -97,6 +98,8 @@ impl App {
         let (now, lease_now) = (self.now(), self.clock.lease_now());
         let leased = self.store.effect_lease(now, lease_now, later(lease_now, LEASE)).await?;
         let Some(leased) = leased else { return Ok(false) };
+        // Where one was, there may be more: the next worker looks while this one works.
+        self.effects_woken.notify_one();
         let span = match leased.effect.deploy() {
             Some(deploy) => tracing::info_span!("deploy", id = %deploy, effect = leased.effect.name()),
             None => tracing::info_span!("effect", effect = leased.effect.name()),
@@ -177,14 +180,6 @@ impl App {
         })
     }
 
-    async fn rest(&self, stop: &CancellationToken, pause: Duration) {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.woken.notified() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-
     async fn store_failed(&self, doing: &str, error: &StoreError, stop: &CancellationToken) {
         let mut chain = error.to_string();
         let mut source = std::error::Error::source(error);
@@ -194,7 +189,16 @@ impl App {
         }
         tracing::error!("cannot {doing}: {chain}");
         metrics::counter!("shipgate_store_failures_total").increment(1);
-        self.rest(stop, STORE_REST).await;
+        pause(stop, STORE_REST).await;
+    }
+}
+
+/// Waits until something was stored, at most this long.
+async fn rest(woken: &Notify, stop: &CancellationToken, time: Duration) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = woken.notified() => {}
+        () = tokio::time::sleep(time) => {}
     }
 }
 
@@ -208,10 +212,17 @@ where
     while let Err(error) = tokio::spawn(work()).await {
         tracing::error!("a worker was interrupted and begins again: {error}");
         metrics::counter!("shipgate_worker_panics_total").increment(1);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(rest) => {}
+        if stop.is_cancelled() {
+            return;
         }
+        pause(&stop, rest).await;
+    }
+}
+
+async fn pause(stop: &CancellationToken, time: Duration) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
     }
 }
 

@@ -6,8 +6,9 @@ use jiff::civil::{Weekday, time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 use shipgate_app::App;
+use shipgate_app::commands::WrittenTime;
 use shipgate_app::ports::Clock;
-use shipgate_domain::calendar::{Calendar, Opening, words::parse_time};
+use shipgate_domain::calendar::{Calendar, Opening};
 use shipgate_domain::policy::Policy;
 use shipgate_domain::zone::Zone;
 use shipgate_web::playground::{ClockControl, OpenKind, OpenSpan, OpenTimes, Preset, Refusal};
@@ -193,8 +194,13 @@ impl ClockControl for DemoTimes {
     }
 
     async fn set(&self, text: &str) -> Result<(), Refusal> {
-        let at = parse_time(text, &self.zone, self.clock.now())
-            .map_err(|error| Refusal(format!("This is no time: {error}. Nothing changed.")))?;
+        let written =
+            WrittenTime::read(text).and_then(|time| time.resolve(self.clock.now(), self.zone.tz()).ok());
+        let Some(at) = written else {
+            return Err(Refusal(
+                "This is no time. Write 2026-11-26 14:00, Fri 15:00 or in 2h. Nothing changed.".into(),
+            ));
+        };
         self.move_to(at).await
     }
 

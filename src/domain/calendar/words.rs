@@ -2,8 +2,8 @@
 
 use super::reading::{Reading, instant};
 use crate::zone::Zone;
-use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::{SignedDuration, Span, Timestamp, ToSpan};
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -90,24 +90,15 @@ impl Length {
         SignedDuration::from_secs(i64::from(self.days) * 24 * 3600 + self.seconds)
     }
 
-    /// This long after an instant; days go to the same time of day in the zone, whole hours follow.
-    pub(super) fn after(self, at: Timestamp, zone: &Zone) -> Timestamp {
-        self.moved(at, zone, 1, Reading::Late)
-    }
-
     /// This long before an instant.
     pub(super) fn before(self, at: Timestamp, zone: &Zone) -> Timestamp {
-        self.moved(at, zone, -1, Reading::Early)
+        self.moved_from(at, zone.tz().to_datetime(at), zone, -1, Reading::Early)
     }
 
     /// This long after an instant that was meant as a local time, from which days are counted: a day that is meant to
     /// begin at a skipped midnight ends at the next midnight.
     pub(super) fn after_meant(self, at: Timestamp, meant: DateTime, zone: &Zone) -> Timestamp {
         self.moved_from(at, meant, zone, 1, Reading::Late)
-    }
-
-    fn moved(self, at: Timestamp, zone: &Zone, sign: i32, reading: Reading) -> Timestamp {
-        self.moved_from(at, zone.tz().to_datetime(at), zone, sign, reading)
     }
 
     fn moved_from(
@@ -156,15 +147,6 @@ impl From<Length> for String {
     }
 }
 
-/// Reads `90m`, `2h`, `1h30m`, `3d` as a duration with days of 24 hours: for expiries and delays. A rule in civil time
-/// wants a [`Length`].
-///
-/// # Errors
-/// None of these forms, nothing at all, or more than 366 days.
-pub fn parse_duration(text: &str) -> Result<SignedDuration, BadLength> {
-    text.parse::<Length>().map(Length::total)
-}
-
 /// Reads a local date and time of the settings: `2026-11-26T09:00`, `2026-11-26 09:00`, or `2026-11-26` for the start
 /// of that day.
 ///
@@ -200,77 +182,4 @@ fn read_clock(text: &str) -> Option<Time> {
         return None;
     }
     Time::new(digits(hour, 1)?, digits(minute, 2)?, second, 0).ok()
-}
-
-/// The instant somebody means, who types a time at `now` in `zone`.
-///
-/// `now`, `in 2h`, `14:00` (the next time clocks show it), `today 14:00`, `tomorrow`, `tomorrow 9:00`, `mon 09:00` (the
-/// next such moment), `2026-11-26`, `2026-11-26T09:00`, `2026-11-26T09:00Z`, `2026-11-26T09:00+01:00`. A day alone is
-/// its start. A skipped time means the moment of the change, a doubled one the first; with an offset the second can be
-/// named.
-///
-/// # Errors
-/// None of these forms, or a date that does not exist.
-pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp, BadTime> {
-    read_time(text, zone, now).ok_or_else(|| BadTime { got: clean(text) })
-}
-
-fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
-    let text = text.trim();
-    let lower = text.to_lowercase();
-    if lower == "now" {
-        return Some(now);
-    }
-    if let Some(length) = lower.strip_prefix("in ") {
-        return Some(length.parse::<Length>().ok()?.after(now, zone));
-    }
-    let at = |civil: DateTime| instant(zone.tz(), civil, Reading::Early);
-    if let Some(civil) = read_civil(text) {
-        return Some(at(civil));
-    }
-    if text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-        && text.contains(['T', 't'])
-        && let Ok(instant) = text.to_uppercase().parse::<Timestamp>()
-    {
-        return Some(instant);
-    }
-    let today = zone.tz().to_datetime(now).date();
-    if let Some(clock) = read_clock(text) {
-        return next_of(&[today, today.tomorrow().ok()?], clock, now, at);
-    }
-    let (day, clock) = match lower.split_once(' ') {
-        Some((day, clock)) => (day, read_clock(clock.trim())?),
-        None => (lower.as_str(), Time::midnight()),
-    };
-    match day {
-        "today" => Some(at(today.to_datetime(clock))),
-        "tomorrow" => Some(at(today.tomorrow().ok()?.to_datetime(clock))),
-        _ => {
-            let first = today.checked_add(Span::new().days(today.weekday().until(weekday(day)?))).ok()?;
-            next_of(&[first, first.checked_add(7.days()).ok()?], clock, now, at)
-        }
-    }
-}
-
-/// The first of these days whose clock shows the time after `now`.
-fn next_of(
-    days: &[Date],
-    clock: Time,
-    now: Timestamp,
-    at: impl Fn(DateTime) -> Timestamp,
-) -> Option<Timestamp> {
-    days.iter().map(|day| at(day.to_datetime(clock))).find(|instant| *instant > now)
-}
-
-fn weekday(word: &str) -> Option<Weekday> {
-    Some(match word {
-        "mon" | "monday" => Weekday::Monday,
-        "tue" | "tuesday" => Weekday::Tuesday,
-        "wed" | "wednesday" => Weekday::Wednesday,
-        "thu" | "thursday" => Weekday::Thursday,
-        "fri" | "friday" => Weekday::Friday,
-        "sat" | "saturday" => Weekday::Saturday,
-        "sun" | "sunday" => Weekday::Sunday,
-        _ => return None,
-    })
 }
