@@ -60,7 +60,7 @@ async fn a_freeze_from_chat_stops_deploys_until_somebody_ends_it() {
     bot.ask("ada", "/freeze", "list", "none").await;
     bot.slash("ada", "/deploy", "production v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production now runs api v1.2.3"]).await;
     assert_eq!(bot.announcements(&["Incident 42 has started"]).len(), 1);
     bot.end(&world).await;
@@ -103,7 +103,7 @@ async fn an_emergency_passes_a_freeze_with_the_yes_of_the_override_group() {
     bot.press_and_read("ada", &approve, "You may not").await;
     bot.press("grace", &approve).await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says(card, &["passed as an emergency by grace", "Succeeded"]).await;
     bot.announced(&["staging now runs api v1.2.3", "Approved by"]).await;
     bot.end(&world).await;
@@ -125,7 +125,7 @@ async fn a_lock_keeps_others_out_until_it_is_lifted() {
     bot.ask("linus", "/unlock", "staging", "staging was unlocked by linus").await;
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(1).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.ask("linus", "/unlock", "staging", "staging is not locked").await;
     bot.end(&world).await;
@@ -143,7 +143,7 @@ async fn a_deploy_that_was_asked_for_before_the_lock_waits_for_its_end() {
     assert_eq!(world.github.dispatches().len(), 0);
     bot.ask("linus", "/unlock", "staging", "staging was unlocked by linus").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }

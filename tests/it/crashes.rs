@@ -58,7 +58,7 @@ async fn killed_at_call(n: usize) {
         bot.start_by_hand(STAGING).await;
     }
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert!(bot.dispatches_sent() <= 1, "killed at call {n}: {}", bot.picture());
     let card = bot.card_says(STAGING, &["Succeeded"]).await;
@@ -136,7 +136,7 @@ async fn a_bot_that_is_down_is_missed_by_slack_but_loses_nothing_it_acknowledged
     assert!(!missed.acknowledged());
     bot.run().await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.slack.lost().len(), 1);
     assert_eq!(bot.cards("api v1.2.2 → staging"), 0);

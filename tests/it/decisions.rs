@@ -17,7 +17,7 @@ async fn a_refusal_for_order_offers_the_deploy_to_staging() {
     let button = bot.button(PRODUCTION, "Deploy to staging").await;
     bot.press_and_read("ada", &button, "Asked: Deploy api v1.2.3 → staging").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     // The button is used up, and a refusal is not announced as a result.
     assert_eq!(bot.announcements(&["production"]).len(), 0);
@@ -33,10 +33,9 @@ async fn a_deploy_button_that_is_pressed_twice_asks_once() {
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.slash("ada", "/deploy", "production v1.2.3").await;
     let button = bot.button(PRODUCTION, "Deploy to staging").await;
-    let (one, two) = tokio::join!(world.slack.press("ada", &button), world.slack.press("ada", &button));
-    assert!(one.unwrap().acknowledged() && two.unwrap().acknowledged());
+    bot.press_twice("ada", &button).await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.ask("ada", "/deploy", "status", "What runs where").await;
     assert_eq!(world.github.dispatches().len(), 1);
@@ -96,7 +95,7 @@ async fn a_hold_keeps_an_approved_deploy_until_it_is_resumed() {
     assert_eq!(world.github.dispatches().len(), 1);
     bot.click("ada", PRODUCTION, "Resume").await;
     let run = bot.run_of_dispatch(1).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production now runs api v1.2.3", "Approved by"]).await;
     bot.end(&world).await;
 }
@@ -153,8 +152,8 @@ async fn a_cancel_while_it_runs_stops_the_run_and_says_so() {
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.advance(run).await.unwrap();
-    world.github.advance(run).await.unwrap();
+    bot.advance(run).await;
+    bot.advance(run).await;
     bot.card_says(STAGING, &["Running"]).await;
     bot.click("ada", STAGING, "Cancel").await;
     bot.until("GitHub was asked to stop the run", |_| {
@@ -177,11 +176,11 @@ async fn a_cancel_that_comes_too_late_does_not_hide_the_success() {
     world.github.plan(crate::setup::REPO, crate::setup::WORKFLOW, stubborn);
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.advance(run).await.unwrap();
+    bot.advance(run).await;
     bot.card_says(STAGING, &["Running"]).await;
     bot.click("ada", STAGING, "Cancel").await;
     bot.card_says(STAGING, &["Stopping, asked for by ada"]).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says(STAGING, &["Succeeded"]).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.end(&world).await;
@@ -214,9 +213,9 @@ async fn a_second_deploy_waits_in_line_for_the_first() {
     bot.slash("linus", "/deploy", "staging v1.2.3").await;
     bot.card_says(STAGING, &["Waiting for its turn", "after v1.2.2 of ada"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
-    world.github.finish(first).await.unwrap();
+    bot.finish(first).await;
     let second = bot.run_of_dispatch(1).await;
-    world.github.finish(second).await.unwrap();
+    bot.finish(second).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }
@@ -233,7 +232,7 @@ async fn a_freeze_that_begins_after_the_request_is_seen_at_the_approval() {
     assert_eq!(world.github.dispatches().len(), 1);
     bot.ask("grace", "/freeze", "end Incident 42", "ended the freeze").await;
     let run = bot.run_of_dispatch(1).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }
@@ -249,7 +248,7 @@ async fn the_buttons_can_live_in_a_channel_of_their_own() {
     bot.slash("ada", "/deploy", "production v1.2.3").await;
     bot.click("grace", PRODUCTION, "Approve").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says(PRODUCTION, &["Succeeded"]).await;
     let general = bot
         .until("card and result stand in #general", |_| {
@@ -284,7 +283,7 @@ async fn two_needed_approvals_are_of_two_people() {
     assert_eq!(world.github.dispatches().len(), 0);
     bot.press("max", &approve).await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production now runs api v1.2.3", "grace", "U0MAX"]).await;
     bot.end(&world).await;
 }

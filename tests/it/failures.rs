@@ -19,7 +19,7 @@ async fn failed_on_production(world: &World, bot: &mut Bot) {
     bot.slash("ada", "/deploy", "production v1.2.3").await;
     bot.click("grace", PRODUCTION, "Approve").await;
     let run = bot.run_of_dispatch(3).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says(PRODUCTION, &["Failed after"]).await;
 }
 
@@ -54,7 +54,7 @@ async fn the_failed_jobs_can_be_run_again_behind_the_same_gates() {
         world.github.run(run).filter(|run| run.attempt == 2)
     })
     .await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says("Re-run api v1.2.3 → production", &["Succeeded"]).await;
     bot.announced(&["production now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 4, "the same run, not a new one");
@@ -83,7 +83,7 @@ async fn the_roll_back_button_puts_the_last_good_version_back() {
     let run = bot.run_of_dispatch(4).await;
     let (back, first) = (&world.github.dispatches()[4].inputs, &world.github.dispatches()[1].inputs);
     assert_eq!((&back["sha"], back["version"].as_str()), (&first["sha"], "v1.2.2"));
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production rolled back to api v1.2.2"]).await;
     bot.end(&world).await;
 }
@@ -114,17 +114,17 @@ async fn rollback_goes_to_the_last_good_version_or_to_a_named_one() {
         bot.slash("ada", "/deploy", &format!("production {version}")).await;
         bot.click("grace", &format!("api {version} → production"), "Approve").await;
         let run = bot.run_of_dispatch(n).await;
-        world.github.finish(run).await.unwrap();
+        bot.finish(run).await;
         bot.announced(&[&format!("production now runs api {version}")]).await;
     }
     bot.ask("ada", "/rollback", "production", "Asked: Rollback api v1.2.2 → production").await;
     let run = bot.run_of_dispatch(3).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production rolled back to api v1.2.2"]).await;
     bot.ask("ada", "/rollback", "production v1.2.1 because checkout fails", "Asked: Rollback api v1.2.1")
         .await;
     let run = bot.run_of_dispatch(4).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production rolled back to api v1.2.1"]).await;
     let shas: Vec<String> = world.github.dispatches().iter().map(|d| d.inputs["sha"].clone()).collect();
     assert_eq!((&shas[3], &shas[4]), (&shas[1], &shas[0]));

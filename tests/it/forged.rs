@@ -93,7 +93,7 @@ async fn an_exact_replay_is_one_deploy() {
         assert_eq!(delivery.status, Some(200), "{delivery:?}");
     }
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     // Also after it is done, and after a restart.
     bot.crash().await;
@@ -190,7 +190,7 @@ async fn what_came_over_an_old_socket_again_is_one_deploy() {
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
     world.slack.rotate("refresh_requested", std::time::Duration::ZERO);
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.until("a new socket is open", |_| (world.slack.sockets() > 0).then_some(())).await;
     bot.ask("ada", "/shipgate", "history", "succeeded").await;

@@ -89,7 +89,7 @@ async fn hostile_commits_pull_requests_names_and_logs_appear_inert() {
     world.github.plan(REPO, WORKFLOW, Plan::failing("deploy", "Roll out", &log));
     bot.slash("ada", "/deploy", "staging v2.0.0").await;
     let run = bot.run_of_dispatch(1).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says("api v2.0.0 → staging", &["Failed", "<script>alert(1)</script>"]).await;
     bot.announced(&["staging failed to get api v2.0.0"]).await;
     for text in ["logs", "diff staging v2.0.0", "history", "status"] {

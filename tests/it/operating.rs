@@ -77,7 +77,7 @@ async fn a_clean_stop_finishes_what_is_in_hand_and_the_next_start_goes_on() {
     bot.run().await;
     let run = bot.run_of_dispatch(0).await;
     assert!(bot.terminate().await.success(), "{}", bot.log());
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.run().await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
@@ -105,7 +105,7 @@ async fn rules_that_change_across_a_restart_take_the_approvals_back() {
     assert_eq!(world.github.dispatches().len(), 0);
     bot.click("max", headline, "Approve").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["production now runs api v1.2.3"]).await;
     bot.end(&world).await;
 }

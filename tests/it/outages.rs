@@ -18,7 +18,7 @@ async fn github_down_at_the_request(how: Down) {
     bot.ask("ada", "/shipgate", "status", "v1.2.3 is requested").await;
     world.github.faults().up();
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
     bot.end(&world).await;
@@ -40,11 +40,11 @@ async fn a_run_that_ends_while_github_is_down_is_announced_after() {
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.advance(run).await.unwrap();
+    bot.advance(run).await;
     bot.card_says(STAGING, &["Running"]).await;
     world.github.faults().down(Down::Refusing);
     let before = world.github.calls().len();
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.until("the bot has asked in vain", |_| (world.github.calls().len() > before + 1).then_some(())).await;
     assert_eq!(bot.announcements(&["staging"]).len(), 0, "a hint is not the truth");
     bot.crash().await;
@@ -61,7 +61,7 @@ async fn limited_at_the_dispatch(limit: Fault) {
     let card = bot.card_says(STAGING, &["limit", "Nothing was started; next try"]).await;
     assert_eq!(world.github.dispatches().len(), 0);
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.thread_says(&card, "Nothing was started; next try").await;
     assert_eq!((bot.dispatches_sent(), world.github.dispatches().len()), (2, 1));
@@ -97,7 +97,7 @@ async fn slack_down(how: Down) {
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     // The pipeline does not wait for chat.
     let run = bot.run_of_dispatch(1).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.until("the bot has read the end of the run", |bot| bot.log().contains("final/").then_some(())).await;
     bot.crash().await;
     assert!(bot.card(STAGING).is_none());

@@ -113,7 +113,7 @@ async fn red_checks_refuse_and_pending_ones_wait() {
     bot.card_says(card, &["Waiting for checks", "still at work: test"]).await;
     world.github.set_check(REPO, &sha, "test", Some("success"));
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.3.0"]).await;
     let red = world.github.commit(REPO, "main", "Broken (#5)", "ada");
     world.github.set_tag(REPO, "v1.3.1", &red);
@@ -208,7 +208,7 @@ async fn the_same_request_twice_is_one_deploy() {
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     bot.ask("ada", "/deploy", "staging v1.2.3", "You asked for api v1.2.3 on staging already").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
     bot.end(&world).await;

@@ -56,23 +56,21 @@ async fn the_whole_story(transport: Transport) {
     assert_eq!(world.github.dispatches().len(), 3, "nothing may start before it is approved");
 
     // Somebody who is a release manager by a group that Slack keeps; impatient, with two fingers.
-    let (first, second) =
-        tokio::join!(world.slack.press("max", &approve), world.slack.press("max", &approve));
-    assert!(first.unwrap().acknowledged() && second.unwrap().acknowledged());
+    bot.press_twice("max", &approve).await;
     let run = bot.run_of_dispatch(3).await;
     let dispatch = world.github.dispatches()[3].clone();
     assert_eq!(dispatch.inputs["sha"], sha);
     assert_eq!((dispatch.inputs["environment"].as_str(), dispatch.git_ref.as_str()), ("production", "main"));
-    let title = world.github.run(run).unwrap().title;
+    let title = world.github.run(run).expect("the run exists").title;
     assert!(title.contains(&dispatch.inputs["deployment_id"]), "{title}");
 
     // Stages on the same card, edited in place.
-    world.github.advance(run).await.unwrap();
-    world.github.advance(run).await.unwrap();
+    bot.advance(run).await;
+    bot.advance(run).await;
     let running = bot.card_says(CARD, &["Running", "Build", "Test", "Follow the run"]).await;
     assert_eq!(running.ts, card.ts, "the card is edited in place");
     assert!(!read::message(&running).contains("[Approve]"));
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     let done = bot.card_says(CARD, &["Succeeded in", "production runs v1.2.3", "approved by"]).await;
     assert_eq!(done.ts, card.ts);
     assert!(world.github.deliveries().iter().any(|d| d.status.is_some_and(|status| status / 100 == 2)));
@@ -123,7 +121,7 @@ async fn the_story_survives_kills(transport: Transport) {
     bot.crash().await;
     let run = bot.run_of_dispatch(0).await;
     bot.crash().await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.crash().await;
     bot.slash("ada", "/deploy", "production v1.2.3").await;
@@ -134,10 +132,10 @@ async fn the_story_survives_kills(transport: Transport) {
     bot.crash().await;
     let run = bot.run_of_dispatch(1).await;
     bot.crash().await;
-    world.github.advance(run).await.unwrap();
+    bot.advance(run).await;
     bot.card_says(CARD, &["Running"]).await;
     bot.kill9();
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.run().await;
     let done = bot.card_says(CARD, &["Succeeded"]).await;
     bot.announced(&["production now runs api v1.2.3"]).await;

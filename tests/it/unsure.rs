@@ -17,7 +17,7 @@ async fn dispatched_once_although(fault: Fault, hooks: HookMode) {
     let run = bot.run_of_dispatch(0).await;
     let card = bot.card_says(STAGING, &["Follow the run"]).await;
     bot.thread_says(&card, &format!("It is run [{run}]")).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!((bot.dispatches_sent(), world.github.dispatches().len()), (1, 1));
     bot.end(&world).await;
@@ -50,7 +50,7 @@ async fn a_page_of_html_instead_of_an_answer_is_not_believed() {
     bot.card_says(STAGING, &["Looking for the run; nothing is sent again"]).await;
     // Somebody starts it by hand with the same id: it is found.
     let run = bot.start_by_hand(STAGING).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(bot.dispatches_sent(), 1);
     bot.end(&world).await;
@@ -64,7 +64,7 @@ async fn an_older_github_that_names_no_run_is_asked_for_it() {
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
     bot.card_says(STAGING, &["Follow the run"]).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
     bot.end(&world).await;
@@ -79,7 +79,7 @@ async fn a_run_that_the_list_shows_late_is_still_found() {
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.slash("ada", "/deploy", "staging v1.2.3").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     assert_eq!(world.github.dispatches().len(), 1);
     bot.end(&world).await;
@@ -139,7 +139,7 @@ async fn a_card_that_somebody_deleted_is_posted_again() {
     let run = bot.run_of_dispatch(0).await;
     let card = bot.card_says(STAGING, &["Follow the run"]).await;
     world.slack.delete_message(&card.channel, &card.ts);
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     let again = bot.card_says(STAGING, &["Succeeded"]).await;
     assert_ne!(again.ts, card.ts);
     bot.announced(&["staging now runs api v1.2.3"]).await;
@@ -157,7 +157,7 @@ async fn a_post_whose_answer_was_lost_is_not_posted_twice() {
     let run = bot.run_of_dispatch(0).await;
     bot.card_says(STAGING, &["Follow the run"]).await;
     world.slack.faults().next("chat.postMessage", 1, Fault::ErrorAfter { status: 503 });
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.card_says(STAGING, &["Succeeded"]).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.ask("ada", "/deploy", "status", "What runs where").await;

@@ -74,15 +74,16 @@ async fn a_mention_works(transport: Transport) {
     let world = world().await;
     let mut bot = Bot::start(&world, transport, |_| {}).await;
     let seen = bot.private_count("ada");
-    let delivery = world.slack.mention("ada", DEPLOYMENTS, "deploy staging v1.2.3").await.unwrap();
+    let delivery =
+        world.slack.mention("ada", DEPLOYMENTS, "deploy staging v1.2.3").await.expect("ada exists");
     assert!(delivery.acknowledged(), "{delivery:?}");
     bot.next_private("ada", seen, "Asked: Deploy api v1.2.3 → staging").await;
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     // A mention has no form to open: it says what is missing, with examples.
     let seen = bot.private_count("ada");
-    world.slack.mention("ada", DEPLOYMENTS, "deploy production").await.unwrap();
+    world.slack.mention("ada", DEPLOYMENTS, "deploy production").await.expect("ada exists");
     bot.next_private("ada", seen, "also needs: version").await;
     // Slack repeats events that it believes lost.
     assert!(world.slack.retry_events().await.is_empty());
@@ -104,24 +105,28 @@ async fn missing_words_open_a_form(transport: Transport) {
     let mut bot = Bot::start(&world, transport, |_| {}).await;
     bot.slash("ada", "/deploy", "").await;
     let (view, form) = bot.modal("ada").await;
-    let names: Vec<&str> =
-        form["blocks"].as_array().unwrap().iter().filter_map(|b| b["element"]["type"].as_str()).collect();
+    let names: Vec<&str> = form["blocks"]
+        .as_array()
+        .expect("a form has blocks")
+        .iter()
+        .filter_map(|b| b["element"]["type"].as_str())
+        .collect();
     assert!(names.contains(&"static_select"), "choices are offered: {form}");
     let shown = form.to_string();
     for choice in ["staging", "production", "v1.2.3", "v1.2.1"] {
         assert!(shown.contains(choice), "{choice} is no choice: {form}");
     }
     let values = [("environment", "staging"), ("version", "v1.2.3")];
-    let sent = world.slack.submit("ada", &view, &values).await.unwrap();
+    let sent = world.slack.submit("ada", &view, &values).await.expect("the form is open");
     assert!(sent.acknowledged(), "{sent:?}");
     let run = bot.run_of_dispatch(0).await;
-    world.github.finish(run).await.unwrap();
+    bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     // What was said already is not asked again.
     bot.slash("ada", "/rollback", "").await;
     let (view, _) = bot.modal("ada").await;
     let seen = bot.private_count("ada");
-    world.slack.submit("ada", &view, &[("environment", "staging")]).await.unwrap();
+    world.slack.submit("ada", &view, &[("environment", "staging")]).await.expect("the form is open");
     bot.next_private("ada", seen, "There is no earlier good version").await;
     assert_eq!(world.slack.lost(), Vec::<String>::new());
     bot.end(&world).await;
