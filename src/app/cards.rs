@@ -19,7 +19,7 @@ const EDIT_EVERY: SignedDuration = SignedDuration::from_secs(3);
 /// The card of a run that goes on is drawn anew this often, for its elapsed times.
 const TICK: SignedDuration = SignedDuration::from_secs(15);
 /// Tokens of this many buttons are remembered for a card, so that an old click is told apart from a forged one.
-const REMEMBERED: usize = 60;
+const REMEMBERED: usize = 400;
 
 /// What a button does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,17 +228,26 @@ impl App {
         if let Some(post) = old {
             match self.chat.edit(&post.message, &body).await {
                 Ok(()) => return Ok(post.clone()),
-                Err(ChatError::Gone { why }) => {
+                Err(ChatError::Gone { why } | ChatError::Refused { why }) => {
                     tracing::warn!(deploy.id = %row.deploy, "the card is gone ({why}): posting it again");
                 }
                 Err(error) => return Err(error),
             }
         }
-        let reposts = old.map_or(0, |p| p.reposts + 1);
-        let key = format!("card/{}/{channel}/{reposts}", row.deploy);
-        let post = Post { channel: channel.to_owned(), thread: None, body, key };
-        let message = self.chat.post(&post, again).await?;
-        Ok(CardPost { channel: channel.to_owned(), message, reposts })
+        let first = old.map_or(0, |p| p.reposts + 1);
+        let mut reposts = first;
+        let mut post = Post { channel: channel.to_owned(), thread: None, body, key: String::new() };
+        loop {
+            post.key = format!("card/{}/{channel}/{reposts}", row.deploy);
+            let message = self.chat.post(&post, again).await?;
+            // What an earlier try may have posted says what was true then.
+            let shown = if again { self.chat.edit(&message, &post.body).await } else { Ok(()) };
+            match shown {
+                Ok(()) => return Ok(CardPost { channel: channel.to_owned(), message, reposts }),
+                Err(ChatError::Gone { .. }) if reposts == first => reposts += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// New tokens for the buttons. The generation rises when other buttons, or another digest, are shown.

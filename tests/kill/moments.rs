@@ -24,8 +24,9 @@ async fn stories_with_kills(part: u64) {
     let world = Arc::new(world().await);
     let bot = Bot::start(&world, Transport::Http, |_| {}).await;
     let shared = Arc::new(Shared::default());
+    let folder = bot.folder().to_owned();
     let killer = tokio::spawn(kill_and_start(bot, world.clone(), shared.clone(), Dice::new(seed), kills));
-    let mut people = People::new(world.clone(), shared.clone());
+    let mut people = People::new(world.clone(), shared.clone(), folder);
     let mut n = 2;
     while n == 2 || !shared.is_spent.load(Ordering::SeqCst) {
         people.story(n).await;

@@ -9,6 +9,8 @@ use shipgate_world::github::Plan;
 use shipgate_world::slack::{Button, Message};
 use shipgate_world::{Delivery, Prepared, World};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -51,6 +53,7 @@ pub struct Asked {
 pub struct People {
     world: Arc<World>,
     shared: Arc<Shared>,
+    folder: PathBuf,
     commits: BTreeMap<String, String>,
     /// Everything that was asked for so far.
     pub asked: Vec<Asked>,
@@ -60,8 +63,8 @@ pub struct People {
 
 impl People {
     /// Nobody has done anything yet.
-    pub fn new(world: Arc<World>, shared: Arc<Shared>) -> Self {
-        Self { world, shared, commits: BTreeMap::new(), asked: Vec::new(), by_hand: BTreeSet::new() }
+    pub fn new(world: Arc<World>, shared: Arc<Shared>, folder: PathBuf) -> Self {
+        Self { world, shared, folder, commits: BTreeMap::new(), asked: Vec::new(), by_hand: BTreeSet::new() }
     }
 
     /// One whole story: two releases, a failure, a rollback, a cancelled request, a cancelled run.
@@ -279,12 +282,25 @@ impl People {
         .await;
     }
 
+    /// The channel, with the names of the messages, and what the bot logged last, for whoever looks why something did
+    /// not come.
+    fn picture(&self) -> String {
+        let messages = self.world.slack.messages(DEPLOYMENTS);
+        let said = messages.iter().map(|m| format!("[{}] {}", key_of(m), read::message(m)));
+        let mut lines: Vec<String> = said.collect();
+        let logs =
+            (1..).map(|n| self.folder.join(format!("stderr-{n}.log"))).take_while(|path| path.exists());
+        let log = logs.last().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        lines.extend(log.lines().filter(|line| line.contains("shipgate")).map(str::to_owned));
+        lines.join("\n")
+    }
+
     async fn until<T>(&self, what: &str, mut check: impl FnMut(&World) -> Option<T>) -> T {
         let give_up = Instant::now() + PATIENCE;
         loop {
             match self.world.until(what, &mut check).await {
                 Ok(found) => return found,
-                Err(error) => assert!(Instant::now() < give_up, "{error}"),
+                Err(error) => assert!(Instant::now() < give_up, "{error}\n{}", self.picture()),
             }
         }
     }

@@ -105,3 +105,28 @@ async fn told_to_stop_while_slack_is_silent_it_still_ends_in_time_and_loses_noth
     assert_eq!(bot.announcements(&[RUNS]).len(), 1, "{}", bot.picture());
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_a_dead_process_posted_is_brought_up_to_date() {
+    const PRODUCTION: &str = "api v1.2.3 → production";
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    bot.crash().await;
+    // The card is there, but the bot does not hear of it before it dies; meanwhile the gates are judged.
+    world.slack.faults().next("chat.postMessage", 1, Fault::SlowAfter { ms: 8000 });
+    bot.slash("ada", "/deploy", "production v1.2.3").await;
+    let card = bot.card_says(PRODUCTION, &[]).await;
+    assert!(!read::message(&card).contains("[Approve]"), "it was judged before it was posted");
+    while !bot.get("/metrics").await.1.contains("shipgate_effects_total{effect=\"say\"}") {
+        tokio::task::yield_now().await;
+    }
+    bot.crash().await;
+    let found = bot.card_says(PRODUCTION, &["Waiting for approval", "[Approve]"]).await;
+    assert_eq!(found.ts, card.ts);
+    bot.click("grace", PRODUCTION, "Approve").await;
+    let run = bot.run_of_dispatch(1).await;
+    world.github.finish(run).await.unwrap();
+    bot.announced(&["production now runs api v1.2.3"]).await;
+    bot.end(&world).await;
+}
