@@ -146,28 +146,36 @@ impl Line {
         self.0.read_line(&mut text)?;
         let status = text.split_whitespace().nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status line: “{text}”")))?;
-        let mut length = 0;
-        loop {
-            text.clear();
-            if self.0.read_line(&mut text)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let field = text.trim_end().to_ascii_lowercase();
-            if field.is_empty() {
-                break;
-            }
+        let (mut length, mut is_chunked) = (0, false);
+        while let Some(field) = self.field(&mut text)? {
             if let Some(value) = field.strip_prefix("content-length:") {
                 length = value.trim().parse().map_err(io::Error::other)?;
             }
-            if field.starts_with("transfer-encoding:") {
-                return Err(io::Error::other("an acknowledgement without a length"));
-            }
+            is_chunked |= field.starts_with("transfer-encoding:") && field.ends_with("chunked");
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
+        // An acknowledgement says nothing: its only chunk is the last one.
+        if is_chunked {
+            while let Some(chunk) = self.field(&mut text)? {
+                if chunk != "0" {
+                    return Err(io::Error::other("not acknowledged: the answer says something"));
+                }
+            }
+        }
         if !body.is_empty() {
             return Err(io::Error::other(format!("not acknowledged: {}", String::from_utf8_lossy(&body))));
         }
         Ok(status)
+    }
+
+    /// The next line in lower case; `None` for an empty one.
+    fn field(&mut self, text: &mut String) -> io::Result<Option<String>> {
+        text.clear();
+        if self.0.read_line(text)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let field = text.trim_end().to_ascii_lowercase();
+        Ok((!field.is_empty()).then_some(field))
     }
 }

@@ -1,6 +1,7 @@
 //! Measures the finished binary from outside, side by side with Bolt for JavaScript: acknowledgements, start, memory.
 //! Loopback only, bounded in time and count. Not here: gates and following, which have measurements of their own.
 
+mod disk;
 mod load;
 mod process;
 mod report;
@@ -40,6 +41,8 @@ struct Options {
 const TURN: u32 = 10;
 /// Commands before anything is counted.
 const WARM_UP: u32 = 400;
+/// Durable writes that tell what the disk takes.
+const DISK_WRITES: u32 = 1000;
 /// Background work settles for this long before memory is read.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -79,6 +82,7 @@ fn main() -> Result<()> {
         figures.loaded = server.memory()?;
         server.stop()?;
     }
-    println!("{}", report::table(&figures));
+    let disk = disk::sync_times(&options.folder, options.rate, DISK_WRITES)?;
+    println!("{}\n{}", report::table(&figures), report::disk(&disk));
     Ok(())
 }

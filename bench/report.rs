@@ -44,6 +44,17 @@ fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
+/// What the disk takes to make 4 KiB durable.
+pub fn disk(times: &[Duration]) -> String {
+    let (half, most, all) = (quantile(times, 500), quantile(times, 990), quantile(times, 1000));
+    format!(
+        "The disk makes 4 KiB durable in {} (p50), {} (p99), {} (slowest).",
+        millis(half),
+        millis(most),
+        millis(all)
+    )
+}
+
 /// One row for each figure, one column for each server, and the ratio of the first to the second.
 pub fn table(figures: &[Figures]) -> String {
     let mut text = String::from("| figure |");
