@@ -144,6 +144,14 @@ fn grammar(folder: Option<&Path>) -> Result<Grammar, ExitCode> {
 }
 
 fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool) -> ExitCode {
+    if socket && url.is_some() {
+        eprintln!("shipgate: --socket needs no address; leave out --url, or --socket");
+        return ExitCode::FAILURE;
+    }
+    if let Some(url) = url.as_deref().filter(|url| !url.starts_with("https://")) {
+        eprintln!("shipgate: “{url}” is no public address for Slack; write https://…");
+        return ExitCode::FAILURE;
+    }
     let read = settings::Settings::read(config, &settings::environment).ok();
     let is_socket = socket
         || read
@@ -158,7 +166,9 @@ fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool)
         );
     }
     let manifest = slack_manifest(grammar, url.as_deref(), is_socket);
-    println!("{}", serde_json::to_string_pretty(&manifest).expect("a manifest is plain data"));
+    let text = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data");
+    // A reader that has seen enough is no failure.
+    let _ = writeln!(std::io::stdout(), "{text}");
     ExitCode::SUCCESS
 }
 

@@ -7,7 +7,7 @@ mod history;
 mod repository;
 mod sites;
 
-use crate::serve::{EFFECT_WORKERS, Operations, commands, keep_house, rules, run_until_stopped};
+use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemRandom};
@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 const PEOPLE: [(&str, &str, &str); 4] = [
     ("ada", "Ada", "developer"),
     ("grace", "Grace", "release manager"),
-    ("linus", "Linus", "developer"),
-    ("mallory", "Mallory", "guest, may do nothing"),
+    ("linus", "Linus", "release manager"),
+    ("mallory", "Mallory", "in no group, may only look"),
 ];
 const SUGGESTIONS: [&str; 6] = [
     "/deploy production v1.2.3",
@@ -112,7 +112,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let operations = Operations { store: store.clone(), figures, sockets: None };
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
-    background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
+    background.spawn(app.clone().run(stop.clone()));
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;

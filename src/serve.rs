@@ -25,10 +25,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Effects carried out side by side. Most wait for other systems.
-pub const EFFECT_WORKERS: usize = 16;
 /// What is in hand at the end gets this long.
-const LAST_WORK: Duration = Duration::from_secs(20);
+/// Longer than a send may take: an ordered stop leaves no start in the dark.
+const LAST_WORK: Duration = Duration::from_secs(40);
 
 /// How often the figures of what waits are taken.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -66,7 +65,7 @@ pub fn main(config: &Path, grammar: Grammar) -> ExitCode {
 
 async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
     let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
     let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
@@ -126,7 +125,7 @@ async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}: is another program there?", settings.http.listen))?;
     app.start().await?;
-    background.spawn(app.clone().run(EFFECT_WORKERS, stop.clone()));
+    background.spawn(app.clone().run(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
@@ -152,14 +151,28 @@ pub async fn run_until_stopped(
     let ending = stop.clone();
     let served =
         axum::serve(listener, routes).with_graceful_shutdown(async move { ending.cancelled().await });
-    let served = served.await;
+    let mut server = tokio::spawn(async move { served.await });
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = &mut server => Some(ended),
+    };
     stop.cancel();
-    let finished = tokio::time::timeout(LAST_WORK, async { while background.join_next().await.is_some() {} });
+    let finished = tokio::time::timeout(LAST_WORK, async {
+        while background.join_next().await.is_some() {}
+        if failed.is_none() {
+            let _ = (&mut server).await;
+        }
+    });
     if finished.await.is_err() {
         tracing::warn!("some work did not end in {} s; it goes on at the next start", LAST_WORK.as_secs());
         background.abort_all();
+        server.abort();
     }
-    served.context("the server failed")
+    match failed {
+        Some(Ok(Err(error))) => Err(error).context("the server failed"),
+        Some(Err(error)) => Err(error).context("the server failed"),
+        Some(Ok(Ok(()))) | None => Ok(()),
+    }
 }
 
 async fn signal() -> std::io::Result<()> {
@@ -246,7 +259,7 @@ pub async fn keep_house(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: Ca
             gauge("shipgate_effects_dead", counts.effects_dead);
             gauge("shipgate_deploys_open", counts.open_deploys);
         }
-        if looks % PRUNE_EVERY == PRUNE_EVERY - 1 {
+        if looks % PRUNE_EVERY == 0 {
             let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
             match store.prune(before).await {
                 Ok(rows) => tracing::info!(rows, "forgot what is long done"),

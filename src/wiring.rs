@@ -2,7 +2,7 @@
 //! Not here: any decision.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shipgate_app::App;
 use shipgate_app::inbound::Inbound;
 use shipgate_app::ports::{Clock, Random, Store};
@@ -12,14 +12,30 @@ use shipgate_web::playground::Refusal;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// The machine's clock.
-#[derive(Debug, Default)]
-pub struct SystemClock;
+/// The machine's clock. Leases are measured from the start by a clock that nobody sets: a step of the machine's time
+/// ends no lease.
+#[derive(Debug)]
+pub struct SystemClock {
+    first: Timestamp,
+    started: Instant,
+}
+
+impl Default for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place that may read the clock")]
+    fn default() -> Self {
+        Self { first: Timestamp::now(), started: Instant::now() }
+    }
+}
 
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place that may read the clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn lease_now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.first.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 }
 

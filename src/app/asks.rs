@@ -212,7 +212,9 @@ impl App {
                 self.store.deploys(&Filter { short_id, limit: 5, ..Filter::default() }).await?
             }
             None => {
-                let open = self.store.deploys(&Filter { limit: 100, ..Filter::default() }).await?;
+                let over = matches!(said.action, Wish::DeployRerun | Wish::DeployLogs);
+                let filter = Filter { only_open: !over, limit: 500, ..Filter::default() };
+                let open = self.store.deploys(&filter).await?;
                 open.into_iter().filter(|d| fits(d)).collect()
             }
         };

@@ -1,7 +1,7 @@
 //! The bot as one value: its rules, its ports, and what all use cases share. Not here: any use case.
 
 use crate::commands::{Grammar, Names};
-use crate::effects::{Effect, NewEffect};
+use crate::effects::{Effect, Lane, NewEffect};
 use crate::messages::Words;
 use crate::ports::{Chat, ChatError, Clock, Providers, Random, Store};
 use crate::store::{Changes, DeployRow, Scope, StoreError};
@@ -61,7 +61,7 @@ pub struct App {
     /// Wakes the worker of the inbox: something was stored.
     pub(crate) inbox_woken: Notify,
     /// Wakes one worker of effects; whoever finds one wakes the next.
-    pub(crate) effects_woken: Notify,
+    pub(crate) effects_woken: [Notify; Lane::ALL.len()],
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
     accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
     members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
@@ -94,7 +94,7 @@ impl App {
             clock,
             random,
             inbox_woken: Notify::new(),
-            effects_woken: Notify::new(),
+            effects_woken: Default::default(),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -374,7 +374,7 @@ impl App {
     /// Tells the workers that something was stored.
     pub fn wake(&self) {
         self.inbox_woken.notify_one();
-        self.effects_woken.notify_one();
+        self.effects_woken.iter().for_each(Notify::notify_one);
     }
 
     /// Everything that waits is looked at now: the clock was moved.

@@ -300,7 +300,11 @@ impl App {
                 let question = format!("Put the last good version back on {environment}?");
                 ("Roll back".to_owned(), Style::Danger, Some(question))
             }
-            Press::Close => ("Close".to_owned(), Style::Plain, None),
+            Press::Close => {
+                let question =
+                    format!("Put this failure away? Its buttons go; {environment} stays as it is.");
+                ("Close".to_owned(), Style::Plain, Some(question))
+            }
             Press::DeployBefore => {
                 let before = before.unwrap_or_else(|| "the environment before".into());
                 (format!("Deploy to {before}").chars().take(30).collect(), Style::Primary, None)
@@ -365,13 +369,32 @@ impl App {
                 None if self.store.deploy(deploy).await?.is_none_or(|d| is_private(&d)) => {
                     return Ok(Finish::Done);
                 }
-                None => return Ok(self.retry(1, "its card is not posted yet".into())),
+                None => {
+                    return Ok(self.retry(1 << leased.attempts.min(6), "its card is not posted yet".into()));
+                }
             }
         }
         match self.chat.post(&post, leased.attempts > 0).await {
             Ok(_) => Ok(Finish::Done),
-            Err(error) => Ok(self.chat_trouble(leased, &error)),
+            Err(error) => {
+                if let (ChatError::Gone { .. }, Some(deploy)) = (&error, under) {
+                    self.card_is_gone(deploy).await?;
+                }
+                Ok(self.chat_trouble(leased, &error))
+            }
         }
+    }
+
+    /// The message in whose thread something was to go is not there any more: the card is posted again.
+    async fn card_is_gone(&self, deploy: &DeployId) -> Result<(), StoreError> {
+        let Some(mut row) = self.store.card(deploy).await? else { return Ok(()) };
+        row.shown.clear();
+        row.revision += 1;
+        let mut changes = Changes::at(self.now());
+        let effect = Effect::Card { deploy: deploy.clone() };
+        changes.effects.push(NewEffect::whenever(effect, changes.at));
+        changes.cards.push(row);
+        self.commit(changes).await
     }
 
     /// When to try again after a platform could not do something. A projection is never given up.
@@ -379,7 +402,7 @@ impl App {
         let pause = match error {
             ChatError::Later { after: Some(after), .. } => after.as_secs().clamp(1, 300),
             ChatError::Later { after: None, .. } => (1 << leased.attempts.min(6)).min(60),
-            ChatError::Gone { .. } => 1,
+            ChatError::Gone { .. } => (2 << leased.attempts.min(5)).min(60),
             ChatError::Refused { .. } => 60 << leased.attempts.min(3),
         };
         if leased.attempts % 10 == 3 || matches!(error, ChatError::Refused { .. }) {

@@ -17,6 +17,8 @@ use shipgate_domain::run::Run;
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// A send has its answer, one way or another, after this long: 30 s and a little (INVARIANTS 5.4.3).
 const SEND_TIME: SignedDuration = SignedDuration::from_secs(35);
+/// How often a write of such news is tried when the database fails.
+const WRITE_TRIES: u32 = 3;
 /// After this long people are told that the run has not shown up yet.
 const TELL_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
@@ -84,10 +86,12 @@ impl App {
 
     /// Writes news that must not be lost to somebody else's change at the same instant.
     pub(crate) async fn learn_until_written(&self, id: &DeployId, event: Event) -> Result<(), StoreError> {
+        let mut failures = 0;
         loop {
             let Some(deploy) = self.store.deploy(id).await? else { return Ok(()) };
             match self.learn(&deploy, event.clone()).await {
                 Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Failed { .. }) if failures < WRITE_TRIES => failures += 1,
                 other => return other,
             }
         }

@@ -94,6 +94,22 @@ impl Effect {
         }
     }
 
+    /// What it keeps busy.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self {
+            Effect::Card { .. } | Effect::Say { .. } | Effect::Reply { .. } => Lane::Chat,
+            Effect::OpenForm { .. } => Lane::Form,
+            Effect::Judge { .. }
+            | Effect::Send { .. }
+            | Effect::Reconcile { .. }
+            | Effect::Follow { .. }
+            | Effect::StopRun { .. }
+            | Effect::JudgeLine { .. }
+            | Effect::Remind => Lane::Work,
+        }
+    }
+
     /// The deploy it concerns.
     #[must_use]
     pub fn deploy(&self) -> Option<&DeployId> {
@@ -108,6 +124,43 @@ impl Effect {
             Effect::JudgeLine { .. } | Effect::Reply { .. } | Effect::OpenForm { .. } | Effect::Remind => {
                 None
             }
+        }
+    }
+}
+
+/// What an effect keeps busy. Each lane has workers of its own, so that a chat platform that hangs holds up no start,
+/// and a form is opened within its three seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Judging, sending, following.
+    Work,
+    /// Cards, notes, answers.
+    Chat,
+    /// Forms.
+    Form,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Lane; 3] = [Lane::Work, Lane::Chat, Lane::Form];
+
+    /// Effects of this lane that are carried out side by side. Most wait for other systems.
+    #[must_use]
+    pub fn workers(self) -> usize {
+        match self {
+            Lane::Work => 10,
+            Lane::Chat => 6,
+            Lane::Form => 2,
+        }
+    }
+
+    /// Stable name, as stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lane::Work => "work",
+            Lane::Chat => "chat",
+            Lane::Form => "form",
         }
     }
 }

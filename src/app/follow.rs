@@ -12,8 +12,8 @@ use shipgate_domain::ids::DeployId;
 use shipgate_domain::policy::Provider;
 use shipgate_domain::run::{Conclusion, Standing};
 
-/// A run that can no longer be read at all is given up after this long.
-const LOST_AFTER: SignedDuration = SignedDuration::from_mins(30);
+/// A run that could not be read so many times in a row, a minute apart, is given up: nobody can say how it ends.
+const LOST_AFTER: u32 = 30;
 /// Lines of output posted to the thread at once.
 const OUTPUT_LINES: usize = 40;
 /// Fewer lines than this wait for more while the run goes on.
@@ -61,11 +61,9 @@ impl App {
             }
             Err(OutsideError::Refused { why }) => {
                 // Deleted, or the permission was taken away: it may come back, but not for ever.
-                if now.duration_since(*since) > LOST_AFTER && leased.attempts > 20 {
-                    let conclusion = Conclusion::Other(format!("cannot be read any more: {why}"));
-                    let (run, progress) = (run.clone(), deploy.progress().cloned());
-                    let Some(progress) = progress else { return Ok(Finish::Done) };
-                    self.learn_until_written(id, Event::Ended { run, conclusion, progress }).await?;
+                if leased.attempts >= LOST_AFTER {
+                    tracing::error!(deploy.id = %id, "the run cannot be read any more: {why}");
+                    self.learn_until_written(id, Event::GivenUp).await?;
                     return Ok(Finish::Done);
                 }
                 Ok(self.retry(60, why))

@@ -1,5 +1,5 @@
 //! What comes in from chat, after its signature was verified and before anything is done about it.
-//! Not here: verifying it (the chat adapters), or doing something about it (`answer`).
+//! Not here: verifying it (the chat adapters), or doing something about it (`intake`).
 
 use crate::ports::MessageRef;
 use serde::{Deserialize, Serialize};

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::{DeployId, PersonId};
+use shipgate_domain::people::Action;
 
 /// How often one item starts over because something changed under it.
 const TRIES: usize = 10;
@@ -153,6 +154,20 @@ impl App {
 
     async fn carry_out(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
         tracing::info!(person = %visit.person, command = %said.command, "a command came in");
+        let is_question = matches!(
+            said.action,
+            Wish::DeployLogs
+                | Wish::StatusShow
+                | Wish::HistoryShow
+                | Wish::DiffShow
+                | Wish::CalendarWhen
+                | Wish::CalendarExplain
+                | Wish::FreezeList
+                | Wish::PeopleWhoCan
+        );
+        if is_question && self.allowed(visit, Action::Read, None).await.is_none() {
+            return Ok(());
+        }
         match said.action {
             Wish::DeployRequest => self.request_deploy(visit, said).await,
             Wish::DeployRollback => self.request_rollback(visit, said).await,
@@ -255,7 +270,7 @@ impl App {
             forged(self, visit);
             return Ok(None);
         };
-        let stands_here = |m: &MessageRef| row.posts.iter().any(|p| p.message.channel == m.channel);
+        let stands_here = |m: &MessageRef| row.posts.iter().any(|p| p.message == *m);
         if !row.posts.is_empty() && message.is_some_and(|m| !stands_here(m)) {
             forged(self, visit);
             return Ok(None);

@@ -203,7 +203,7 @@ impl App {
             age.is_negative() || age > FRESH
         };
         if candidate.outside.as_ref().is_none_or(is_stale) {
-            candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await);
+            candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await?);
         }
         // Reading takes its time, and that may have been the last of it.
         let now = self.now();
@@ -347,12 +347,11 @@ impl App {
         environment: &Environment,
         service: &Service,
         deploy: &Deploy,
-    ) -> Outside {
+    ) -> Result<Outside, StoreError> {
         let pipeline = &service.pipeline;
         let commit = &pinned.pin.commit;
         let mut groups = environment.deployers.clone();
         groups.extend(environment.approvals.from.iter().chain(&environment.overrides.from).cloned());
-        let memberships = self.memberships(&groups).await;
         let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
             Err(error) => {
                 let why = error.to_string();
@@ -385,7 +384,17 @@ impl App {
                 (resolves_to, reachable, checks)
             }
         };
-        Outside { read_at: self.now(), resolves_to, reachable, checks, memberships }
+        let rebased = match (&pinned.diff, deploy.is_rollback()) {
+            (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
+                Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
+                Read::Known(_) => None,
+                Read::Unknown(why) => Some(Read::Unknown(why)),
+            },
+            (Read::Known(None) | Read::Unknown(_), _) | (_, true) => None,
+        };
+        // Last, because it is believed for the shortest time.
+        let memberships = self.memberships(&groups).await;
+        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
 use crate::judge::later;
-use crate::store::{Changes, Filter, Scope, StoreError};
+use crate::store::{About, Changes, Expect, Filter, Scope, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
@@ -24,7 +24,7 @@ impl App {
         let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
         let Some(grant) = self.allowed(visit, Action::Lock, Some(environment)).await else { return Ok(()) };
         let now = visit.now;
-        let held = self.store.locks().await?.into_iter().find(|l| l.environment == environment.name);
+        let held = self.lock_of(visit, environment).await?;
         if let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now))
             && (lock.by != *grant.person() || lock.quarantine.is_some())
         {
@@ -61,7 +61,7 @@ impl App {
     ) -> Result<(), StoreError> {
         let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
         let now = visit.now;
-        let held = self.store.locks().await?.into_iter().find(|l| l.environment == environment.name);
+        let held = self.lock_of(visit, environment).await?;
         let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now)) else {
             let answer = self.words().not_locked(&environment.name);
             visit.answer(answer);
@@ -86,9 +86,32 @@ impl App {
         let key = format!("unlock/{}/{}", environment.name, now.as_millisecond());
         visit.changes.effects.push(self.say_once(key, message.clone(), now));
         visit.answer(message);
-        visit.changes.unlocks.push(environment.name.clone());
+        match &lock.quarantine {
+            Some(deploy) => visit.changes.cleared.push(deploy.clone()),
+            None => visit.changes.unlocks.push(environment.name.clone()),
+        }
         touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
         self.judge_all(&mut visit.changes, Some(environment)).await
+    }
+
+    /// The lock of an environment. What is written about it is a conflict if anything there changes meanwhile.
+    async fn lock_of(
+        &self,
+        visit: &mut Visit<'_>,
+        environment: &Environment,
+    ) -> Result<Option<Lock>, StoreError> {
+        let Some(service) = self.rules.policy.services.keys().next() else { return Ok(None) };
+        let about = About {
+            service: service.clone(),
+            environment: environment.name.clone(),
+            lock_group: environment.name.to_string(),
+            commit: None,
+            after: None,
+        };
+        let around = self.store.surroundings(&about).await?;
+        let scope = Scope::Environment(environment.name.clone());
+        visit.changes.expect.push(Expect::Scope(scope, around.environment_revision));
+        Ok(around.lock)
     }
 
     /// The lock that closes an environment off because nobody knows what became of a run.
@@ -280,7 +303,7 @@ impl App {
     }
 
     /// The grant for an action; without it the person is told why not, and it is written down.
-    async fn allowed(
+    pub(crate) async fn allowed(
         &self,
         visit: &mut Visit<'_>,
         action: Action,

@@ -224,6 +224,7 @@ impl App {
             reachable: Read::Known(true),
             checks: Read::Known(Vec::new()),
             memberships: self.memberships(&groups).await,
+            rebased: None,
         });
         Some(deploy)
     }

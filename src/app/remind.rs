@@ -25,7 +25,7 @@ impl App {
         let calendar = self.calendar_now().await?;
         let mut changes = Changes::at(now);
         // A reminder may be due months before or after the occurrence it is about.
-        let around = SignedDuration::from_hours(24 * 120);
+        let around = SignedDuration::from_hours(24 * 367);
         let occurrences = calendar.occurrences(later(since, -around), later(now, around));
         for occurrence in &occurrences {
             let mut latest: BTreeMap<bool, (Timestamp, Lead)> = BTreeMap::new();

@@ -83,7 +83,22 @@ impl App {
         let ran = self.ran(&service.name, &environment.name).await?;
         let from = ran.first().and_then(|d| d.commit()).cloned();
         let version = match version {
-            Some(version) => version,
+            Some(version) => {
+                let meant = ran.iter().find(|d| is_success(d) && d.request.version == version);
+                let commit = meant.and_then(|d| d.commit());
+                let runs = ran.first().filter(|d| is_success(d)).and_then(|d| d.commit());
+                if commit.is_some() && commit == runs {
+                    let answer = self.words().runs_already(service, environment, &version);
+                    visit.answer(answer);
+                    return Ok(());
+                }
+                if commit.is_some_and(|commit| rolled_away_from(&ran).contains(commit)) {
+                    let answer = self.words().was_rolled_back(service, environment, &version);
+                    visit.answer(answer);
+                    return Ok(());
+                }
+                version
+            }
             None => match last_good(&ran) {
                 Some(good) => good.request.version.clone(),
                 None => {
@@ -198,24 +213,24 @@ impl App {
                 return Ok(());
             }
         };
-        let mine = Filter {
+        let open = Filter {
             environment: Some(environment.name.clone()),
-            requester: Some(visit.person.clone()),
             only_open: true,
-            limit: 50,
+            limit: 500,
             ..Filter::default()
         };
-        let mine = self.store.deploys(&mine).await?;
+        let open = self.store.deploys(&open).await?;
         let is_same = |d: &&Deploy| {
             d.request.service == service.name
                 && d.request.version == wanted.version
                 && std::mem::discriminant(&d.request.kind) == std::mem::discriminant(&wanted.kind)
         };
-        if let Some(same) = mine.iter().find(is_same) {
-            let answer = self.words().asked_already(same);
+        if let Some(same) = open.iter().find(is_same) {
+            let answer = self.words().asked_already(same, &visit.person);
             visit.answer(answer);
             return Ok(());
         }
+        let mine: Vec<Deploy> = open.into_iter().filter(|d| d.request.by == visit.person).collect();
         if mine.len() >= OPEN_EACH {
             let answer = self.words().too_many_open(environment, &mine);
             visit.answer(answer);
@@ -327,6 +342,7 @@ impl App {
             reachable: shipgate_domain::facts::Read::Unknown("not looked up".into()),
             checks: shipgate_domain::facts::Read::Unknown("not looked up".into()),
             memberships,
+            rebased: None,
         });
         let case = shipgate_domain::facts::Case {
             deploy: &seen,
@@ -395,19 +411,38 @@ impl App {
 }
 
 /// Where a rollback without a version goes: the newest commit that succeeded before what runs now, leaving out
-/// what was rolled away from since. `ran` is newest first.
+/// what was rolled away from since. After a run that did not succeed nobody knows what runs, so the newest success is
+/// meant. When everything else was rolled away from once, the newest other success is better than no way back.
+/// `ran` is newest first.
 #[must_use]
 pub fn last_good(ran: &[Deploy]) -> Option<&Deploy> {
-    let current = ran.first()?;
-    let mut given_up: BTreeSet<&CommitId> = current.commit().into_iter().collect();
-    for deploy in ran {
-        let succeeded = matches!(deploy.state, State::Done { outcome: Outcome::Succeeded, .. });
-        if succeeded && deploy.commit().is_some_and(|commit| !given_up.contains(commit)) {
-            return Some(deploy);
-        }
-        if let (true, Kind::Rollback { from: Some(from) }) = (succeeded, &deploy.request.kind) {
-            given_up.insert(from);
+    let newest = ran.first()?;
+    let current = newest.commit().filter(|_| is_success(newest));
+    let given_up = rolled_away_from(ran);
+    let others = || ran.iter().filter(|d| is_success(d) && d.commit().is_some() && d.commit() != current);
+    others().find(|d| d.commit().is_some_and(|commit| !given_up.contains(commit))).or_else(|| others().next())
+}
+
+/// Commits that were rolled away from after they last succeeded by a deploy. `ran` is newest first.
+fn rolled_away_from(ran: &[Deploy]) -> BTreeSet<&CommitId> {
+    let mut given_up = BTreeSet::new();
+    for deploy in ran.iter().rev().filter(|d| is_success(d)) {
+        match (&deploy.request.kind, deploy.commit()) {
+            (Kind::Rollback { from: Some(from) }, commit) if commit != Some(from) => {
+                given_up.insert(from);
+            }
+            (Kind::Deploy | Kind::Rerun { .. }, Some(commit)) => {
+                given_up.remove(commit);
+            }
+            (Kind::Rollback { .. } | Kind::Deploy | Kind::Rerun { .. }, _) => {}
         }
     }
-    None
+    given_up
 }
+
+fn is_success(deploy: &Deploy) -> bool {
+    matches!(deploy.state, State::Done { outcome: Outcome::Succeeded, .. })
+}
+
+#[cfg(test)]
+mod tests;

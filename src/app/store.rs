@@ -4,7 +4,7 @@
 //! audit entries, effects, locks) and everything that must still be true (revisions that were read). So a decision
 //! made on a snapshot is written only if the snapshot still holds, on every database alike.
 
-use crate::effects::{Finish, Leased, NewEffect};
+use crate::effects::{Finish, Lane, Leased, NewEffect};
 use crate::inbound::Inbound;
 use crate::ports::MessageRef;
 use async_trait::async_trait;
@@ -73,9 +73,9 @@ pub struct Changes {
     pub audit: Vec<Entry>,
     /// Effects to carry out.
     pub effects: Vec<NewEffect>,
-    /// Locks to set: one an environment; the new one replaces the old.
+    /// Locks to set. An environment has at most one lock of a person and one quarantine; a new one replaces its like.
     pub locks: Vec<Lock>,
-    /// Environments whose lock is lifted.
+    /// Environments whose lock by a person is lifted.
     pub unlocks: Vec<EnvironmentName>,
     /// Deploys whose quarantine is lifted, where it still stands: what became of their run is known now.
     pub cleared: Vec<DeployId>,
@@ -265,15 +265,16 @@ pub trait Store: Send + Sync {
     /// One worker works on the inbox of a database at a time.
     async fn inbox_next(&self) -> Result<Option<Waiting>, StoreError>;
 
-    /// Leases the effect that has been due longest.
+    /// Leases the effect that has been due longest, of one lane or of all.
     async fn effect_lease(
         &self,
+        lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError>;
-    /// When the next effect that nobody holds is due.
-    async fn effect_next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next effect that nobody holds is due, of one lane or of all.
+    async fn effect_next_due(&self, lane: Option<Lane>) -> Result<Option<Timestamp>, StoreError>;
     /// Makes a waiting effect due at this instant if it would be due later. No such effect is no error.
     async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError>;
     /// Makes every waiting effect due at this instant if it would be due later: the clock was moved.

@@ -1,7 +1,7 @@
 //! The workers: one for the inbox, several for effects, woken by writes and by time. Not here: what is done.
 
 use crate::bot::App;
-use crate::effects::{Effect, Finish, Leased, NewEffect};
+use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::ChatError;
 use crate::store::{Changes, StoreError};
@@ -13,8 +13,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-/// An effect is held this long; every call outside ends sooner.
+/// An effect is held this long.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
+/// Work on an effect is cut off after this long, well before its lease ends.
+const LONGEST_WORK: Duration = Duration::from_secs(75);
 /// Without any wake-up, the workers look at least this often.
 const LOOK_EVERY: Duration = Duration::from_millis(1000);
 /// After the database failed, nothing is tried for this long.
@@ -50,14 +52,14 @@ impl App {
     }
 
     /// Works until it is told to stop; what is in hand is finished.
-    pub async fn run(self: Arc<Self>, effect_workers: usize, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut workers = JoinSet::new();
         let (app, inbox_stop) = (self.clone(), stop.clone());
         workers
             .spawn(keep_at_it(stop.clone(), STORE_REST, move || app.clone().serve_inbox(inbox_stop.clone())));
-        for _ in 0..effect_workers {
+        for lane in Lane::ALL.into_iter().flat_map(|lane| std::iter::repeat_n(lane, lane.workers())) {
             let (app, effects_stop) = (self.clone(), stop.clone());
-            let work = move || app.clone().serve_effects(effects_stop.clone());
+            let work = move || app.clone().serve_effects(lane, effects_stop.clone());
             workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
         }
         while let Some(ended) = workers.join_next().await {
@@ -77,29 +79,32 @@ impl App {
         }
     }
 
-    async fn serve_effects(self: Arc<Self>, stop: CancellationToken) {
+    async fn serve_effects(self: Arc<Self>, lane: Lane, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.work_effect().await {
-                Ok(true) => {}
-                Ok(false) => {
-                    let time = self.until_next_due().await;
-                    rest(&self.effects_woken, &stop, time).await;
+            // Cut off before its lease ends, so that nobody works on the same effect beside it.
+            let worked = tokio::time::timeout(LONGEST_WORK, self.work_effect(Some(lane))).await;
+            match worked {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => {
+                    let time = self.until_next_due(lane).await;
+                    rest(&self.effects_woken[lane as usize], &stop, time).await;
                 }
-                Err(error) => self.store_failed("carry out effects", &error, &stop).await,
+                Ok(Err(error)) => self.store_failed("carry out effects", &error, &stop).await,
+                Err(_) => tracing::warn!("an effect took too long and was cut off; it is tried again"),
             }
         }
     }
 
-    /// Carries out the effect that has been due longest. Says whether there was one.
+    /// Carries out the effect that has been due longest, of one lane or of all. Says whether there was one.
     ///
     /// # Errors
     /// The database failed; the effect stays.
-    pub async fn work_effect(&self) -> Result<bool, StoreError> {
+    pub async fn work_effect(&self, lane: Option<Lane>) -> Result<bool, StoreError> {
         let (now, lease_now) = (self.now(), self.clock.lease_now());
-        let leased = self.store.effect_lease(now, lease_now, later(lease_now, LEASE)).await?;
+        let leased = self.store.effect_lease(lane, now, lease_now, later(lease_now, LEASE)).await?;
         let Some(leased) = leased else { return Ok(false) };
         // Where one was, there may be more: the next worker looks while this one works.
-        self.effects_woken.notify_one();
+        self.effects_woken[leased.effect.lane() as usize].notify_one();
         let span = match leased.effect.deploy() {
             Some(deploy) => tracing::info_span!("deploy", id = %deploy, effect = leased.effect.name()),
             None => tracing::info_span!("effect", effect = leased.effect.name()),
@@ -170,8 +175,8 @@ impl App {
         }
     }
 
-    async fn until_next_due(&self) -> Duration {
-        let due = self.store.effect_next_due().await.ok().flatten();
+    async fn until_next_due(&self, lane: Lane) -> Duration {
+        let due = self.store.effect_next_due(Some(lane)).await.ok().flatten();
         due.map_or(LOOK_EVERY, |due| {
             let pause = due.duration_since(self.now());
             Duration::try_from(pause)

@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// How often the picture of the week learns of freezes that were added in chat.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// As far as the clock can be moved.
+const FARTHEST: SignedDuration = SignedDuration::from_hours(24 * 3653);
+
 /// A clock that starts at an instant of its own and goes on from there.
 pub struct DemoClock {
     started: Instant,
@@ -30,7 +33,7 @@ pub struct DemoClock {
 impl DemoClock {
     /// Starts on a Tuesday at ten in a week without freezes: the first visitor should see a deploy, not a refusal.
     pub fn starting_on_a_quiet_tuesday(policy: &Policy) -> Self {
-        let now = crate::wiring::SystemClock.now();
+        let now = crate::wiring::SystemClock::default().now();
         let calendar = Calendar::compile(&policy.schedules, &policy.freezes, now);
         let first = quiet_tuesday(&calendar, &policy.zone, now).unwrap_or(now);
         Self { started: Instant::now(), first, moved_ms: AtomicI64::new(0) }
@@ -96,6 +99,9 @@ impl DemoTimes {
             return Err(Refusal(
                 "The demo's clock only goes forward: what has happened stays. Start the demo anew to go back.".into(),
             ));
+        }
+        if at > self.clock.first.saturating_add(FARTHEST).unwrap_or(Timestamp::MAX) {
+            return Err(Refusal("The demo's clock goes ten years ahead at most. Nothing changed.".into()));
         }
         let by = i64::try_from(at.duration_since(now).as_millis()).unwrap_or(0);
         self.clock.moved_ms.fetch_add(by, Ordering::SeqCst);

@@ -34,7 +34,7 @@ impl Pipelines for InDemoTime {
 
     async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError> {
         let mut report = self.inner.read(plan, run).await?;
-        let ahead = self.clock.now().duration_since(SystemClock.now());
+        let ahead = self.clock.now().duration_since(SystemClock::default().now());
         let moved = |at: &mut Option<Timestamp>| *at = at.and_then(|at| at.checked_add(ahead).ok());
         for job in &mut report.progress.jobs {
             moved(&mut job.started);

@@ -119,6 +119,9 @@ pub struct Outside {
     pub checks: Read<Vec<Check>>,
     /// What the platforms said about their groups.
     pub memberships: Memberships,
+    /// What would change now, when something else went live since the version was pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebased: Option<Read<Diff>>,
 }
 
 /// A person's hold on an environment.

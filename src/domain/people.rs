@@ -141,7 +141,7 @@ impl Action {
         }
     }
 
-    /// The groups of an environment whose members may do this. Reading is for everybody who is known.
+    /// The groups of an environment whose members may do this. Reading is for every member of the workspace.
     #[must_use]
     pub fn groups(self, environment: &Environment) -> Vec<GroupName> {
         let of = |lists: &[&Vec<GroupName>]| {
@@ -266,11 +266,11 @@ pub fn authorize(
         action,
         environment: environment.map(|e| e.name.clone()),
     };
-    if action == Action::Read {
-        return Ok(granted(person));
-    }
     if facts.guest {
         return Err(Denied::Guest);
+    }
+    if action == Action::Read {
+        return Ok(granted(person));
     }
     let places: Vec<&Environment> = match environment {
         Some(one) => vec![one],

@@ -217,6 +217,7 @@ pub(crate) fn outside() -> Outside {
         reachable: Read::Known(true),
         checks: Read::Known(vec![green("build"), green("test")]),
         memberships: memberships(),
+        rebased: None,
     }
 }
 

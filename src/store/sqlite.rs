@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use open::Exclusive;
 use readers::Readers;
 use rusqlite::Connection;
-use shipgate_app::effects::Leased;
+use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Filter, Store, StoreError, Surroundings, Waiting,
@@ -178,15 +178,16 @@ impl Store for SqliteStore {
 
     async fn effect_lease(
         &self,
+        lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError> {
-        self.write("lease an effect", move |db| effects::lease(db, now, lease_now, lease_until)).await
+        self.write("lease an effect", move |db| effects::lease(db, lane, now, lease_now, lease_until)).await
     }
 
-    async fn effect_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read("find the next effect", effects::next_due).await
+    async fn effect_next_due(&self, lane: Option<Lane>) -> Result<Option<Timestamp>, StoreError> {
+        self.read("find the next effect", move |db| effects::next_due(db, lane)).await
     }
 
     async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError> {

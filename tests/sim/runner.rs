@@ -156,7 +156,7 @@ impl Sim {
         if self.is_broken() {
             return;
         }
-        let due = at_once(self.store.effect_next_due());
+        let due = at_once(self.store.effect_next_due(None));
         let mut world = self.shared.look();
         if due.is_some_and(|due| world.now().duration_since(due) > jiff::SignedDuration::from_secs(5)) {
             world.fail("L9: an effect is due and nobody carries it out".into());
@@ -447,10 +447,10 @@ async fn work_inbox(app: Arc<App>, shared: Shared) {
 
 async fn work_effects(app: Arc<App>, shared: Shared, store: Arc<SqliteStore>) {
     loop {
-        match app.work_effect().await {
+        match app.work_effect(None).await {
             Ok(true) => shared.step_aside().await,
             Ok(false) => {
-                let due = at_once(store.effect_next_due());
+                let due = at_once(store.effect_next_due(None));
                 let until = {
                     let now = SimClock(shared.clone()).now();
                     let due = due.map(|due| due.duration_since(now).as_millis());

@@ -6,7 +6,7 @@ use crate::mistakes::Mistake;
 use crate::world::Shared;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::effects::Leased;
+use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Expect, Filter, Store, StoreError, Surroundings, Waiting,
@@ -99,11 +99,12 @@ impl Store for SimStore {
 
     async fn effect_lease(
         &self,
+        lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError> {
-        let leased = self.inner.effect_lease(now, lease_now, lease_until).await?;
+        let leased = self.inner.effect_lease(lane, now, lease_now, lease_until).await?;
         if let Some(leased) = &leased {
             self.world.look().tell("effect", format!("{} begun before: {}", leased.key, leased.attempts));
             self.turn().await;
@@ -111,8 +112,8 @@ impl Store for SimStore {
         Ok(leased)
     }
 
-    async fn effect_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.effect_next_due().await
+    async fn effect_next_due(&self, lane: Option<Lane>) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.effect_next_due(lane).await
     }
     async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError> {
         self.turn().await;

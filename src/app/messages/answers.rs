@@ -5,6 +5,7 @@ use crate::cards::Press;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind, Refusal};
 use crate::words::{Block, Field, FieldKind, Form, Message, Text, Tone};
 use shipgate_domain::deploy::{Deploy, Event, Illegal, Step};
+use shipgate_domain::ids::{PersonId, Version};
 use shipgate_domain::people::{Action, Denied};
 use shipgate_domain::policy::{Environment, Service};
 
@@ -106,7 +107,7 @@ impl Words<'_> {
     pub(crate) fn stale_button(&self, deploy: &Deploy, press: Press) -> Message {
         let word = press.name().replace('_', " ");
         no(format!("The card changed before you pressed “{word}”. Nothing happened.")).paragraph(format!(
-            "{} is {} now. Look at the card and press again.",
+            "{} is {} now. The card shows what can be done.",
             what(deploy),
             deploy.state.name().replace('_', " ")
         ))
@@ -160,16 +161,43 @@ impl Words<'_> {
         hint(title)
     }
 
-    pub(crate) fn asked_already(&self, same: &Deploy) -> Message {
-        hint(format!(
-            "You asked for {} on {} already; it is {}.",
-            what(same),
-            same.request.environment,
-            same.state.name()
-        ))
-        .paragraph(
+    pub(crate) fn asked_already(&self, same: &Deploy, person: &PersonId) -> Message {
+        let who = if same.request.by == *person {
+            Text::plain("You")
+        } else {
+            Text::default().span(self.person(&same.request.by))
+        };
+        let state = same.state.name().replace('_', " ");
+        let rest =
+            format!(" asked for {} on {} already; it is {state}.", what(same), same.request.environment);
+        hint(who.and(rest)).paragraph(
             Text::plain("Its card says what it waits for. To stop it: ")
                 .code(format!("/cancel {}", same.id.short())),
+        )
+    }
+
+    pub(crate) fn runs_already(
+        &self,
+        service: &Service,
+        environment: &Environment,
+        version: &Version,
+    ) -> Message {
+        hint(format!("{} runs {} {version} already. Nothing changed.", environment.name, service.name))
+    }
+
+    pub(crate) fn was_rolled_back(
+        &self,
+        service: &Service,
+        environment: &Environment,
+        version: &Version,
+    ) -> Message {
+        let title = format!(
+            "{} was rolled back from {} {version}, so going there is no rollback.",
+            environment.name, service.name
+        );
+        no(format!("{title} Nothing changed.")).paragraph(
+            Text::plain("To put it there again, with all gates: ")
+                .code(format!("/deploy {} {version}", environment.name)),
         )
     }
 

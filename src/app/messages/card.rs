@@ -285,6 +285,9 @@ impl Words<'_> {
         let title = Text::default().bold(environment.as_str()).and(format!(" {verb} ")).bold(what(deploy));
         let mut fields =
             vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
+        if let Some(emergency) = &deploy.request.emergency {
+            fields.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
+        }
         let approvers = self.approvers(deploy);
         if !approvers.is_empty() {
             fields.push(("Approved by".to_owned(), self.people(&approvers, false)));

@@ -49,6 +49,10 @@ impl Words<'_> {
             Reason::VersionUnreachable { branch } => {
                 plain("is not part of ").code(branch.clone()).and("; merge it first")
             }
+            Reason::Overtaken { by, lost } => plain("").code(by.as_str()).and(format!(
+                " went live meanwhile, and this would take {} away again; ask anew if that is meant",
+                count(*lost, "commit")
+            )),
             Reason::VersionUnreadable { why } => {
                 plain(format!("cannot be checked ({why}); asking again by itself"))
             }

@@ -71,11 +71,16 @@ impl Words<'_> {
                 line(Tone::Neutral, who(by).and(said))
             }
             Event::GivenUp => line(Tone::Warning, "Nobody could say. The outcome is recorded as unknown.".into()),
+            Event::Expired => line(
+                Tone::Neutral,
+                Text::default()
+                    .span(self.mention(&deploy.request.by))
+                    .and(": its gates did not open in time, so it was given up. Ask again when they can."),
+            ),
             Event::Closed { by } => line(Tone::Neutral, who(by).and(" closed the failure.")),
             Event::Pinned { .. }
             | Event::Judged { .. }
             | Event::Refused { .. }
-            | Event::Expired
             | Event::Sent
             | Event::SendAccepted
             | Event::Progressed { .. }

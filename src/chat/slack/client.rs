@@ -38,7 +38,7 @@ const CALL_TIME: Duration = Duration::from_secs(10);
 /// Most pages that are read of any list; each has up to 200 or 900 entries.
 const PAGES: usize = 50;
 /// How many of a channel's last messages are looked through for one that may already be there.
-const LOOK_BACK_PAGES: usize = 2;
+const LOOK_BACK_PAGES: usize = 6;
 /// Name of our metadata on messages.
 const METADATA: &str = "shipgate";
 

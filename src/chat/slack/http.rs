@@ -150,7 +150,7 @@ impl Ingress {
             signature: text_of(&parts.headers, "x-slack-signature"),
             body,
         };
-        let now = self.clock.lease_now().as_second();
+        let now = self.clock.now().as_second();
         verify(&self.signing, &signed, now).map_err(|why| {
             count(kind, why);
             tracing::warn!(kind, why, "refused a request that says it is from Slack");

@@ -211,6 +211,7 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         reachable: Read::Known(true),
         checks: Read::Known((0..CHECKS).map(green).collect()),
         memberships,
+        rebased: None,
     };
     let pinned = Box::new(Pinned { pin, diff: Read::Known(None), plan, digest: digest.clone() });
     let expires = now + SignedDuration::from_hours(24 * 1000);

@@ -2,7 +2,7 @@
 
 use crate::calendar::Opening;
 use crate::facts::Other;
-use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId};
+use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ pub enum Reason {
     VersionMoved { asked: CommitId, now: Option<CommitId> },
     /// The commit is not reachable from the branch that may be deployed.
     VersionUnreachable { branch: String },
+    /// Something newer went live since the request, and this would take commits away again.
+    Overtaken { by: Version, lost: u64 },
     /// The code host did not answer when the version was checked again.
     VersionUnreadable { why: String },
     /// A rollback to a commit that never succeeded here.
@@ -118,6 +120,7 @@ impl Reason {
                 | Reason::VersionAmbiguous { .. }
                 | Reason::VersionMoved { .. }
                 | Reason::VersionUnreachable { .. }
+                | Reason::Overtaken { .. }
                 | Reason::NeverSucceededHere
                 | Reason::FailedBefore { .. }
                 | Reason::ChecksRed { .. }

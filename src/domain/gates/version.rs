@@ -26,6 +26,17 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             }
         }
     }
+    // What people saw and approved was compared with what ran then. Going on is fine; silently going back is not.
+    match &outside.rebased {
+        Some(Read::Known(diff)) if diff.behind > 0 && !case.deploy.is_rollback() => {
+            let overtaken = Reason::Overtaken { by: diff.base_version.clone(), lost: diff.behind };
+            return Some(Finding::closed(overtaken));
+        }
+        Some(Read::Unknown(why)) => {
+            return Some(Finding::waiting(Reason::VersionUnreadable { why: why.clone() }));
+        }
+        Some(Read::Known(_)) | None => {}
+    }
     Some(match &outside.reachable {
         Read::Known(true) => Finding::open(Reason::VersionPinned { commit: pin.commit.clone() }),
         // A commit that ran here once may go back even when the branch has been rewritten since.

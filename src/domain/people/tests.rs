@@ -104,14 +104,13 @@ fn bots_the_deactivated_and_guests_change_nothing() {
         authorize(&policy, &memberships(), &slack("U0GRACE"), facts, action, production).err()
     };
     for action in Action::ALL {
-        let reads = action == Action::Read;
         assert_eq!(denied(&facts(true, false, false), action), None);
         assert_eq!(denied(&facts(true, true, false), action), Some(Denied::Bot));
         assert_eq!(denied(&facts(true, true, true), action), Some(Denied::Bot));
         assert_eq!(denied(&facts(false, true, true), action), Some(Denied::Bot));
         assert_eq!(denied(&facts(false, false, false), action), Some(Denied::Deactivated));
         assert_eq!(denied(&facts(false, false, true), action), Some(Denied::Deactivated));
-        assert_eq!(denied(&facts(true, false, true), action), (!reads).then_some(Denied::Guest));
+        assert_eq!(denied(&facts(true, false, true), action), Some(Denied::Guest));
     }
 }
 

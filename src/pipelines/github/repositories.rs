@@ -70,7 +70,9 @@ impl Repositories for GitHub {
             None => match self.reference(&repo, &format!("/git/ref/heads/{}", in_path(branch))).await? {
                 Some(_) => Ok(false),
                 None => Err(OutsideError::Refused {
-                    why: format!("{repo} has no branch {branch}: correct `ref` of the service in the settings"),
+                    why: format!(
+                        "{repo} has no branch {branch}: correct `ref` of the service in the settings"
+                    ),
                 }),
             },
         }

@@ -55,6 +55,7 @@ CREATE TABLE effects (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     key         TEXT NOT NULL UNIQUE,
     effect      TEXT NOT NULL,
+    lane        TEXT NOT NULL,
     repeat      TEXT NOT NULL CHECK (repeat IN ('once', 'whenever')),
     state       TEXT NOT NULL CHECK (state IN ('pending', 'done', 'dead')),
     due         INTEGER NOT NULL,
@@ -89,9 +90,12 @@ CREATE TABLE scopes (
     revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A person's lock and a quarantine may stand side by side: the end of one is not the end of the other.
 CREATE TABLE locks (
-    environment TEXT PRIMARY KEY,
-    body        TEXT NOT NULL
+    environment   TEXT NOT NULL,
+    is_quarantine INTEGER NOT NULL CHECK (is_quarantine IN (0, 1)),
+    body          TEXT NOT NULL,
+    PRIMARY KEY (environment, is_quarantine)
 ) STRICT;
 
 CREATE TABLE freezes (

@@ -7,7 +7,7 @@ use super::fault::{Fault, Trouble};
 use super::row::{body, instant, millis, millis_up, parse, readable};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
-use shipgate_app::effects::{Finish, Leased, NewEffect, Repeat};
+use shipgate_app::effects::{Finish, Lane, Leased, NewEffect, Repeat};
 
 /// Stores an effect, or joins it with the one that has its key.
 pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(), Trouble> {
@@ -37,14 +37,15 @@ pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(),
         }
     };
     let sql = format!(
-        "INSERT INTO effects (key, effect, repeat, state, due, asked, attempts)
-         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, 0) ON CONFLICT (key) {on_conflict}"
+        "INSERT INTO effects (key, effect, repeat, state, due, asked, attempts, lane)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, 0, ?6) ON CONFLICT (key) {on_conflict}"
     );
     let repeat = match new.repeat {
         Repeat::Once => "once",
         Repeat::Whenever => "whenever",
     };
-    let row = (&new.key, body(&new.effect)?, repeat, millis_up(new.due), millis(at));
+    let lane = new.effect.lane().as_str();
+    let row = (&new.key, body(&new.effect)?, repeat, millis_up(new.due), millis(at), lane);
     db.prepare_cached(&sql)?.execute(row)?;
     Ok(())
 }
@@ -52,6 +53,7 @@ pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(),
 /// Holds the effect that has been due longest. One that cannot be read is put away as dead.
 pub(super) fn lease(
     db: &Connection,
+    lane: Option<Lane>,
     now: Timestamp,
     lease_now: Timestamp,
     lease_until: Timestamp,
@@ -67,10 +69,11 @@ pub(super) fn lease(
                  WHERE id = (
                     SELECT id FROM effects
                     WHERE state = 'pending' AND due <= ?1 AND (lease_until IS NULL OR lease_until <= ?2)
+                      AND (?4 IS NULL OR lane = ?4)
                     ORDER BY due, id LIMIT 1)
                  RETURNING id, key, effect, attempts - 1, asked, token",
             )?
-            .query_row((now, lease_now, lease_until), |row| {
+            .query_row((now, lease_now, lease_until, lane.map(Lane::as_str)), |row| {
                 let values: (i64, String, String, u32, i64, i64) = row.try_into()?;
                 Ok(values)
             })
@@ -117,7 +120,9 @@ pub(super) fn finish(
                     state = CASE WHEN again IS NULL THEN 'done' ELSE 'pending' END,
                     due = coalesce(again, due),
                     attempts = CASE WHEN again IS NULL THEN attempts ELSE 0 END,
-                    ended_at = CASE WHEN again IS NULL THEN ?2 END
+                    ended_at = CASE WHEN again IS NULL THEN ?2 END,
+                    -- What was said, and one-time addresses, are not kept; the key is.
+                    effect = CASE WHEN repeat = 'once' THEN '' ELSE effect END
                  WHERE id = ?1",
             )?
             .execute((id, millis(at)))?;
@@ -160,10 +165,13 @@ fn bury(db: &Connection, id: i64, why: &str, now: i64) -> Result<(), Trouble> {
 }
 
 /// When the next effect that nobody holds is due.
-pub(super) fn next_due(db: &Connection) -> Result<Option<Timestamp>, Trouble> {
+pub(super) fn next_due(db: &Connection, lane: Option<Lane>) -> Result<Option<Timestamp>, Trouble> {
     let due: Option<i64> = db
-        .prepare_cached("SELECT min(due) FROM effects WHERE state = 'pending' AND lease_until IS NULL")?
-        .query_row([], |row| row.get(0))?;
+        .prepare_cached(
+            "SELECT min(due) FROM effects
+             WHERE state = 'pending' AND lease_until IS NULL AND (?1 IS NULL OR lane = ?1)",
+        )?
+        .query_row([lane.map(Lane::as_str)], |row| row.get(0))?;
     Ok(due.map(|millis| instant(millis, "effects", "next")).transpose()?)
 }
 
@@ -194,10 +202,10 @@ pub(super) fn free_all(db: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Forgets repeatable effects that were done before an instant.
+/// Forgets repeatable effects and private answers that were done before an instant.
 pub(super) fn prune(db: &Connection, before: Timestamp) -> Result<u64, Trouble> {
     let gone = db
-        .prepare_cached("DELETE FROM effects WHERE state = 'done' AND repeat = 'whenever' AND ended_at < ?1")?
+        .prepare_cached("DELETE FROM effects WHERE state = 'done' AND (repeat = 'whenever' OR key LIKE 'answer/%') AND ended_at < ?1")?
         .execute([millis(before)])?;
     Ok(gone as u64)
 }

@@ -175,7 +175,8 @@ fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
 /// Locks and freezes.
 fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
-        db.prepare_cached("DELETE FROM locks WHERE environment = ?1")?.execute([environment.as_str()])?;
+        db.prepare_cached("DELETE FROM locks WHERE environment = ?1 AND is_quarantine = 0")?
+            .execute([environment.as_str()])?;
     }
     for deploy in &changes.cleared {
         db.prepare_cached("DELETE FROM locks WHERE json_extract(body, '$.quarantine') = ?1")?
@@ -183,10 +184,10 @@ fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
     }
     for lock in &changes.locks {
         db.prepare_cached(
-            "INSERT INTO locks (environment, body) VALUES (?1, ?2)
-             ON CONFLICT (environment) DO UPDATE SET body = excluded.body",
+            "INSERT INTO locks (environment, is_quarantine, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (environment, is_quarantine) DO UPDATE SET body = excluded.body",
         )?
-        .execute((lock.environment.as_str(), body(lock)?))?;
+        .execute((lock.environment.as_str(), lock.quarantine.is_some(), body(lock)?))?;
     }
     for freeze in &changes.freezes {
         let new = db

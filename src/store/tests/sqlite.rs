@@ -46,7 +46,7 @@ async fn reopening_keeps_everything() {
     assert_eq!(store.deploy(&one.id).await.unwrap(), Some(one));
     assert_eq!(store.inbox_put(&inbound("a"), at(2)).await.unwrap(), Accepted::Seen);
     assert_eq!(store.audit(0, 10).await.unwrap(), log);
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(5)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(5)));
     store.quick_check().await.unwrap();
 }
 
@@ -226,7 +226,7 @@ async fn pruning_keeps_what_happens_once_for_ever() {
     assert_eq!(store.prune(at(501)).await.unwrap(), 1);
     store.commit(effects(vec![once])).await.unwrap();
     assert_eq!(lease(&store, 10).await, None);
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(900)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(900)));
 }
 
 #[test]

@@ -70,8 +70,12 @@ impl Deploy {
             | Event::Sent
             | Event::SendAccepted
             | Event::SendUnknown { .. }
-            | Event::PeopleAsked
-            | Event::GivenUp => Ok(None),
+            | Event::PeopleAsked => Ok(None),
+            // The run cannot be read any more: it may still be at work.
+            Event::GivenUp => {
+                self.end(Outcome::Unknown, now, Some(ran));
+                Ok(Some(vec![Do::Announce, Do::Quarantine, Do::FreePlace]))
+            }
             Event::Delayed { .. }
             | Event::Pinned { .. }
             | Event::RulesChanged { .. }

@@ -42,8 +42,8 @@ people_asked_early             x         x         x         x         x        
 resolved:_did_not_start        x         x         x         x         x         x         x         x          failed    failed    failed          failed          x         x
 resolved:_started              x         x         x         x         x         x         x         x          running   running!  running         running!        x         x
 resolved:_wait_more            x         x         x         x         x         x         x         x          unknown   unknown!  unknown         unknown!        x         x
-given_up                       x         x         x         x         x         x         x         x          x         x         outcome_unknown outcome_unknown =         =
-given_up_early                 x         x         x         x         x         x         x         x          x         x         x               x               =         =
+given_up                       x         x         x         x         x         x         x         x          x         x         outcome_unknown outcome_unknown outcome_unknown outcome_unknown
+given_up_early                 x         x         x         x         x         x         x         x          x         x         x               x               outcome_unknown outcome_unknown
 progressed                     x         x         x         x         x         x         x         x          x         x         x               x               =         running!
 progressed,_other_run          x         x         x         x         x         x         x         x          x         x         x               x               =         =
 ended:_success                 x         x         x         x         x         x         x         x          x         x         x               x               succeeded succeeded

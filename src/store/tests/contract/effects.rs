@@ -19,7 +19,7 @@ async fn ask(store: &dyn Store, effect: NewEffect) {
 pub async fn once_is_once_for_ever(store: &dyn Store) {
     ask(store, once("say/1", 5)).await;
     ask(store, once("say/1", 0)).await;
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(5)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(5)));
     let leased = lease(store, 5).await.unwrap();
     assert_eq!((leased.key.as_str(), &leased.effect, leased.attempts), ("say/1", &Effect::Remind, 0));
     ask(store, once("say/1", 6)).await;
@@ -27,14 +27,14 @@ pub async fn once_is_once_for_ever(store: &dyn Store) {
     ask(store, once("say/1", 7)).await;
     ask(store, NewEffect { key: "say/1".into(), ..judge_line("production", at(8)) }).await;
     assert_eq!(lease(store, 1_000).await, None);
-    assert_eq!(store.effect_next_due().await.unwrap(), None);
+    assert_eq!(store.effect_next_due(None).await.unwrap(), None);
 }
 
 pub async fn asking_again_while_it_waits_brings_it_forward(store: &dyn Store) {
     for due in [50, 20, 90] {
         ask(store, judge_line("production", at(due))).await;
     }
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(20)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(20)));
     let leased = lease(store, 20).await.unwrap();
     store.commit(finishing(&leased, Finish::Done)).await.unwrap();
     assert_eq!(lease(store, 1_000).await, None);
@@ -54,10 +54,10 @@ pub async fn asking_again_while_it_is_held_runs_it_again(store: &dyn Store) {
         ask(store, judge_line("production", at(70))).await;
         assert_eq!(lease(store, 30).await, None, "it is held");
         store.commit(finishing(&leased, finish.clone())).await.unwrap();
-        assert_eq!(store.effect_next_due().await.unwrap(), Some(at(due)), "{finish:?}");
+        assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(due)), "{finish:?}");
         let again = lease(store, due).await.unwrap();
         store.commit(finishing(&again, Finish::Done)).await.unwrap();
-        assert_eq!(store.effect_next_due().await.unwrap(), None);
+        assert_eq!(store.effect_next_due(None).await.unwrap(), None);
     }
 }
 
@@ -77,9 +77,9 @@ pub async fn nothing_is_leased_before_it_is_due(store: &dyn Store) {
     let nanosecond = jiff::SignedDuration::from_nanos(1);
     ask(store, judge_line("production", at(5) + nanosecond)).await;
     assert_eq!(lease(store, 5).await, None);
-    let due = store.effect_next_due().await.unwrap().unwrap();
+    let due = store.effect_next_due(None).await.unwrap().unwrap();
     assert!(due > at(5));
-    assert!(store.effect_lease(due, due, at(60)).await.unwrap().is_some());
+    assert!(store.effect_lease(None, due, due, at(60)).await.unwrap().is_some());
 }
 
 pub async fn what_is_due_longest_comes_first(store: &dyn Store) {
@@ -92,10 +92,19 @@ pub async fn what_is_due_longest_comes_first(store: &dyn Store) {
     assert_eq!(lease(store, 10).await, None);
 }
 
+pub async fn a_lane_gives_only_its_own_effects(store: &dyn Store) {
+    use shipgate_app::effects::Lane;
+    ask(store, judge_line("production", at(1))).await;
+    assert_eq!(store.effect_next_due(Some(Lane::Chat)).await.unwrap(), None);
+    assert_eq!(store.effect_lease(Some(Lane::Chat), at(2), at(2), at(60)).await.unwrap(), None);
+    assert_eq!(store.effect_next_due(Some(Lane::Work)).await.unwrap(), Some(at(1)));
+    assert!(store.effect_lease(Some(Lane::Work), at(2), at(2), at(60)).await.unwrap().is_some());
+}
+
 pub async fn a_lease_keeps_others_out_until_it_ends(store: &dyn Store) {
     ask(store, once("a", 0)).await;
     let first = lease(store, 0).await.unwrap();
-    assert_eq!(store.effect_next_due().await.unwrap(), None, "somebody holds it");
+    assert_eq!(store.effect_next_due(None).await.unwrap(), None, "somebody holds it");
     assert_eq!(lease(store, 59).await, None);
     let second = lease(store, 60).await.unwrap();
     assert_eq!((second.id, second.attempts), (first.id, 1));
@@ -141,7 +150,7 @@ pub async fn a_retry_keeps_the_count_and_again_forgets_it(store: &dyn Store) {
     }
     let leased = lease(store, 10).await.unwrap();
     store.commit(finishing(&leased, Finish::Again(at(7)))).await.unwrap();
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(7)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(7)));
     assert_eq!(lease(store, 10).await.unwrap().attempts, 0);
 }
 
@@ -150,9 +159,9 @@ pub async fn waking_brings_forward_and_never_back(store: &dyn Store) {
     ask(store, once("b", 70)).await;
     store.effect_wake("a", at(60)).await.unwrap();
     store.effect_wake("nobody", at(1)).await.unwrap();
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(50)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(50)));
     store.effect_wake("a", at(40)).await.unwrap();
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(40)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(40)));
     store.effects_wake_all(at(30)).await.unwrap();
     assert_eq!(lease(store, 30).await.unwrap().key, "a");
     assert_eq!(lease(store, 30).await.unwrap().key, "b");
@@ -163,6 +172,6 @@ pub async fn freed_leases_can_be_taken_at_once(store: &dyn Store) {
     let old = lease(store, 0).await.unwrap();
     store.leases_free().await.unwrap();
     conflict(store.commit(finishing(&old, Finish::Done)).await);
-    assert_eq!(store.effect_next_due().await.unwrap(), Some(at(0)));
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(0)));
     assert_eq!(lease(store, 1).await.unwrap().attempts, 1);
 }

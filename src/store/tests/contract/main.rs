@@ -60,6 +60,7 @@ on_every_store! {
         asking_again_after_it_died_starts_anew,
         nothing_is_leased_before_it_is_due,
         what_is_due_longest_comes_first,
+        a_lane_gives_only_its_own_effects,
         a_lease_keeps_others_out_until_it_ends,
         an_old_token_changes_nothing,
         a_lost_lease_stops_a_whole_write,
@@ -76,6 +77,7 @@ on_every_store! {
         scopes_count_from_nought,
         a_changed_scope_is_a_conflict_and_nothing_is_written,
         a_lock_replaces_a_lock_and_can_be_lifted,
+        a_quarantine_stands_beside_a_lock_and_ends_alone,
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,
         a_note_keeps_its_last_value;

@@ -58,7 +58,7 @@ pub async fn a_changed_scope_is_a_conflict_and_nothing_is_written(store: &dyn St
     assert_eq!(conflict(store.commit(late).await), "the freezes");
     assert_eq!(store.deploy(&deploy(1).id).await.unwrap(), None);
     assert_eq!(store.locks().await.unwrap(), []);
-    assert_eq!(store.effect_next_due().await.unwrap(), None);
+    assert_eq!(store.effect_next_due(None).await.unwrap(), None);
 }
 
 pub async fn a_lock_replaces_a_lock_and_can_be_lifted(store: &dyn Store) {
@@ -69,6 +69,21 @@ pub async fn a_lock_replaces_a_lock_and_can_be_lifted(store: &dyn Store) {
     store.commit(Changes { unlocks: vec![production()], ..nothing() }).await.unwrap();
     assert_eq!(store.locks().await.unwrap(), []);
     store.commit(Changes { unlocks: vec![production()], ..nothing() }).await.unwrap();
+}
+
+pub async fn a_quarantine_stands_beside_a_lock_and_ends_alone(store: &dyn Store) {
+    let unknown = deploy(1);
+    let quarantine = Lock { quarantine: Some(unknown.id.clone()), until: None, ..lock("ada") };
+    store.commit(Changes { locks: vec![lock("bob"), quarantine.clone()], ..nothing() }).await.unwrap();
+    assert_eq!(
+        store.surroundings(&about(None)).await.unwrap().lock,
+        Some(quarantine.clone()),
+        "the stricter one"
+    );
+    store.commit(Changes { unlocks: vec![production()], ..nothing() }).await.unwrap();
+    assert_eq!(store.locks().await.unwrap(), [quarantine], "unlocking ends no quarantine");
+    store.commit(Changes { locks: vec![lock("bob")], cleared: vec![unknown.id], ..nothing() }).await.unwrap();
+    assert_eq!(store.locks().await.unwrap(), [lock("bob")]);
 }
 
 pub async fn an_ended_freeze_is_listed_only_on_request(store: &dyn Store) {

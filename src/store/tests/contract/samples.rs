@@ -189,7 +189,7 @@ pub fn effects(effects: Vec<NewEffect>) -> Changes {
 
 /// Leases what is due at this second, for a minute.
 pub async fn lease(store: &dyn Store, second: i64) -> Option<Leased> {
-    store.effect_lease(at(second), at(second), at(second + 60)).await.unwrap()
+    store.effect_lease(None, at(second), at(second), at(second + 60)).await.unwrap()
 }
 
 pub fn finishing(leased: &Leased, finish: Finish) -> Changes {

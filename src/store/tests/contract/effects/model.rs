@@ -147,7 +147,7 @@ pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
             }
             5..8 => {
                 let until = now + dice.below(20);
-                let leased = store.effect_lease(at(now), at(now), at(until)).await.unwrap();
+                let leased = store.effect_lease(None, at(now), at(now), at(until)).await.unwrap();
                 let got = leased.as_ref().map(|leased| (leased.key.clone(), leased.attempts));
                 let expected = model.lease(now, until, leased.as_ref().map_or(0, |leased| leased.token));
                 // Of two that are due since the same instant, the one that was asked for first comes first.
@@ -185,7 +185,7 @@ pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
                 pending.for_each(|known| known.due = known.due.min(due));
             }
         }
-        let next = store.effect_next_due().await.unwrap().map(seconds);
+        let next = store.effect_next_due(None).await.unwrap().map(seconds);
         assert_eq!(next, model.next_due(), "call {call}");
     }
     let counts = store.counts().await.unwrap();
