@@ -192,10 +192,11 @@ impl App {
         let mut trouble = None;
         for (channel, has_buttons) in channels {
             card.buttons = if has_buttons { buttons.clone() } else { Vec::new() };
-            match self.show(&row, &channel, &card, leased.attempts > 0).await {
-                Ok(post) => {
+            match self.show(&row, &channel, &card).await {
+                Ok((post, late)) => {
                     row.posts.retain(|p| p.channel != channel);
                     row.posts.push(post);
+                    trouble = trouble.or(late);
                 }
                 Err(error) => trouble = Some(error),
             }
@@ -216,24 +217,26 @@ impl App {
         })
     }
 
+    /// Edits the card, or posts it. A post that stands but could not be brought up to date comes with the reason.
     async fn show(
         &self,
         row: &CardRow,
         channel: &str,
         card: &Card,
-        again: bool,
-    ) -> Result<CardPost, ChatError> {
+    ) -> Result<(CardPost, Option<ChatError>), ChatError> {
         let body = Body::Card(Box::new(card.clone()));
         let old = row.posts.iter().find(|p| p.channel == channel);
         if let Some(post) = old {
             match self.chat.edit(&post.message, &body).await {
-                Ok(()) => return Ok(post.clone()),
+                Ok(()) => return Ok((post.clone(), None)),
                 Err(ChatError::Gone { why } | ChatError::Refused { why }) => {
                     tracing::warn!(deploy.id = %row.deploy, "the card is gone ({why}): posting it again");
                 }
                 Err(error) => return Err(error),
             }
         }
+        // Only the very first try can be sure that none before it posted the card unseen.
+        let again = row.revision > 1;
         let first = old.map_or(0, |p| p.reposts + 1);
         let mut reposts = first;
         let mut post = Post { channel: channel.to_owned(), thread: None, body, key: String::new() };
@@ -242,11 +245,15 @@ impl App {
             let message = self.chat.post(&post, again).await?;
             // What an earlier try may have posted says what was true then.
             let shown = if again { self.chat.edit(&message, &post.body).await } else { Ok(()) };
-            match shown {
-                Ok(()) => return Ok(CardPost { channel: channel.to_owned(), message, reposts }),
-                Err(ChatError::Gone { .. }) if reposts == first => reposts += 1,
-                Err(error) => return Err(error),
-            }
+            let late = match shown {
+                Ok(()) => None,
+                Err(ChatError::Gone { .. }) if reposts == first => {
+                    reposts += 1;
+                    continue;
+                }
+                Err(error) => Some(error),
+            };
+            return Ok((CardPost { channel: channel.to_owned(), message, reposts }, late));
         }
     }
 

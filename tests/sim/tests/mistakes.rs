@@ -29,7 +29,7 @@ macro_rules! mistakes {
 
 mistakes! {
     a_store_that_forgets_to_check_scopes_is_found: ScopeNotExpected breaks "S4 S5",
-    a_store_that_loses_a_commit_is_found: CommitLost breaks "S",
+    a_store_that_loses_a_commit_is_found: CommitLost breaks "S L",
     a_store_that_drops_audit_entries_is_found: AuditDropped breaks "S10",
     an_acknowledgement_before_the_write_is_found: AckBeforeStored breaks "S8",
     a_store_that_hides_freezes_is_found: FreezesHidden breaks "S5",
