@@ -259,7 +259,7 @@ pub async fn keep_house(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: Ca
             gauge("shipgate_effects_dead", counts.effects_dead);
             gauge("shipgate_deploys_open", counts.open_deploys);
         }
-        if looks % PRUNE_EVERY == 0 {
+        if looks.is_multiple_of(PRUNE_EVERY) {
             let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
             match store.prune(before).await {
                 Ok(rows) => tracing::info!(rows, "forgot what is long done"),

@@ -254,6 +254,7 @@ pub(crate) fn grant(account: &Account, action: Action) -> Authorized {
 
 /// Something to try on a deploy: news, or the wish of `grace`.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a handful live for the length of a test")]
 pub(crate) enum Try {
     News(Event),
     Wish(Ask),
