@@ -83,7 +83,7 @@ impl<'a> Section<'a> {
         if self.title.is_empty() { clip(key) } else { format!("{}.{}", self.title, clip(key)) }
     }
 
-    /// " in [http]", for messages; nothing for the whole file.
+    /// `" in [http]"`, for messages; nothing for the whole file.
     fn heading(&self) -> String {
         match (self.title.as_str(), self.is_listed) {
             ("", _) => String::new(),
