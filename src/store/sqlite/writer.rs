@@ -15,8 +15,9 @@ const WAITING: usize = 1024;
 /// How many requests share one commit at most.
 const TOGETHER: usize = 256;
 
-/// After so many requests the log is copied into the database, beside the work.
-const COPY_EVERY: usize = 256;
+/// After so many requests the log is copied into the database, beside the work. Each copying makes the disk busy for
+/// some milliseconds, so it is not done often.
+const COPY_EVERY: usize = 1024;
 
 /// Above so many pages the log has outrun the copying, and the writer stops to let it catch up.
 const LOG_TOO_LONG: i64 = 16 * 1024;
@@ -112,12 +113,14 @@ impl Writer {
         let (requests, incoming) = mpsc::channel(WAITING);
         let (wanted, asked) = mpsc::channel(1);
         let stopped = Arc::new(AtomicBool::new(false));
-        let also = Arc::clone(&stopped);
-        let copying =
-            Builder::new().name("store-copy".into()).spawn(move || copy(&checkpoints, asked, &also))?;
+        let copied = Arc::new(AtomicBool::new(false));
+        let (also, tell) = (Arc::clone(&stopped), Arc::clone(&copied));
+        let copying = Builder::new()
+            .name("store-copy".into())
+            .spawn(move || copy(&checkpoints, asked, &also, &tell))?;
         let writing = Builder::new()
             .name("store-write".into())
-            .spawn(move || write(&db, incoming, &wanted, &stopped))?;
+            .spawn(move || write(&db, incoming, &wanted, &stopped, &copied))?;
         Ok(Self { requests: Some(requests), threads: vec![writing, copying] })
     }
 
@@ -151,6 +154,7 @@ fn write(
     mut incoming: mpsc::Receiver<Box<dyn Job>>,
     wanted: &mpsc::Sender<()>,
     stopped: &AtomicBool,
+    copied: &AtomicBool,
 ) {
     let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(TOGETHER);
     let mut since_copy = 0;
@@ -170,6 +174,11 @@ fn write(
         for job in batch.drain(..) {
             job.answer(lost.clone());
         }
+        // Only a log that is copied to its last page begins anew, and under load others always wrote meanwhile. Here
+        // nobody writes: the few pages since are copied, and the log keeps its length instead of growing for ever.
+        if copied.swap(false, Ordering::AcqRel) && !stopped.load(Ordering::Acquire) {
+            checkpoint(db, "PRAGMA wal_checkpoint(PASSIVE)", stopped);
+        }
         if since_copy >= COPY_EVERY && !stopped.load(Ordering::Acquire) {
             since_copy = 0;
             // A full channel means that it is about to be done.
@@ -179,7 +188,7 @@ fn write(
 }
 
 /// Copies the log into the database whenever asked, while others write.
-fn copy(db: &Connection, mut asked: mpsc::Receiver<()>, stopped: &AtomicBool) {
+fn copy(db: &Connection, mut asked: mpsc::Receiver<()>, stopped: &AtomicBool, copied: &AtomicBool) {
     while asked.blocking_recv().is_some() {
         let mode = "PRAGMA wal_checkpoint(PASSIVE)";
         let length = checkpoint(db, mode, stopped);
@@ -187,6 +196,7 @@ fn copy(db: &Connection, mut asked: mpsc::Receiver<()>, stopped: &AtomicBool) {
             tracing::warn!(pages = length, "the database's log is long: writing stops until it is copied");
             checkpoint(db, "PRAGMA wal_checkpoint(RESTART)", stopped);
         }
+        copied.store(true, Ordering::Release);
     }
 }
 
