@@ -120,13 +120,7 @@ impl App {
     }
 
     async fn ask(&self, visit: &mut Visit<'_>, deploy: &Deploy, ask: Ask) -> Result<(), StoreError> {
-        let action = match &ask {
-            Ask::Approve(_) => Action::Approve,
-            Ask::Reject(_) => Action::Reject,
-            Ask::Hold(_) | Ask::Resume => Action::Hold,
-            Ask::Cancel(_) | Ask::Close => Action::Cancel,
-            Ask::Resolve(_) => Action::Resolve,
-        };
+        let action = ask.action();
         let Some((environment, _)) = self.place_of(deploy) else {
             let answer = self.words().place_is_gone(deploy);
             visit.answer(answer);

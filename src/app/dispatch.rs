@@ -9,14 +9,12 @@ use crate::store::{Changes, Expect, StoreError};
 use crate::words::Body;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
-use shipgate_domain::deploy::{ASK_AFTER, Deploy, Event, GIVE_UP_AFTER, Phase, State};
+use shipgate_domain::deploy::{ASK_AFTER, Deploy, Event, GIVE_UP_AFTER, Phase, SEND_TIME, State};
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::run::Run;
 
 /// A start that came to nothing is tried again after this long at the earliest.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-/// A send has its answer, one way or another, after this long: 30 s and a little (INVARIANTS 5.4.3).
-const SEND_TIME: SignedDuration = SignedDuration::from_secs(35);
 /// How often a write of such news is tried when the database fails.
 const WRITE_TRIES: u32 = 3;
 /// After this long people are told that the run has not shown up yet.

@@ -7,7 +7,7 @@ use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundin
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
-use shipgate_domain::deploy::{Deploy, Event, Kind, Outcome, Pinned, State, plan_and_digest};
+use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, State, plan_and_digest};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId};
@@ -158,7 +158,7 @@ impl App {
         let mut ran = self.ran(&deploy.request.service, &deploy.request.environment).await?;
         // What a rollback leaves is what ran last, also when it failed; a deploy builds on what last succeeded.
         if !deploy.is_rollback() {
-            ran.retain(|d| matches!(d.state, State::Done { outcome: Outcome::Succeeded, .. }));
+            ran.retain(Deploy::has_succeeded);
         }
         let Some((base, base_version)) =
             ran.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))

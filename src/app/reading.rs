@@ -10,7 +10,7 @@ use crate::messages::lists::PlaceStatus;
 use crate::store::{About, Filter, StoreError};
 use crate::words::{Field, Form, Text};
 use jiff::{SignedDuration, Timestamp};
-use shipgate_domain::deploy::{Deploy, Kind as DeployKind, Outcome, Request, State};
+use shipgate_domain::deploy::{Deploy, Kind as DeployKind, Request};
 use shipgate_domain::facts::{Case, Outside, Read};
 use shipgate_domain::gates::{Gate, judge};
 use shipgate_domain::ids::{DeployId, Version};
@@ -57,7 +57,7 @@ impl App {
             places.push(PlaceStatus {
                 service,
                 environment,
-                running: ran.iter().find(|d| is_success(d)).cloned(),
+                running: ran.iter().find(|d| d.has_succeeded()).cloned(),
                 newest: ran.into_iter().next(),
                 open: self.store.deploys(&open).await?,
                 lock: locks.iter().find(|l| l.environment == environment.name && is_held(&l.until)).cloned(),
@@ -351,10 +351,6 @@ impl App {
             | Kind::Command => Vec::new(),
         })
     }
-}
-
-fn is_success(deploy: &Deploy) -> bool {
-    matches!(&deploy.state, State::Done { outcome: Outcome::Succeeded, .. })
 }
 
 fn summary(grammar: &Grammar, command: &str) -> String {

@@ -84,9 +84,9 @@ impl App {
         let from = ran.first().and_then(|d| d.commit()).cloned();
         let version = match version {
             Some(version) => {
-                let meant = ran.iter().find(|d| is_success(d) && d.request.version == version);
+                let meant = ran.iter().find(|d| d.has_succeeded() && d.request.version == version);
                 let commit = meant.and_then(|d| d.commit());
-                let runs = ran.first().filter(|d| is_success(d)).and_then(|d| d.commit());
+                let runs = ran.first().filter(|d| d.has_succeeded()).and_then(|d| d.commit());
                 if commit.is_some() && commit == runs {
                     let answer = self.words().runs_already(service, environment, &version);
                     visit.answer(answer);
@@ -405,7 +405,7 @@ impl App {
         environment: &EnvironmentName,
     ) -> Result<Vec<Deploy>, StoreError> {
         let mut ran = self.ran(service, environment).await?;
-        ran.retain(|d| matches!(d.state, State::Done { outcome: Outcome::Succeeded, .. }));
+        ran.retain(Deploy::has_succeeded);
         Ok(ran)
     }
 }
@@ -417,16 +417,16 @@ impl App {
 #[must_use]
 pub fn last_good(ran: &[Deploy]) -> Option<&Deploy> {
     let newest = ran.first()?;
-    let current = newest.commit().filter(|_| is_success(newest));
+    let current = newest.commit().filter(|_| newest.has_succeeded());
     let given_up = rolled_away_from(ran);
-    let others = || ran.iter().filter(|d| is_success(d) && d.commit().is_some() && d.commit() != current);
+    let others = || ran.iter().filter(|d| d.has_succeeded() && d.commit().is_some() && d.commit() != current);
     others().find(|d| d.commit().is_some_and(|commit| !given_up.contains(commit))).or_else(|| others().next())
 }
 
 /// Commits that were rolled away from after they last succeeded by a deploy. `ran` is newest first.
 fn rolled_away_from(ran: &[Deploy]) -> BTreeSet<&CommitId> {
     let mut given_up = BTreeSet::new();
-    for deploy in ran.iter().rev().filter(|d| is_success(d)) {
+    for deploy in ran.iter().rev().filter(|d| d.has_succeeded()) {
         match (&deploy.request.kind, deploy.commit()) {
             (Kind::Rollback { from: Some(from) }, commit) if commit != Some(from) => {
                 given_up.insert(from);
@@ -438,10 +438,6 @@ fn rolled_away_from(ran: &[Deploy]) -> BTreeSet<&CommitId> {
         }
     }
     given_up
-}
-
-fn is_success(deploy: &Deploy) -> bool {
-    matches!(deploy.state, State::Done { outcome: Outcome::Succeeded, .. })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod tests;
 
 pub use digest::plan_and_digest;
 pub use event::{Event, Resolution};
-pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, Step};
+pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, Step};
 
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::{Reason, Verdict};
@@ -331,6 +331,12 @@ impl Deploy {
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done { .. })
+    }
+
+    /// Whether its run succeeded.
+    #[must_use]
+    pub fn has_succeeded(&self) -> bool {
+        matches!(self.state, State::Done { outcome: Outcome::Succeeded, .. })
     }
 
     /// Whether it is a way back.

@@ -20,7 +20,7 @@ pub const BELIEVE_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// How much longer is looked when people ask for it.
 const WAIT_MORE: SignedDuration = SignedDuration::from_mins(30);
 /// A send has ended, one way or another, after this long.
-const SEND_TIME: SignedDuration = SignedDuration::from_secs(35);
+pub const SEND_TIME: SignedDuration = SignedDuration::from_secs(35);
 
 /// What an event does in one state: what must follow, or `None` for old news that changes nothing.
 type Change = Result<Option<Vec<Do>>, Illegal>;
@@ -46,6 +46,20 @@ pub enum Ask {
     Resolve(Resolution),
     /// Put a failure away.
     Close,
+}
+
+impl Ask {
+    /// What somebody must be allowed to do for it.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        match self {
+            Ask::Approve(_) => Action::Approve,
+            Ask::Reject(_) => Action::Reject,
+            Ask::Hold(_) | Ask::Resume => Action::Hold,
+            Ask::Cancel(_) | Ask::Close => Action::Cancel,
+            Ask::Resolve(_) => Action::Resolve,
+        }
+    }
 }
 
 /// What must follow a change. Stored with it in one transaction, carried out later.
@@ -125,14 +139,7 @@ impl Deploy {
     /// # Errors
     /// [`Illegal`] is the answer to give them; nothing changed.
     pub fn ask(&self, grant: &Authorized, ask: Ask, now: Timestamp) -> Result<Step, Illegal> {
-        let needed = match &ask {
-            Ask::Approve(_) => Action::Approve,
-            Ask::Reject(_) => Action::Reject,
-            Ask::Hold(_) | Ask::Resume => Action::Hold,
-            Ask::Cancel(_) | Ask::Close => Action::Cancel,
-            Ask::Resolve(_) => Action::Resolve,
-        };
-        if grant.action() != needed || grant.environment() != Some(&self.request.environment) {
+        if grant.action() != ask.action() || grant.environment() != Some(&self.request.environment) {
             return Err(Illegal::WrongGrant);
         }
         let by = grant.person().clone();
