@@ -4,7 +4,7 @@ use crate::commands::{Grammar, Names};
 use crate::effects::{Effect, Lane, NewEffect};
 use crate::messages::Words;
 use crate::ports::{Chat, ChatError, Clock, Providers, Random, Store};
-use crate::store::{Changes, DeployRow, Scope, StoreError};
+use crate::store::{Changes, DeployRow, Epoch, Scope, Standing, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::calendar::{Calendar, Freeze, Lead};
@@ -16,6 +16,7 @@ use shipgate_domain::people::{
 };
 use shipgate_domain::policy::{Environment, Policy, Service};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -62,6 +63,10 @@ pub struct App {
     pub(crate) inbox_woken: Notify,
     /// Wakes one worker of effects; whoever finds one wakes the next.
     pub(crate) effects_woken: [Notify; Lane::ALL.len()],
+    /// This life as a replica; it changes only while no work is in hand.
+    epoch: AtomicI64,
+    /// Another replica came later with other rules: the work is its.
+    is_aside: AtomicBool,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
     accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
     members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
@@ -95,6 +100,8 @@ impl App {
             random,
             inbox_woken: Notify::new(),
             effects_woken: Default::default(),
+            epoch: AtomicI64::new(Epoch::default().0),
+            is_aside: AtomicBool::new(false),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -115,6 +122,42 @@ impl App {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn begin_epoch(&self, epoch: Epoch) {
+        self.epoch.store(epoch.0, Ordering::Release);
+        self.is_aside.store(false, Ordering::Release);
+    }
+
+    /// Whether the work is another replica's, which came later with other rules.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        self.is_aside.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stand(&self, standing: Standing) {
+        let was_aside = self.is_aside.swap(standing == Standing::Aside, Ordering::AcqRel);
+        match standing {
+            Standing::Aside if !was_aside => {
+                tracing::info!(
+                    "a replica with newer rules is here: this one takes in and leaves the work to it"
+                );
+            }
+            Standing::Current if was_aside => {
+                tracing::info!("the replica with newer rules is gone: this one works again");
+                self.wake();
+            }
+            Standing::Aside | Standing::Current => {}
+        }
+    }
+
+    /// An empty write of this replica.
+    pub(crate) fn changes(&self, at: Timestamp) -> Changes {
+        Changes::by(self.epoch(), at)
     }
 
     pub(crate) fn words(&self) -> Words<'_> {

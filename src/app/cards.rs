@@ -6,7 +6,7 @@ use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::messages::digest_of;
 use crate::ports::{ChatError, Post};
-use crate::store::{CardButton, CardPost, CardRow, Changes, StoreError};
+use crate::store::{CardButton, CardPost, CardRow, StoreError};
 use crate::words::{Body, Button, Card, Message, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ impl App {
         }
         // Buttons are known before anybody can see them.
         let (mut row, buttons) = self.mint(row, &deploy, &wanted);
-        let mut minted = Changes::at(now);
+        let mut minted = self.changes(now);
         row.revision += 1;
         minted.cards.push(row.clone());
         self.commit(minted).await?;
@@ -206,7 +206,7 @@ impl App {
         }
         row.edited = Some(now);
         row.revision += 1;
-        let mut done = Changes::at(self.now());
+        let mut done = self.changes(self.now());
         done.cards.push(row);
         self.commit(done).await?;
         Ok(match trouble {
@@ -397,7 +397,7 @@ impl App {
         let Some(mut row) = self.store.card(deploy).await? else { return Ok(()) };
         row.shown.clear();
         row.revision += 1;
-        let mut changes = Changes::at(self.now());
+        let mut changes = self.changes(self.now());
         let effect = Effect::Card { deploy: deploy.clone() };
         changes.effects.push(NewEffect::whenever(effect, changes.at));
         changes.cards.push(row);

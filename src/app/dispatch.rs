@@ -5,7 +5,7 @@ use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::{OutsideError, Post, Sent};
-use crate::store::{Changes, Expect, StoreError};
+use crate::store::{Expect, StoreError};
 use crate::words::Body;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
@@ -57,7 +57,7 @@ impl App {
                 return Ok(Finish::Done);
             }
         };
-        let mut mark = Changes::at(now);
+        let mut mark = self.changes(now);
         mark.expect.push(Expect::Lease { id: leased.id, token: leased.token });
         // Nothing leaves unless exactly this mark was written (INVARIANTS S3).
         match deploy.learn(Event::Sent, now) {
@@ -142,7 +142,7 @@ impl App {
             self.learn(&deploy, Event::SendUnknown { why }).await?;
         }
         if now >= later(sent_at, TELL_AFTER) {
-            let mut changes = Changes::at(now);
+            let mut changes = self.changes(now);
             let note = self.words().run_is_late(&deploy);
             let key = format!("late/{id}/{}", intent.attempt);
             changes.effects.push(self.thread_say(&deploy, key, note, now));
@@ -167,7 +167,7 @@ impl App {
             }
         }
         let now = self.now();
-        let mut changes = Changes::at(now);
+        let mut changes = self.changes(now);
         let message = self.words().duplicates(deploy, bound, strays);
         changes.effects.push(self.say_once(format!("duplicates/{}", deploy.id), message, now));
         self.commit(changes).await

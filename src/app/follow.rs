@@ -5,7 +5,7 @@ use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::OutsideError;
-use crate::store::{Changes, StoreError};
+use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::{Deploy, Event, State};
 use shipgate_domain::ids::DeployId;
@@ -87,7 +87,7 @@ impl App {
             return Ok(());
         }
         let now = self.now();
-        let mut changes = Changes::at(now);
+        let mut changes = self.changes(now);
         changes.notes.push((name.clone(), output.next.to_string()));
         let lines: Vec<String> =
             output.lines.into_iter().filter(|line| !line.starts_with("::stage ")).collect();
@@ -110,7 +110,7 @@ impl App {
         };
         match stopped {
             Ok(()) => {
-                let mut changes = Changes::at(self.now());
+                let mut changes = self.changes(self.now());
                 let at = changes.at;
                 changes.effects.push(NewEffect::whenever(Effect::Follow { deploy: id.clone() }, at));
                 self.commit(changes).await?;
@@ -137,7 +137,7 @@ impl App {
             State::Done { ran: None, .. } if deploy.attempts > 0 => {
                 // It was closed as not started, and now a run shows up that carries its id.
                 let message = self.words().late_run(&deploy, run);
-                let mut changes = Changes::at(now);
+                let mut changes = self.changes(now);
                 changes.effects.push(self.say_once(format!("late-run/{id}/{run}"), message, now));
                 self.commit(changes).await?;
             }

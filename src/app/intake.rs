@@ -79,7 +79,7 @@ impl App {
     /// # Errors
     /// The database failed; the item stays.
     pub async fn work_inbox(&self) -> Result<bool, StoreError> {
-        let Some(item) = self.store.inbox_next().await? else { return Ok(false) };
+        let Some(item) = self.store.inbox_next(self.epoch()).await? else { return Ok(false) };
         for _ in 0..TRIES {
             let mut visit = self.visit(&item);
             match &item.inbound.content {
@@ -118,7 +118,7 @@ impl App {
             inbound: &item.inbound,
             person: self.rules.policy.person_of(&item.inbound.account),
             now,
-            changes: Changes::at(now),
+            changes: self.changes(now),
             answers: 0,
             item: item.id,
         }

@@ -50,7 +50,7 @@ impl App {
             .filter(|d| matches!(d.state, State::Waiting { .. }) && self.lock_group(d) == lock_group)
             .collect();
         waiting.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
-        let mut changes = Changes::at(self.now());
+        let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects = waiting
             .iter()
@@ -64,7 +64,7 @@ impl App {
 
     /// Writes one piece of news about a deploy.
     pub(crate) async fn learn(&self, deploy: &Deploy, event: Event) -> Result<(), StoreError> {
-        self.learn_with(deploy, event, Changes::at(self.now())).await
+        self.learn_with(deploy, event, self.changes(self.now())).await
     }
 
     /// Writes one piece of news about a deploy, together with what else belongs to it. News that does not fit the
@@ -239,7 +239,7 @@ impl App {
             decision = Decision::Wait(Some(delay.until));
         }
         let outside = candidate.outside.clone();
-        let mut changes = Changes::at(now);
+        let mut changes = self.changes(now);
         let scope = Scope::Environment(deploy.request.environment.clone());
         changes.expect.push(Expect::Scope(scope, around.environment_revision));
         changes.expect.push(Expect::Scope(Scope::Freezes, around.freezes_revision));

@@ -3,7 +3,7 @@
 use crate::bot::App;
 use crate::effects::Finish;
 use crate::judge::later;
-use crate::store::{Changes, StoreError};
+use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{FreezeOccurrence, Lead};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ impl App {
         let seen = self.store.note(CURSOR).await?.and_then(|text| text.parse::<Timestamp>().ok());
         let since = seen.unwrap_or(now).max(later(now, -CATCH_UP)).min(now);
         let calendar = self.calendar_now().await?;
-        let mut changes = Changes::at(now);
+        let mut changes = self.changes(now);
         // A reminder may be due months before or after the occurrence it is about.
         let around = SignedDuration::from_hours(24 * 367);
         let occurrences = calendar.occurrences(later(since, -around), later(now, around));

@@ -3,6 +3,11 @@
 //! There is exactly one way to write, [`Store::commit`]. It carries everything that belongs together (new states,
 //! audit entries, effects, locks) and everything that must still be true (revisions that were read). So a decision
 //! made on a snapshot is written only if the snapshot still holds, on every database alike.
+//!
+//! Several processes may work on one database, each a *replica*. None leads: work is held by lease, and a lease is
+//! worth what its holder's [`Epoch`] is worth. A replica that was silent for too long is buried by the others, which
+//! ends its epoch and frees what it held, in one transaction. Whatever it still tries to write is refused
+//! (INVARIANTS S7).
 
 use crate::effects::{Finish, Lane, Leased, NewEffect};
 use crate::inbound::Inbound;
@@ -36,6 +41,20 @@ pub enum StoreError {
     },
 }
 
+/// One life of one replica on a database: a number that rises with every entry and never comes again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
+/// Whether a replica may work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It works by the rules that were brought last.
+    Current,
+    /// Another living replica came later with other rules: during an upgrade, this one takes in and leaves the work
+    /// to that one, so that no deploy is judged by two sets of rules in turn.
+    Aside,
+}
+
 /// Something whose change must be noticed by whoever decided on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
@@ -62,6 +81,8 @@ pub enum Expect {
 /// Everything one decision writes, all or nothing.
 #[derive(Clone, Debug)]
 pub struct Changes {
+    /// Who writes. Once this epoch has ended, nothing is written.
+    pub by: Epoch,
     /// What must still be true.
     pub expect: Vec<Expect>,
     /// New and changed deploys. A revision of 0 is inserted; any other replaces the revision before it, and is a
@@ -89,7 +110,7 @@ pub struct Changes {
     pub notes: Vec<(String, String)>,
     /// The effect that this finishes.
     pub finish: Option<(i64, i64, Finish)>,
-    /// The inbox item that this finishes; its content is deleted, its key is kept.
+    /// The inbox item that this finishes, held by the writer; its content is deleted, its key is kept.
     pub inbox_done: Option<i64>,
     /// When it is written.
     pub at: Timestamp,
@@ -98,8 +119,9 @@ pub struct Changes {
 impl Changes {
     /// Nothing yet.
     #[must_use]
-    pub fn at(at: Timestamp) -> Self {
+    pub fn by(by: Epoch, at: Timestamp) -> Self {
         Self {
+            by,
             expect: Vec::new(),
             deploys: Vec::new(),
             touched: Vec::new(),
@@ -261,13 +283,37 @@ pub trait Store: Send + Sync {
 
     /// Stores what came in, durably, unless its key is known.
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError>;
-    /// The oldest item that is not done and was not begun three times, with its count of beginnings raised.
-    /// One worker works on the inbox of a database at a time.
-    async fn inbox_next(&self) -> Result<Option<Waiting>, StoreError>;
+    /// Holds the oldest item that is not done, was not begun three times and is held by nobody else, with its count
+    /// of beginnings raised. One worker works on the inbox for an epoch at a time: what the epoch holds already
+    /// comes again.
+    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError>;
 
-    /// Leases the effect that has been due longest, of one lane or of all.
+    /// Enters as a replica that lives until `alive_until` unless it renews that, and works by these rules.
+    ///
+    /// `now` and `alive_until` only say how long: a database that several machines share measures by its own clock.
+    async fn replica_enter(
+        &self,
+        rules: &str,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Epoch, StoreError>;
+    /// Lives on, and buries the replicas that did not: their epochs end, what they held is free. `Conflict` when
+    /// this epoch has ended itself.
+    async fn replica_renew(
+        &self,
+        epoch: Epoch,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Standing, StoreError>;
+    /// Ends an epoch in order: what it held is free at once. One that has ended already is no error.
+    async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// Leases the effect that has been due longest, of one lane or of all. What another living replica holds stays
+    /// with it; what the same epoch held past `lease_until` comes again. Leases are measured by the caller's clock
+    /// alone, because only the caller compares them.
     async fn effect_lease(
         &self,
+        by: Epoch,
         lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
@@ -279,8 +325,9 @@ pub trait Store: Send + Sync {
     async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError>;
     /// Makes every waiting effect due at this instant if it would be due later: the clock was moved.
     async fn effects_wake_all(&self, at: Timestamp) -> Result<(), StoreError>;
-    /// Frees the leases of workers that are gone. Called once at start, by the only process on the database.
-    async fn leases_free(&self) -> Result<(), StoreError>;
+    /// Forgets what no rule needs any more: keys of inbox items that were done, and repeatable effects that ended,
+    /// before this instant. Keys of effects that happen once for ever stay. Returns how many rows went.
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// One deploy.
     async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError>;

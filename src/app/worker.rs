@@ -4,17 +4,22 @@ use crate::bot::App;
 use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::ChatError;
-use crate::store::{Changes, StoreError};
+use crate::store::StoreError;
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 /// An effect is held this long.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
+/// A replica that was silent for this long counts as dead: others take its work over (INVARIANTS L4).
+const LIFE: SignedDuration = SignedDuration::from_secs(12);
+/// How often a replica says that it lives.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Work on an effect is cut off after this long, well before its lease ends.
 const LONGEST_WORK: Duration = Duration::from_secs(75);
 /// Without any wake-up, the workers look at least this often.
@@ -23,13 +28,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(1000);
 const STORE_REST: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Everything that must be there before the first work: leases of a dead process are freed, reminders are due.
+    /// Everything that must be there before the first work: this replica has entered, reminders are due.
     ///
     /// # Errors
     /// The database failed.
     pub async fn start(&self) -> Result<(), StoreError> {
-        self.store.leases_free().await?;
-        let mut changes = Changes::at(self.now());
+        let lease_now = self.clock.lease_now();
+        let rules = self.rules.version.to_string();
+        self.begin_epoch(self.store.replica_enter(&rules, lease_now, later(lease_now, LIFE)).await?);
+        let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects.push(NewEffect::whenever(Effect::Remind, now));
         // What an earlier version of the rules judged is judged again under these.
@@ -52,7 +59,57 @@ impl App {
     }
 
     /// Works until it is told to stop; what is in hand is finished.
+    ///
+    /// When the other replicas took this one for dead (it was suspended, or cut off from the database), what is in
+    /// hand is dropped: it is theirs by now, and the database refuses its writes. Then this one enters anew.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            // Dropped at the end of the turn, the workers end with it.
+            let ended = tokio::select! {
+                () = self.clone().work(stop.clone()) => false,
+                () = self.live() => true,
+            };
+            if !ended {
+                break;
+            }
+            tracing::warn!("this replica was silent for too long and was taken for dead: it enters anew");
+            metrics::counter!("shipgate_epochs_ended_total").increment(1);
+            while let Err(error) = self.start().await {
+                self.store_failed("enter as a replica", &error, &stop).await;
+                if stop.is_cancelled() {
+                    return;
+                }
+            }
+        }
+        if let Err(error) = self.store.replica_leave(self.epoch()).await {
+            tracing::warn!("cannot leave in order; the others take over in {} s: {error}", LIFE.as_secs());
+        }
+    }
+
+    /// Says again and again that this replica lives; returns when its epoch has ended.
+    async fn live(&self) {
+        loop {
+            match self.renew().await {
+                Ok(()) => {}
+                Err(StoreError::Conflict { .. }) => return,
+                Err(error) => tracing::warn!("cannot tell the database that this replica lives: {error}"),
+            }
+            tokio::time::sleep(RENEW_EVERY).await;
+        }
+    }
+
+    /// Says that this replica lives, buries those that do not, and learns whether it may work.
+    ///
+    /// # Errors
+    /// `Conflict` when this replica was taken for dead; otherwise the database failed.
+    pub async fn renew(&self) -> Result<(), StoreError> {
+        let now = self.clock.lease_now();
+        let standing = self.store.replica_renew(self.epoch(), now, later(now, LIFE)).await?;
+        self.stand(standing);
+        Ok(())
+    }
+
+    async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut workers = JoinSet::new();
         let (app, inbox_stop) = (self.clone(), stop.clone());
         workers
@@ -71,6 +128,10 @@ impl App {
 
     async fn serve_inbox(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if self.is_aside() {
+                rest(&self.inbox_woken, &stop, LOOK_EVERY).await;
+                continue;
+            }
             match self.work_inbox().await {
                 Ok(true) => {}
                 Ok(false) => rest(&self.inbox_woken, &stop, LOOK_EVERY).await,
@@ -81,6 +142,10 @@ impl App {
 
     async fn serve_effects(self: Arc<Self>, lane: Lane, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if self.is_aside() {
+                rest(&self.effects_woken[lane as usize], &stop, LOOK_EVERY).await;
+                continue;
+            }
             // Cut off before its lease ends, so that nobody works on the same effect beside it.
             let worked = tokio::time::timeout(LONGEST_WORK, self.work_effect(Some(lane))).await;
             match worked {
@@ -101,7 +166,8 @@ impl App {
     /// The database failed; the effect stays.
     pub async fn work_effect(&self, lane: Option<Lane>) -> Result<bool, StoreError> {
         let (now, lease_now) = (self.now(), self.clock.lease_now());
-        let leased = self.store.effect_lease(lane, now, lease_now, later(lease_now, LEASE)).await?;
+        let leased =
+            self.store.effect_lease(self.epoch(), lane, now, lease_now, later(lease_now, LEASE)).await?;
         let Some(leased) = leased else { return Ok(false) };
         // Where one was, there may be more: the next worker looks while this one works.
         self.effects_woken[leased.effect.lane() as usize].notify_one();
@@ -121,7 +187,7 @@ impl App {
         if let Finish::Retry { why, .. } | Finish::Dead { why } = &finish {
             tracing::debug!(effect = leased.key, attempts = leased.attempts, "not done: {why}");
         }
-        let mut changes = Changes::at(self.now());
+        let mut changes = self.changes(self.now());
         changes.finish = Some((leased.id, leased.token, finish));
         match self.store.commit(changes).await {
             // The lease ran out and somebody else has it now: they will finish it.
@@ -163,7 +229,7 @@ impl App {
                     Ok(()) => Ok(Finish::Done),
                     Err(error) => {
                         tracing::warn!("cannot open a form: {error}");
-                        let mut changes = Changes::at(self.now());
+                        let mut changes = self.changes(self.now());
                         let now = changes.at;
                         let effect = Effect::Reply { to: to.clone(), message: otherwise.clone() };
                         changes.effects.push(NewEffect::once(format!("{}/instead", leased.key), effect, now));
@@ -214,7 +280,8 @@ where
     W: Fn() -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    while let Err(error) = tokio::spawn(work()).await {
+    // Aborted when dropped: a replica whose epoch has ended works no more.
+    while let Err(error) = AbortOnDropHandle::new(tokio::spawn(work())).await {
         tracing::error!("a worker was interrupted and begins again: {error}");
         metrics::counter!("shipgate_worker_panics_total").increment(1);
         if stop.is_cancelled() {

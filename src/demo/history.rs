@@ -29,7 +29,8 @@ pub async fn write(
     versions: &[Tagged],
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let mut changes = Changes::at(now);
+    let epoch = store.replica_enter(&rules.version.to_string(), now, now).await?;
+    let mut changes = Changes::by(epoch, now);
     for (number, (environment, index, days)) in PAST.into_iter().enumerate() {
         let version = versions.get(index).context("the demo has this version")?;
         let at = now.checked_sub(SignedDuration::from_hours(24 * days))?;
@@ -45,6 +46,7 @@ pub async fn write(
         changes.deploys.push(DeployRow { lock_group: environment.to_owned(), deploy });
     }
     store.commit(changes).await?;
+    store.replica_leave(epoch).await?;
     Ok(())
 }
 

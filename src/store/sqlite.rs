@@ -8,6 +8,7 @@ mod migrate;
 mod open;
 mod read;
 mod readers;
+mod replicas;
 mod row;
 mod surroundings;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use rusqlite::Connection;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Filter, Store, StoreError, Surroundings, Waiting,
+    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Standing, Store, StoreError, Surroundings,
+    Waiting,
 };
 use shipgate_domain::audit::Row;
 use shipgate_domain::calendar::Freeze;
@@ -65,6 +67,7 @@ impl SqliteStore {
         let exclusive = Exclusive::take(path)?;
         let mut connection = open::connect(path)?;
         migrate::migrate(&mut connection, path, opened_at)?;
+        open::bury_the_dead(&mut connection, path)?;
         if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
             open::check_at_start(&connection, path)?;
         } else {
@@ -123,15 +126,6 @@ impl SqliteStore {
         self.read("make a backup", move |db| open::backup(db, &to)).await
     }
 
-    /// Forgets what no rule needs any more: keys of inbox items that were done, and repeatable effects that ended,
-    /// before this instant. Keys of effects that happen once for ever stay. Returns how many rows went.
-    ///
-    /// # Errors
-    /// `Failed` when the database cannot be written.
-    pub async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write("prune", move |db| Ok(inbox::prune(db, before)? + effects::prune(db, before)?)).await
-    }
-
     /// Runs `work` in a write transaction; its answer comes after the commit.
     async fn write<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
@@ -172,18 +166,43 @@ impl Store for SqliteStore {
         self.write(doing, move |db| inbox::put(db, &key, &content, at)).await
     }
 
-    async fn inbox_next(&self) -> Result<Option<Waiting>, StoreError> {
-        self.write("take the next command", inbox::next).await
+    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
+        self.write("take the next command", move |db| inbox::next(db, by)).await
+    }
+
+    async fn replica_enter(
+        &self,
+        rules: &str,
+        _now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Epoch, StoreError> {
+        let rules = rules.to_owned();
+        self.write("enter as a replica", move |db| replicas::enter(db, &rules, alive_until)).await
+    }
+
+    async fn replica_renew(
+        &self,
+        epoch: Epoch,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Standing, StoreError> {
+        self.write("live on", move |db| replicas::renew(db, epoch, now, alive_until)).await
+    }
+
+    async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError> {
+        self.write("leave", move |db| replicas::leave(db, epoch)).await
     }
 
     async fn effect_lease(
         &self,
+        by: Epoch,
         lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError> {
-        self.write("lease an effect", move |db| effects::lease(db, lane, now, lease_now, lease_until)).await
+        self.write("lease an effect", move |db| effects::lease(db, by, lane, now, lease_now, lease_until))
+            .await
     }
 
     async fn effect_next_due(&self, lane: Option<Lane>) -> Result<Option<Timestamp>, StoreError> {
@@ -199,8 +218,8 @@ impl Store for SqliteStore {
         self.write("wake all effects", move |db| effects::wake_all(db, at)).await
     }
 
-    async fn leases_free(&self) -> Result<(), StoreError> {
-        self.write("free the leases", effects::free_all).await
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write("prune", move |db| Ok(inbox::prune(db, before)? + effects::prune(db, before)?)).await
     }
 
     async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError> {

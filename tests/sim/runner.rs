@@ -420,10 +420,22 @@ impl Sim {
         let (inbox, shared) = (app.clone(), self.shared.clone());
         let work = Box::pin(work_inbox(inbox, shared));
         self.tasks.push(Task { name: "inbox", work, ready, idle: None });
+        let work = Box::pin(live(app.clone(), self.shared.clone()));
+        self.tasks.push(Task { name: "live", work, ready, idle: None });
         for _ in 0..3 {
             let work = Box::pin(work_effects(app.clone(), self.shared.clone(), self.store.clone()));
             self.tasks.push(Task { name: "effects", work, ready, idle: None });
         }
+    }
+}
+
+/// Says every three seconds that the replica lives, and buries those that do not.
+async fn live(app: Arc<App>, shared: Shared) {
+    loop {
+        if let Err(error) = app.renew().await {
+            shared.look().tell("replica", format!("failed: {error}"));
+        }
+        shared.pause(3 * SECOND).await;
     }
 }
 

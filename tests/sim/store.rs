@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Expect, Filter, Store, StoreError, Surroundings, Waiting,
+    About, Accepted, CardRow, Changes, Counts, Epoch, Expect, Filter, Standing, Store, StoreError,
+    Surroundings, Waiting,
 };
 use shipgate_domain::audit::Row;
 use shipgate_domain::calendar::Freeze;
@@ -86,9 +87,9 @@ impl Store for SimStore {
         self.inner.inbox_put(inbound, at).await
     }
 
-    async fn inbox_next(&self) -> Result<Option<Waiting>, StoreError> {
+    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
         self.turn().await;
-        let next = self.inner.inbox_next().await?;
+        let next = self.inner.inbox_next(by).await?;
         let mut world = self.world.look();
         world.item = next.as_ref().map(|item| (item.id, item.inbound.key.clone(), item.attempts));
         if let Some(item) = &next {
@@ -99,12 +100,13 @@ impl Store for SimStore {
 
     async fn effect_lease(
         &self,
+        by: Epoch,
         lane: Option<Lane>,
         now: Timestamp,
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError> {
-        let leased = self.inner.effect_lease(lane, now, lease_now, lease_until).await?;
+        let leased = self.inner.effect_lease(by, lane, now, lease_now, lease_until).await?;
         if let Some(leased) = &leased {
             self.world.look().tell("effect", format!("{} begun before: {}", leased.key, leased.attempts));
             self.turn().await;
@@ -124,8 +126,33 @@ impl Store for SimStore {
     async fn effects_wake_all(&self, at: Timestamp) -> Result<(), StoreError> {
         self.inner.effects_wake_all(at).await
     }
-    async fn leases_free(&self) -> Result<(), StoreError> {
-        self.inner.leases_free().await
+    async fn replica_enter(
+        &self,
+        rules: &str,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Epoch, StoreError> {
+        let epoch = self.inner.replica_enter(rules, now, alive_until).await?;
+        // One process at a time has the file: whoever opens it knows that the one before is gone.
+        let before = self.world.look().epoch.replace(epoch);
+        if let Some(before) = before {
+            self.inner.replica_leave(before).await?;
+        }
+        Ok(epoch)
+    }
+    async fn replica_renew(
+        &self,
+        epoch: Epoch,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Standing, StoreError> {
+        self.inner.replica_renew(epoch, now, alive_until).await
+    }
+    async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError> {
+        self.inner.replica_leave(epoch).await
+    }
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.inner.prune(before).await
     }
     async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError> {
         self.turn().await;

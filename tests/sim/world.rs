@@ -11,6 +11,7 @@ use crate::rules::Drawn;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::ports::{Clock, Random};
+use shipgate_app::store::Epoch;
 use shipgate_store::SqliteStore;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -110,6 +111,8 @@ pub struct World {
     pub done: BTreeMap<String, Done>,
     /// The inbox item at work: its row, its key, how often it was begun before.
     pub item: Option<(i64, String, u32)>,
+    /// The epoch of the process that has the file.
+    pub epoch: Option<Epoch>,
     /// Who watches.
     pub oracle: Oracle,
     /// The database.
@@ -149,6 +152,7 @@ impl World {
             deliveries: Vec::new(),
             done: BTreeMap::new(),
             item: None,
+            epoch: None,
             oracle: Oracle::default(),
             store,
             rules_version: String::new(),

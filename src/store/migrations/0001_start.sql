@@ -51,6 +51,15 @@ BEGIN SELECT RAISE(ABORT, 'audit rows never change'); END;
 CREATE TRIGGER audit_delete BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END;
 
+-- Processes that work on this database. A row goes when its process leaves or was silent for too long: then its
+-- epoch has ended, and a write that names it is refused.
+CREATE TABLE replicas (
+    epoch       INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Version of the rules it works by.
+    rules       TEXT NOT NULL,
+    alive_until INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE effects (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     key         TEXT NOT NULL UNIQUE,
@@ -66,12 +75,16 @@ CREATE TABLE effects (
     -- Rises with every lease: an older one is worth nothing.
     token       INTEGER NOT NULL DEFAULT 0,
     lease_until INTEGER,
+    -- The epoch that holds it.
+    held_by     INTEGER,
     ended_at    INTEGER,
-    last_error  TEXT
+    last_error  TEXT,
+    CHECK ((held_by IS NULL) = (lease_until IS NULL))
 ) STRICT;
 
 CREATE INDEX effects_due ON effects (due, id) WHERE state = 'pending';
 CREATE INDEX effects_dead ON effects (id) WHERE state = 'dead';
+CREATE INDEX effects_held ON effects (held_by) WHERE held_by IS NOT NULL;
 
 CREATE TABLE inbox (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -80,6 +93,8 @@ CREATE TABLE inbox (
     at       INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     done     INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
+    -- The epoch that works on it.
+    held_by  INTEGER,
     CHECK ((done = 1) = (content IS NULL))
 ) STRICT;
 

@@ -8,6 +8,7 @@ use super::row::{body, instant, millis, millis_up, parse, readable};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 use shipgate_app::effects::{Finish, Lane, Leased, NewEffect, Repeat};
+use shipgate_app::store::Epoch;
 
 /// Stores an effect, or joins it with the one that has its key.
 pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(), Trouble> {
@@ -50,9 +51,10 @@ pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Holds the effect that has been due longest. One that cannot be read is put away as dead.
+/// Holds the effect that has been due longest for an epoch. One that cannot be read is put away as dead.
 pub(super) fn lease(
     db: &Connection,
+    by: Epoch,
     lane: Option<Lane>,
     now: Timestamp,
     lease_now: Timestamp,
@@ -64,16 +66,17 @@ pub(super) fn lease(
         let row = db
             .prepare_cached(
                 "UPDATE effects SET
-                    lease_until = ?3, token = token + 1, attempts = attempts + 1,
+                    lease_until = ?3, held_by = ?5, token = token + 1, attempts = attempts + 1,
                     again = CASE WHEN again <= ?1 THEN NULL ELSE again END
                  WHERE id = (
                     SELECT id FROM effects
-                    WHERE state = 'pending' AND due <= ?1 AND (lease_until IS NULL OR lease_until <= ?2)
+                    WHERE state = 'pending' AND due <= ?1
+                      AND (held_by IS NULL OR (held_by = ?5 AND lease_until <= ?2))
                       AND (?4 IS NULL OR lane = ?4)
                     ORDER BY due, id LIMIT 1)
                  RETURNING id, key, effect, attempts - 1, asked, token",
             )?
-            .query_row((now, lease_now, lease_until, lane.map(Lane::as_str)), |row| {
+            .query_row((now, lease_now, lease_until, lane.map(Lane::as_str), by.0), |row| {
                 let values: (i64, String, String, u32, i64, i64) = row.try_into()?;
                 Ok(values)
             })
@@ -116,7 +119,7 @@ pub(super) fn finish(
         Finish::Done => {
             db.prepare_cached(
                 "UPDATE effects SET
-                    lease_until = NULL, last_error = NULL, again = NULL,
+                    lease_until = NULL, held_by = NULL, last_error = NULL, again = NULL,
                     state = CASE WHEN again IS NULL THEN 'done' ELSE 'pending' END,
                     due = coalesce(again, due),
                     attempts = CASE WHEN again IS NULL THEN attempts ELSE 0 END,
@@ -130,7 +133,7 @@ pub(super) fn finish(
         Finish::Again(due) => {
             db.prepare_cached(
                 "UPDATE effects SET
-                    lease_until = NULL, last_error = NULL, again = NULL, attempts = 0,
+                    lease_until = NULL, held_by = NULL, last_error = NULL, again = NULL, attempts = 0,
                     due = min(?2, coalesce(again, ?2))
                  WHERE id = ?1",
             )?
@@ -139,7 +142,7 @@ pub(super) fn finish(
         Finish::Retry { at: due, why } => {
             db.prepare_cached(
                 "UPDATE effects SET
-                    lease_until = NULL, last_error = ?3, again = NULL, due = min(?2, coalesce(again, ?2))
+                    lease_until = NULL, held_by = NULL, last_error = ?3, again = NULL, due = min(?2, coalesce(again, ?2))
                  WHERE id = ?1",
             )?
             .execute((id, millis_up(*due), why))?;
@@ -153,7 +156,7 @@ pub(super) fn finish(
 fn bury(db: &Connection, id: i64, why: &str, now: i64) -> Result<(), Trouble> {
     db.prepare_cached(
         "UPDATE effects SET
-            lease_until = NULL, last_error = ?2, again = NULL,
+            lease_until = NULL, held_by = NULL, last_error = ?2, again = NULL,
             state = CASE WHEN again IS NULL THEN 'dead' ELSE 'pending' END,
             due = coalesce(again, due),
             attempts = CASE WHEN again IS NULL THEN attempts ELSE 0 END,
@@ -193,12 +196,6 @@ pub(super) fn wake(db: &Connection, key: &str, at: Timestamp) -> Result<(), Trou
 pub(super) fn wake_all(db: &Connection, at: Timestamp) -> Result<(), Trouble> {
     db.prepare_cached("UPDATE effects SET due = ?1 WHERE state = 'pending' AND due > ?1")?
         .execute([millis_up(at)])?;
-    Ok(())
-}
-
-/// Ends all leases; what was held waits again.
-pub(super) fn free_all(db: &Connection) -> Result<(), Trouble> {
-    db.prepare_cached("UPDATE effects SET lease_until = NULL WHERE lease_until IS NOT NULL")?.execute([])?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::fault::{Fault, Trouble};
 use super::row::{instant, millis, parse, readable};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
-use shipgate_app::store::{Accepted, Waiting};
+use shipgate_app::store::{Accepted, Epoch, Waiting};
 
 /// After so many beginnings without an end, an item is left alone (INVARIANTS S19).
 const TRIES: u32 = 3;
@@ -19,16 +19,20 @@ pub(super) fn put(db: &Connection, key: &str, content: &str, at: Timestamp) -> R
     Ok(if new == 1 { Accepted::New } else { Accepted::Seen })
 }
 
-/// The oldest waiting item, with its count of beginnings raised. One that cannot be read is left alone.
-pub(super) fn next(db: &Connection) -> Result<Option<Waiting>, Trouble> {
+/// Holds the oldest waiting item for an epoch, with its count of beginnings raised. One that cannot be read is left
+/// alone.
+pub(super) fn next(db: &Connection, by: Epoch) -> Result<Option<Waiting>, Trouble> {
     loop {
         let row = db
             .prepare_cached(
-                "UPDATE inbox SET attempts = attempts + 1
-                 WHERE id = (SELECT id FROM inbox WHERE done = 0 AND attempts < ?1 ORDER BY id LIMIT 1)
+                "UPDATE inbox SET attempts = attempts + 1, held_by = ?2
+                 WHERE id = (
+                    SELECT id FROM inbox
+                    WHERE done = 0 AND attempts < ?1 AND (held_by IS NULL OR held_by = ?2)
+                    ORDER BY id LIMIT 1)
                  RETURNING id, content, at, attempts - 1",
             )?
-            .query_row([TRIES], |row| {
+            .query_row((TRIES, by.0), |row| {
                 let values: (i64, String, i64, u32) = row.try_into()?;
                 Ok(values)
             })
@@ -47,11 +51,14 @@ pub(super) fn next(db: &Connection) -> Result<Option<Waiting>, Trouble> {
     }
 }
 
-/// Marks an item as done and deletes what it said; its key stays.
-pub(super) fn done(db: &Connection, id: i64) -> Result<(), Trouble> {
+/// Marks an item that the epoch holds as done and deletes what it said; its key stays.
+pub(super) fn done(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> {
     let found = db
-        .prepare_cached("UPDATE inbox SET done = 1, content = NULL WHERE id = ?1 AND done = 0")?
-        .execute([id])?;
+        .prepare_cached(
+            "UPDATE inbox SET done = 1, content = NULL, held_by = NULL
+             WHERE id = ?1 AND done = 0 AND held_by = ?2",
+        )?
+        .execute((id, by.0))?;
     if found == 1 { Ok(()) } else { Err(Trouble::conflict("the inbox item")) }
 }
 

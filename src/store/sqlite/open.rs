@@ -1,6 +1,7 @@
 //! Opening a database: the lock, the connections, the checks, and copies. Not here: its tables (`migrate`).
 
 use super::fault::{Fault, Trouble};
+use super::replicas;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -162,6 +163,17 @@ pub(super) fn connect_memory() -> Result<Connection, OpenError> {
 fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;")
+}
+
+/// Ends the epochs of earlier processes: with the file locked, none of them can be alive.
+pub(super) fn bury_the_dead(db: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let tx = db.transaction().map_err(|error| failed(error.into()))?;
+    replicas::bury_all(&tx).map_err(|trouble| match trouble {
+        Trouble::Fault(fault) => failed(fault),
+        Trouble::Conflict(detail) => OpenError::Damaged { path: path.to_owned(), detail },
+    })?;
+    tx.commit().map_err(|error| failed(error.into()))
 }
 
 /// Looks for damage before anything is built on it.

@@ -5,7 +5,7 @@ use super::fault::{Fault, Trouble};
 use super::{Mode, SqliteStore, migrate, open};
 use jiff::Timestamp;
 use rusqlite::{Connection, ffi};
-use shipgate_app::store::{Changes, Store, StoreError};
+use shipgate_app::store::{Changes, Epoch, Store, StoreError};
 use std::error::Error as _;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
@@ -16,8 +16,16 @@ fn place() -> (tempfile::TempDir, SqliteStore) {
     (folder, store)
 }
 
+/// The first replica that enters.
+const ME: Epoch = Epoch(1);
+
+async fn enter(store: &SqliteStore) {
+    let epoch = store.replica_enter("rules", Timestamp::UNIX_EPOCH, Timestamp::MAX).await;
+    assert_eq!(epoch.unwrap(), ME);
+}
+
 fn note(name: &str, value: &str) -> Changes {
-    Changes { notes: vec![(name.into(), value.into())], ..Changes::at(Timestamp::UNIX_EPOCH) }
+    Changes { notes: vec![(name.into(), value.into())], ..Changes::by(ME, Timestamp::UNIX_EPOCH) }
 }
 
 fn set_note(db: &Connection, name: &str) -> Result<(), Trouble> {
@@ -44,6 +52,7 @@ async fn a_full_disk_is_said_clearly_and_nothing_is_half_written() {
     let in_memory = SqliteStore::in_memory().unwrap();
     let (_folder, in_file) = place();
     for store in [in_memory, in_file] {
+        enter(&store).await;
         store.commit(note("before", "small")).await.unwrap();
         limit(&store, 1).await;
         let mut large = note("small", "value");
@@ -78,6 +87,7 @@ async fn hold_the_writer(store: &Arc<SqliteStore>) -> mpsc::Sender<()> {
 #[tokio::test]
 async fn a_write_that_is_not_confirmed_fails_its_batch_and_ends_all_writing() {
     let (_folder, store) = place();
+    enter(&store).await;
     store.commit(note("before", "value")).await.unwrap();
     let store = Arc::new(store);
     let release = hold_the_writer(&store).await;
@@ -97,6 +107,7 @@ async fn a_write_that_is_not_confirmed_fails_its_batch_and_ends_all_writing() {
 #[tokio::test]
 async fn a_failure_or_panic_of_one_undoes_only_that_one() {
     let (_folder, store) = place();
+    enter(&store).await;
     let store = Arc::new(store);
     let release = hold_the_writer(&store).await;
     let first = store.write("write", |db| set_note(db, "first"));
@@ -124,6 +135,7 @@ async fn a_failure_or_panic_of_one_undoes_only_that_one() {
 #[tokio::test]
 async fn when_the_commit_fails_everybody_hears_of_it() {
     let (_folder, store) = place();
+    enter(&store).await;
     let store = Arc::new(store);
     let release = hold_the_writer(&store).await;
     // A deferred constraint is checked by COMMIT itself.

@@ -3,7 +3,7 @@
 use super::fault::{Fault, Trouble};
 use super::read::one;
 use super::row::{Span, body, commit_of, millis, provider_of};
-use super::{effects, inbox};
+use super::{effects, inbox, replicas};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
 use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
@@ -13,6 +13,7 @@ use shipgate_domain::ids::DeployId;
 
 /// Checks what must still be true, then writes everything.
 pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
+    replicas::expect(db, changes.by)?;
     for expect in &changes.expect {
         match expect {
             Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
@@ -23,7 +24,7 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
         effects::finish(db, *id, *token, finish, changes.at)?;
     }
     if let Some(id) = changes.inbox_done {
-        inbox::done(db, id)?;
+        inbox::done(db, changes.by, id)?;
     }
     // Who leaves the place makes room for who takes it, in whatever order they are given.
     let (taking, leaving): (Vec<_>, Vec<_>) = changes.deploys.iter().partition(|row| row.deploy.is_active());

@@ -35,6 +35,7 @@ async fn reopening_keeps_everything() {
     let (_folder, path) = place();
     let one = dispatching(pinned(deploy(1), commit('a')));
     let store = open(&path);
+    enter(&store).await;
     store_at_once(&store, &one).await;
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
     store.commit(audited(vec![entry("requested", Some(&one))])).await.unwrap();
@@ -54,6 +55,7 @@ async fn reopening_keeps_everything() {
 async fn many_requests_in_one_commit_fail_only_by_themselves() {
     let (_folder, path) = place();
     let store = Arc::new(open(&path));
+    enter(&*store).await;
     store.commit(deploys(&[&deploy(1)])).await.unwrap();
     let tasks: Vec<_> = (0..200u8)
         .map(|n| {
@@ -80,6 +82,7 @@ async fn many_requests_in_one_commit_fail_only_by_themselves() {
 async fn the_database_refuses_to_change_the_audit_log() {
     let (_folder, path) = place();
     let store = open(&path);
+    enter(&store).await;
     store.commit(audited(vec![entry("a", None), entry("b", None)])).await.unwrap();
     let log = store.audit(0, 10).await.unwrap();
     drop(store);
@@ -149,6 +152,7 @@ fn a_missing_folder_is_named() {
 async fn a_row_that_cannot_be_read_hurts_only_itself() {
     let (_folder, path) = place();
     let store = open(&path);
+    enter(&store).await;
     let (bad, good) = (deploy(1), deploy(2));
     store.commit(deploys(&[&bad, &good])).await.unwrap();
     store.commit(effects(vec![judge_line("bad", at(0)), judge_line("good", at(1))])).await.unwrap();
@@ -168,7 +172,7 @@ async fn a_row_that_cannot_be_read_hurts_only_itself() {
     assert_eq!(store.deploys(&all).await.unwrap(), std::slice::from_ref(&good));
     assert_eq!(store.surroundings(&about(None)).await.unwrap().waiting, [good]);
     assert!(lease(&store, 5).await.unwrap().key.ends_with("/good"));
-    assert_eq!(store.inbox_next().await.unwrap().unwrap().inbound.key, "good");
+    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "good");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.effects_dead, counts.inbox_dead), (1, 1));
 }
@@ -177,10 +181,13 @@ async fn a_row_that_cannot_be_read_hurts_only_itself() {
 async fn what_a_done_item_said_is_gone_from_the_files() {
     let (folder, path) = place();
     let store = open(&path);
+    enter(&store).await;
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next().await.unwrap().unwrap();
-    let done =
-        shipgate_app::store::Changes { inbox_done: Some(item.id), ..shipgate_app::store::Changes::at(at(2)) };
+    let item = store.inbox_next(ME).await.unwrap().unwrap();
+    let done = shipgate_app::store::Changes {
+        inbox_done: Some(item.id),
+        ..shipgate_app::store::Changes::by(ME, at(2))
+    };
     store.commit(done).await.unwrap();
     drop(store);
     for file in std::fs::read_dir(folder.path()).unwrap() {
@@ -196,6 +203,7 @@ async fn a_backup_is_a_complete_database() {
     let (folder, path) = place();
     let copy = folder.path().join("copy.db");
     let store = open(&path);
+    enter(&store).await;
     store.commit(deploys(&[&deploy(1)])).await.unwrap();
     store.commit(audited(vec![entry("a", None)])).await.unwrap();
     store.backup(&copy).await.unwrap();
@@ -213,6 +221,7 @@ async fn a_backup_is_a_complete_database() {
 #[tokio::test]
 async fn pruning_keeps_what_happens_once_for_ever() {
     let store = SqliteStore::in_memory().unwrap();
+    enter(&store).await;
     let once =
         shipgate_app::effects::NewEffect::once("final/1", shipgate_app::effects::Effect::Remind, at(0));
     store
@@ -233,6 +242,7 @@ async fn pruning_keeps_what_happens_once_for_ever() {
 fn in_memory_every_call_is_ready_at_once() {
     let store = SqliteStore::in_memory().unwrap();
     let mut waker = Context::from_waker(Waker::noop());
+    assert!(pin!(enter(&store)).poll(&mut waker).is_ready());
     let (put, change) = (inbound("a"), deploys(&[&deploy(1)]));
     assert!(pin!(store.inbox_put(&put, at(1))).poll(&mut waker).is_ready());
     assert!(pin!(store.commit(change)).poll(&mut waker).is_ready());
@@ -249,10 +259,12 @@ async fn child_that_writes_until_it_is_killed() {
         std::env::var(CHILD).expect("this is started by nothing_acknowledged_is_lost_…, not by people");
     let store = Arc::new(open(Path::new(&path)));
     let start = store.audit(0, u32::MAX).await.unwrap().len();
+    let by = store.replica_enter("rules", at(0), at(60)).await.unwrap();
     for n in start.. {
         let key = format!("{n}");
         let put = inbound(&key);
-        let writes = (store.inbox_put(&put, at(1)), store.commit(audited(vec![entry(&key, None)])));
+        let row = shipgate_app::store::Changes { by, ..audited(vec![entry(&key, None)]) };
+        let writes = (store.inbox_put(&put, at(1)), store.commit(row));
         let (one, two) = tokio::join!(writes.0, writes.1);
         one.unwrap();
         two.unwrap();

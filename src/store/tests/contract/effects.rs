@@ -66,7 +66,7 @@ pub async fn asking_again_after_it_died_starts_anew(store: &dyn Store) {
     let leased = lease(store, 1).await.unwrap();
     store.commit(finishing(&leased, Finish::Dead { why: "refused".into() })).await.unwrap();
     assert_eq!(store.counts().await.unwrap().effects_dead, 1);
-    let asked = Changes { effects: vec![judge_line("production", at(20))], ..Changes::at(at(15)) };
+    let asked = Changes { effects: vec![judge_line("production", at(20))], ..Changes::by(ME, at(15)) };
     store.commit(asked).await.unwrap();
     let again = lease(store, 20).await.unwrap();
     assert_eq!((again.attempts, again.asked), (0, at(15)));
@@ -79,7 +79,7 @@ pub async fn nothing_is_leased_before_it_is_due(store: &dyn Store) {
     assert_eq!(lease(store, 5).await, None);
     let due = store.effect_next_due(None).await.unwrap().unwrap();
     assert!(due > at(5));
-    assert!(store.effect_lease(None, due, due, at(60)).await.unwrap().is_some());
+    assert!(store.effect_lease(ME, None, due, due, at(60)).await.unwrap().is_some());
 }
 
 pub async fn what_is_due_longest_comes_first(store: &dyn Store) {
@@ -96,9 +96,9 @@ pub async fn a_lane_gives_only_its_own_effects(store: &dyn Store) {
     use shipgate_app::effects::Lane;
     ask(store, judge_line("production", at(1))).await;
     assert_eq!(store.effect_next_due(Some(Lane::Chat)).await.unwrap(), None);
-    assert_eq!(store.effect_lease(Some(Lane::Chat), at(2), at(2), at(60)).await.unwrap(), None);
+    assert_eq!(store.effect_lease(ME, Some(Lane::Chat), at(2), at(2), at(60)).await.unwrap(), None);
     assert_eq!(store.effect_next_due(Some(Lane::Work)).await.unwrap(), Some(at(1)));
-    assert!(store.effect_lease(Some(Lane::Work), at(2), at(2), at(60)).await.unwrap().is_some());
+    assert!(store.effect_lease(ME, Some(Lane::Work), at(2), at(2), at(60)).await.unwrap().is_some());
 }
 
 pub async fn a_lease_keeps_others_out_until_it_ends(store: &dyn Store) {
@@ -132,7 +132,7 @@ pub async fn a_lost_lease_stops_a_whole_write(store: &dyn Store) {
     let expecting = |leased: &shipgate_app::effects::Leased| Changes {
         expect: vec![Expect::Lease { id: leased.id, token: leased.token }],
         deploys: vec![row(&deploy(1))],
-        ..Changes::at(at(1))
+        ..Changes::by(ME, at(1))
     };
     let new = lease(store, 100).await.unwrap();
     conflict(store.commit(expecting(&old)).await);
@@ -165,13 +165,4 @@ pub async fn waking_brings_forward_and_never_back(store: &dyn Store) {
     store.effects_wake_all(at(30)).await.unwrap();
     assert_eq!(lease(store, 30).await.unwrap().key, "a");
     assert_eq!(lease(store, 30).await.unwrap().key, "b");
-}
-
-pub async fn freed_leases_can_be_taken_at_once(store: &dyn Store) {
-    ask(store, once("a", 0)).await;
-    let old = lease(store, 0).await.unwrap();
-    store.leases_free().await.unwrap();
-    conflict(store.commit(finishing(&old, Finish::Done)).await);
-    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(0)));
-    assert_eq!(lease(store, 1).await.unwrap().attempts, 1);
 }

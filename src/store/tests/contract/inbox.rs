@@ -1,46 +1,46 @@
 //! The inbox: each delivery once, three tries, secrets deleted. Not here: what is done about an item.
 
-use super::samples::{at, conflict, inbound};
+use super::samples::{ME, at, conflict, inbound};
 use shipgate_app::store::{Accepted, Changes, Store};
 
 fn done(id: i64) -> Changes {
-    Changes { inbox_done: Some(id), ..Changes::at(at(5)) }
+    Changes { inbox_done: Some(id), ..Changes::by(ME, at(5)) }
 }
 
 pub async fn a_delivery_counts_once(store: &dyn Store) {
     assert_eq!(store.inbox_put(&inbound("a"), at(1)).await.unwrap(), Accepted::New);
     assert_eq!(store.inbox_put(&inbound("a"), at(2)).await.unwrap(), Accepted::Seen);
     assert_eq!(store.inbox_put(&inbound("b"), at(2)).await.unwrap(), Accepted::New);
-    let first = store.inbox_next().await.unwrap().unwrap();
+    let first = store.inbox_next(ME).await.unwrap().unwrap();
     assert_eq!((first.inbound, first.at, first.attempts), (inbound("a"), at(1), 0));
     store.commit(done(first.id)).await.unwrap();
     assert_eq!(store.inbox_put(&inbound("a"), at(9)).await.unwrap(), Accepted::Seen);
-    assert_eq!(store.inbox_next().await.unwrap().unwrap().inbound.key, "b");
+    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "b");
 }
 
 pub async fn an_item_is_given_up_after_three_tries(store: &dyn Store) {
     store.inbox_put(&inbound("bad"), at(1)).await.unwrap();
     store.inbox_put(&inbound("good"), at(2)).await.unwrap();
     for attempts in 0..3 {
-        let item = store.inbox_next().await.unwrap().unwrap();
+        let item = store.inbox_next(ME).await.unwrap().unwrap();
         assert_eq!((item.inbound.key.as_str(), item.attempts), ("bad", attempts));
     }
-    assert_eq!(store.inbox_next().await.unwrap().unwrap().inbound.key, "good");
+    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "good");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.inbox, counts.inbox_dead), (1, 1));
 }
 
 pub async fn done_items_leave_only_their_key(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next().await.unwrap().unwrap();
+    let item = store.inbox_next(ME).await.unwrap().unwrap();
     store.commit(done(item.id)).await.unwrap();
-    assert_eq!(store.inbox_next().await.unwrap(), None);
+    assert_eq!(store.inbox_next(ME).await.unwrap(), None);
     assert_eq!(store.counts().await.unwrap().inbox, 0);
 }
 
 pub async fn finishing_an_item_twice_is_a_conflict(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next().await.unwrap().unwrap();
+    let item = store.inbox_next(ME).await.unwrap().unwrap();
     store.commit(done(item.id)).await.unwrap();
     let mut twice = done(item.id);
     twice.notes = vec![("name".into(), "value".into())];

@@ -9,6 +9,7 @@ mod deploys;
 mod effects;
 mod inbox;
 mod places;
+mod replicas;
 mod samples;
 mod snapshot;
 
@@ -20,6 +21,7 @@ macro_rules! on_every_store {
                 #[tokio::test]
                 async fn $case() {
                     let store = shipgate_store::SqliteStore::in_memory().unwrap();
+                    super::samples::enter(&store).await;
                     super::$group::$case(&store).await;
                 }
             )+)+
@@ -31,6 +33,7 @@ macro_rules! on_every_store {
                     let folder = tempfile::tempdir().unwrap();
                     let path = folder.path().join("shipgate.db");
                     let store = shipgate_store::SqliteStore::open(&path, super::samples::at(0)).unwrap();
+                    super::samples::enter(&store).await;
                     super::$group::$case(&store).await;
                 }
             )+)+
@@ -66,7 +69,6 @@ on_every_store! {
         a_lost_lease_stops_a_whole_write,
         a_retry_keeps_the_count_and_again_forgets_it,
         waking_brings_forward_and_never_back,
-        freed_leases_can_be_taken_at_once,
         any_order_of_calls_matches_a_simple_model;
     inbox:
         a_delivery_counts_once,
@@ -81,6 +83,15 @@ on_every_store! {
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,
         a_note_keeps_its_last_value;
+    replicas:
+        every_entry_has_a_higher_epoch,
+        who_left_writes_no_more,
+        what_a_replica_held_is_free_once_it_left,
+        a_silent_replica_is_buried_and_its_work_taken_over,
+        a_living_replica_keeps_what_it_holds,
+        an_item_is_finished_only_by_who_holds_it,
+        two_replicas_never_hold_the_same,
+        the_newest_rules_that_live_are_followed;
     snapshot:
         surroundings_show_who_is_active_and_who_waits,
         surroundings_know_how_a_commit_fared,

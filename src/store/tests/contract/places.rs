@@ -8,7 +8,7 @@ use shipgate_domain::facts::Lock;
 use shipgate_domain::zone::Zone;
 
 fn nothing() -> Changes {
-    Changes::at(at(3))
+    Changes::by(ME, at(3))
 }
 
 fn lock(by: &str) -> Lock {

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::effects::{Effect, Finish, Leased, NewEffect};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
-use shipgate_app::store::{About, Changes, DeployRow, Store, StoreError};
+use shipgate_app::store::{About, Changes, DeployRow, Epoch, Store, StoreError};
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::deploy::{Deploy, Intent, Kind, Outcome, Phase, Pinned, Ran, Request, State};
 use shipgate_domain::facts::{Pin, Read, RefKind};
@@ -12,6 +12,14 @@ use shipgate_domain::ids::{Account, CommitId, DeployId, EnvironmentName, Platfor
 use shipgate_domain::policy::Provider;
 use shipgate_domain::run::{Conclusion, Progress, Run, RunPlan, Standing, Start};
 use std::collections::BTreeMap;
+
+/// The replica that most tests are: the first one that enters an empty store.
+pub const ME: Epoch = Epoch(1);
+
+/// Enters as [`ME`].
+pub async fn enter(store: &dyn Store) {
+    assert_eq!(store.replica_enter("rules", at(0), at(1_000_000)).await.unwrap(), ME);
+}
 
 /// So many seconds after a Saturday in November.
 pub fn at(seconds: i64) -> Timestamp {
@@ -125,7 +133,7 @@ pub fn row(deploy: &Deploy) -> DeployRow {
 
 /// A write of deploys and nothing else.
 pub fn deploys(rows: &[&Deploy]) -> Changes {
-    Changes { deploys: rows.iter().map(|deploy| row(deploy)).collect(), ..Changes::at(at(0)) }
+    Changes { deploys: rows.iter().map(|deploy| row(deploy)).collect(), ..Changes::by(ME, at(0)) }
 }
 
 /// Stores a deploy's first form, and the given form over it.
@@ -159,7 +167,7 @@ pub fn entry(event: &str, deploy: Option<&Deploy>) -> Entry {
 }
 
 pub fn audited(entries: Vec<Entry>) -> Changes {
-    Changes { audit: entries, ..Changes::at(at(1)) }
+    Changes { audit: entries, ..Changes::by(ME, at(1)) }
 }
 
 pub fn inbound(key: &str) -> Inbound {
@@ -184,16 +192,16 @@ pub fn judge_line(group: &str, due: Timestamp) -> NewEffect {
 
 /// A write of effects and nothing else.
 pub fn effects(effects: Vec<NewEffect>) -> Changes {
-    Changes { effects, ..Changes::at(at(0)) }
+    Changes { effects, ..Changes::by(ME, at(0)) }
 }
 
 /// Leases what is due at this second, for a minute.
 pub async fn lease(store: &dyn Store, second: i64) -> Option<Leased> {
-    store.effect_lease(None, at(second), at(second), at(second + 60)).await.unwrap()
+    store.effect_lease(ME, None, at(second), at(second), at(second + 60)).await.unwrap()
 }
 
 pub fn finishing(leased: &Leased, finish: Finish) -> Changes {
-    Changes { finish: Some((leased.id, leased.token, finish)), ..Changes::at(at(500)) }
+    Changes { finish: Some((leased.id, leased.token, finish)), ..Changes::by(ME, at(500)) }
 }
 
 /// What conflicts, or a panic.

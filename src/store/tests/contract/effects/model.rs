@@ -2,7 +2,7 @@
 
 use crate::samples::{at, effects, finishing, judge_line};
 use shipgate_app::effects::{Effect, Finish, Leased, NewEffect, Repeat};
-use shipgate_app::store::{Store, StoreError};
+use shipgate_app::store::{Epoch, Store, StoreError};
 
 const CALLS: u32 = 3_000;
 
@@ -127,9 +127,14 @@ impl Dice {
     }
 }
 
+async fn enter(store: &dyn Store, now: i64) -> Epoch {
+    store.replica_enter("rules", at(now), at(now + 1_000_000)).await.unwrap()
+}
+
 pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
     let (mut model, mut dice, mut now) = (Model::default(), Dice(2_026), 0);
     let mut leases: Vec<Leased> = Vec::new();
+    let mut holder = enter(store, now).await;
     for call in 0..CALLS {
         now += dice.below(4);
         let due = now + dice.below(30) - 5;
@@ -147,7 +152,7 @@ pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
             }
             5..8 => {
                 let until = now + dice.below(20);
-                let leased = store.effect_lease(None, at(now), at(now), at(until)).await.unwrap();
+                let leased = store.effect_lease(holder, None, at(now), at(now), at(until)).await.unwrap();
                 let got = leased.as_ref().map(|leased| (leased.key.clone(), leased.attempts));
                 let expected = model.lease(now, until, leased.as_ref().map_or(0, |leased| leased.token));
                 // Of two that are due since the same instant, the one that was asked for first comes first.
@@ -176,7 +181,8 @@ pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
                 model.wake(&key, due);
             }
             _ if dice.below(8) == 0 => {
-                store.leases_free().await.unwrap();
+                store.replica_leave(holder).await.unwrap();
+                holder = enter(store, now).await;
                 model.all.iter_mut().for_each(|known| known.held_until = None);
             }
             _ => {
