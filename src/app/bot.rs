@@ -17,7 +17,7 @@ use shipgate_domain::people::{
 use shipgate_domain::policy::{Environment, Policy, Service};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// What a platform said about people is believed for this long (SECURITY 6.3).
@@ -67,9 +67,19 @@ pub struct App {
     epoch: AtomicI64,
     /// Another replica came later with other rules: the work is its.
     is_aside: AtomicBool,
+    /// Effects that the database did not let this replica finish: given back as soon as it does.
+    unfinished: Mutex<Vec<Unfinished>>,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
     accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
     members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
+}
+
+/// A lease that outlived its work: the effect's row, the token, how often it was begun before, and why.
+pub(crate) struct Unfinished {
+    pub id: i64,
+    pub token: i64,
+    pub attempts: u32,
+    pub why: String,
 }
 
 /// The ports that an [`App`] works with.
@@ -102,6 +112,7 @@ impl App {
             effects_woken: Default::default(),
             epoch: AtomicI64::new(Epoch::default().0),
             is_aside: AtomicBool::new(false),
+            unfinished: Mutex::new(Vec::new()),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -153,6 +164,10 @@ impl App {
             }
             Standing::Aside | Standing::Current => {}
         }
+    }
+
+    pub(crate) fn unfinished(&self) -> MutexGuard<'_, Vec<Unfinished>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An empty write of this replica.

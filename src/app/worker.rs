@@ -1,6 +1,6 @@
 //! The workers: one for the inbox, several for effects, woken by writes and by time. Not here: what is done.
 
-use crate::bot::App;
+use crate::bot::{App, Unfinished};
 use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::ChatError;
@@ -165,6 +165,7 @@ impl App {
     /// # Errors
     /// The database failed; the effect stays.
     pub async fn work_effect(&self, lane: Option<Lane>) -> Result<bool, StoreError> {
+        self.give_back().await?;
         let (now, lease_now) = (self.now(), self.clock.lease_now());
         let leased =
             self.store.effect_lease(self.epoch(), lane, now, lease_now, later(lease_now, LEASE)).await?;
@@ -175,7 +176,37 @@ impl App {
             Some(deploy) => tracing::info_span!("deploy", id = %deploy, effect = leased.effect.name()),
             None => tracing::info_span!("effect", effect = leased.effect.name()),
         };
-        let finish = match self.carry(&leased).instrument(span).await {
+        let worked = self.carry_and_finish(&leased).instrument(span).await;
+        if let Err(error) = &worked {
+            let Leased { id, token, attempts, .. } = leased;
+            self.unfinished().push(Unfinished { id, token, attempts, why: error.to_string() });
+        }
+        worked.map(|()| true)
+    }
+
+    /// Gives back what a failing database did not let this replica finish. Otherwise each would wait for the end of
+    /// its lease, long after the database is well again.
+    async fn give_back(&self) -> Result<(), StoreError> {
+        loop {
+            let Some(unfinished) = self.unfinished().pop() else { return Ok(()) };
+            let mut changes = self.changes(self.now());
+            // One bad row fails for ever: it is tried ever less often, up to once a minute.
+            let pause = SignedDuration::from_secs(1 << unfinished.attempts.min(6));
+            let finish = Finish::Retry { at: later(changes.at, pause), why: unfinished.why.clone() };
+            changes.finish = Some((unfinished.id, unfinished.token, finish));
+            match self.store.commit(changes).await {
+                // Its last write arrived after all, or somebody else has it.
+                Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                Err(error) => {
+                    self.unfinished().push(unfinished);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn carry_and_finish(&self, leased: &Leased) -> Result<(), StoreError> {
+        let finish = match self.carry(leased).await {
             Ok(finish) => finish,
             Err(StoreError::Conflict { .. }) => {
                 // Not `Again`, which forgets that this was tried before: a message may be out already.
@@ -191,9 +222,8 @@ impl App {
         changes.finish = Some((leased.id, leased.token, finish));
         match self.store.commit(changes).await {
             // The lease ran out and somebody else has it now: they will finish it.
-            Err(StoreError::Conflict { .. }) => Ok(true),
+            Err(StoreError::Conflict { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => Ok(true),
         }
     }
 
