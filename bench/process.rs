@@ -112,6 +112,10 @@ impl Shipgate {
 [http]
 listen = "127.0.0.1:{port}"
 public_url = "https://shipgate.example.com"
+[limits]
+person_each_second = 0
+person_each_minute = 0
+all_each_second = 0
 [store]
 url = "sqlite://shipgate.db"
 [slack]

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clock::{DemoClock, DemoTimes};
 use demo_time::InDemoTime;
 use shipgate_app::commands::Grammar;
+use shipgate_app::limits::Rates;
 use shipgate_app::ports::{Clock, Providers};
 use shipgate_app::{App, Ports};
 use shipgate_domain::ids::{Account, Platform};
@@ -79,7 +80,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let zone = settings.policy.zone.clone();
     let clock = Arc::new(DemoClock::starting_on_a_quiet_tuesday(&settings.policy));
     let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
-    let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
+    let intake = Arc::new(Intake::new(store.clone(), clock.clone(), Rates::default()));
     let figures = telemetry::figures(&stop)?;
     let rules = rules(&settings, Grammar::builtin());
     history::write(store.as_ref(), &rules, &versions, clock.now()).await?;

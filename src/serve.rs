@@ -68,7 +68,7 @@ async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
     let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
-    let intake = Arc::new(Intake::new(store.clone(), clock.clone()));
+    let intake = Arc::new(Intake::new(store.clone(), clock.clone(), settings.limits));
     let slack_settings = settings.slack.clone().context(
         "no chat platform is configured: add [slack] to the settings, or try `shipgate demo` first",
     )?;
@@ -149,9 +149,7 @@ pub async fn run_until_stopped(
         on_signal.cancel();
     });
     let ending = stop.clone();
-    let served =
-        axum::serve(listener, routes).with_graceful_shutdown(async move { ending.cancelled().await });
-    let mut server = tokio::spawn(async move { served.await });
+    let mut server = tokio::spawn(shipgate_web::server::serve(listener, routes, ending));
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         ended = &mut server => Some(ended),
@@ -169,9 +167,8 @@ pub async fn run_until_stopped(
         server.abort();
     }
     match failed {
-        Some(Ok(Err(error))) => Err(error).context("the server failed"),
         Some(Err(error)) => Err(error).context("the server failed"),
-        Some(Ok(Ok(()))) | None => Ok(()),
+        Some(Ok(())) | None => Ok(()),
     }
 }
 

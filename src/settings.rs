@@ -26,6 +26,7 @@ pub use secrets::{LogFormat, LogSettings};
 use problem::Finding;
 use reader::{Log, Section};
 use secrets::Environment;
+use shipgate_app::limits::Rates;
 use shipgate_domain::policy::{Policy, Provider};
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub policy: Policy,
     /// `[http]`.
     pub http: HttpSettings,
+    /// `[limits]`.
+    pub limits: Rates,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[slack]`; none when there is no such section.
@@ -129,6 +132,7 @@ impl Settings {
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
         Some(Self {
             http: operations::http(&root),
+            limits: operations::limits(&root),
             store: operations::store(&root),
             slack: operations::slack(&root, &environment),
             github: operations::github(&root, uses_github, &environment),

@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::App;
-use shipgate_app::inbound::Inbound;
+use shipgate_app::inbound::{Content, Inbound};
+use shipgate_app::limits::{Limiter, Rates, TooMany};
 use shipgate_app::ports::{Clock, Random, Store};
 use shipgate_chat::slack::SinkError;
 use shipgate_pipelines::github::webhooks::{Hint, Hints};
@@ -53,13 +54,20 @@ impl Random for SystemRandom {
 pub struct Intake {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    limiter: Limiter,
     app: OnceLock<Arc<App>>,
+}
+
+/// Why something that came is not taken in.
+enum NotTaken {
+    Stored(String),
+    TooMany(TooMany),
 }
 
 impl Intake {
     /// A way into this store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, app: OnceLock::new() }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, rates: Rates) -> Self {
+        Self { store, clock, limiter: Limiter::new(rates), app: OnceLock::new() }
     }
 
     /// Says whom to wake.
@@ -67,7 +75,12 @@ impl Intake {
         let _ = self.app.set(app);
     }
 
-    async fn put(&self, inbound: &Inbound) -> Result<(), String> {
+    async fn put(&self, inbound: &Inbound) -> Result<(), NotTaken> {
+        if let Err(too_many) = self.limiter.take(&inbound.account, self.clock.lease_now()) {
+            let who = if too_many.is_person { "person" } else { "everybody" };
+            metrics::counter!("shipgate_too_many_total", "who" => who).increment(1);
+            return Err(NotTaken::TooMany(too_many));
+        }
         let begun = Instant::now();
         match self.store.inbox_put(inbound, self.clock.now()).await {
             Ok(_) => {
@@ -80,7 +93,7 @@ impl Intake {
             Err(error) => {
                 tracing::error!("cannot store what came in: {error}");
                 metrics::counter!("shipgate_store_failures_total").increment(1);
-                Err(error.to_string())
+                Err(NotTaken::Stored(error.to_string()))
             }
         }
     }
@@ -89,16 +102,30 @@ impl Intake {
 #[async_trait]
 impl shipgate_chat::slack::Sink for Intake {
     async fn accept(&self, inbound: Inbound) -> Result<(), SinkError> {
-        self.put(&inbound).await.map_err(|why| SinkError { why })
+        self.put(&inbound).await.map_err(|not_taken| match not_taken {
+            NotTaken::Stored(why) => SinkError::NotStored { why },
+            NotTaken::TooMany(too_many) => {
+                // The answer to a click or a mention says nothing that people could read.
+                let says_nothing = matches!(inbound.content, Content::Press { .. } | Content::Mention { .. });
+                if let Some(app) = self.app.get().filter(|_| says_nothing && too_many.is_first) {
+                    let (app, to, say) = (app.clone(), inbound.reply_to.clone(), too_many.sentence());
+                    tokio::spawn(async move { app.turn_away(&to, &say).await });
+                }
+                SinkError::TooMany { say: too_many.sentence() }
+            }
+        })
     }
 }
 
 #[async_trait]
 impl shipgate_web::playground::Sink for Intake {
     async fn accept(&self, inbound: Inbound) -> Result<(), Refusal> {
-        let told =
-            |why| Refusal(format!("Shipgate could not store this ({why}). Nothing was done; try again."));
-        self.put(&inbound).await.map_err(told)
+        self.put(&inbound).await.map_err(|not_taken| match not_taken {
+            NotTaken::Stored(why) => {
+                Refusal(format!("Shipgate could not store this ({why}). Nothing was done; try again."))
+            }
+            NotTaken::TooMany(too_many) => Refusal(too_many.sentence()),
+        })
     }
 }
 

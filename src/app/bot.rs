@@ -2,6 +2,7 @@
 
 use crate::commands::{Grammar, Names};
 use crate::effects::{Effect, Lane, NewEffect};
+use crate::inbound::ReplyTo;
 use crate::messages::Words;
 use crate::ports::{Chat, ChatError, Clock, Providers, Random, Store};
 use crate::store::{Changes, DeployRow, Epoch, Scope, Standing, StoreError};
@@ -427,6 +428,14 @@ impl App {
         self.store.commit(changes).await?;
         self.wake();
         Ok(())
+    }
+
+    /// Tells somebody privately that what they sent was not taken in. Said once, or not at all: nothing waits for it.
+    pub async fn turn_away(&self, to: &ReplyTo, say: &str) {
+        let message = self.words().turned_away(say);
+        if let Err(error) = self.chat.reply(to, &message).await {
+            tracing::debug!("somebody was not told that too much came from them: {error}");
+        }
     }
 
     /// Tells the workers that something was stored.

@@ -10,6 +10,7 @@ pub mod follow;
 pub mod inbound;
 mod intake;
 mod judge;
+pub mod limits;
 pub mod messages;
 mod places;
 pub mod ports;

@@ -95,12 +95,31 @@ pub trait Sink: Send + Sync {
     async fn accept(&self, inbound: Inbound) -> Result<(), SinkError>;
 }
 
-/// A delivery could not be stored.
+/// A delivery was not taken over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not stored: {why}")]
-pub struct SinkError {
-    /// Why, for logs.
-    pub why: String,
+pub enum SinkError {
+    /// It could not be stored.
+    #[error("not stored: {why}")]
+    NotStored {
+        /// Why, for logs.
+        why: String,
+    },
+    /// There are too many, from this person or from everybody.
+    #[error("not taken in: there were too many")]
+    TooMany {
+        /// What the person reads.
+        say: String,
+    },
+}
+
+impl SinkError {
+    /// What the person reads.
+    pub(crate) fn say(&self) -> &str {
+        match self {
+            SinkError::NotStored { .. } => NOT_STORED,
+            SinkError::TooMany { say } => say,
+        }
+    }
 }
 
 /// What people read when their command could not be stored.

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod deploy;
 pub mod facts;
 pub mod gates;
+pub mod hidden;
 pub mod ids;
 pub mod people;
 pub mod policy;

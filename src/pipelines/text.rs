@@ -1,11 +1,12 @@
 //! Text from other systems made harmless and short for people. Not here: what any of it means.
 
+use shipgate_domain::hidden::is_hidden_in_prose;
 use std::cmp::Ordering;
 
 /// One line without control or direction-changing characters, cut to `most` characters.
 pub(crate) fn inert(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).collect();
-    line.retain(|c| !is_hidden(c));
+    let mut line: String = text.chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
+    line.retain(|c| !is_hidden_in_prose(c));
     let line = line.trim();
     if line.chars().count() <= most {
         return line.to_owned();
@@ -15,9 +16,9 @@ pub(crate) fn inert(text: &str, most: usize) -> String {
     cut
 }
 
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// What ends a line or leaves room: a space is left where it stood.
+fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Takes terminal codes out of a text (ECMA-48 control sequences and operating system commands).

@@ -5,6 +5,7 @@ use super::reader::{Section, Word, clip};
 use super::secrets::Environment;
 use axum::http::Uri;
 use secrecy::SecretString;
+use shipgate_app::limits::Rates;
 use shipgate_domain::calendar::{FiveFieldCron, Lead};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,6 +142,17 @@ pub(super) fn http(root: &Section<'_>) -> HttpSettings {
         Some(trimmed(&word.text))
     });
     HttpSettings { listen, public_url: public_url.unwrap_or_else(|| format!("http://{listen}")) }
+}
+
+pub(super) fn limits(root: &Section<'_>) -> Rates {
+    let usual = Rates::default();
+    let Some(section) = root.section("limits") else { return usual };
+    let number = |key: &str, usual: u32| section.count(key).map_or(usual, |(number, _)| number);
+    Rates {
+        person_each_second: number("person_each_second", usual.person_each_second),
+        person_each_minute: number("person_each_minute", usual.person_each_minute),
+        all_each_second: number("all_each_second", usual.all_each_second),
+    }
 }
 
 pub(super) fn store(root: &Section<'_>) -> StoreSettings {

@@ -222,8 +222,7 @@ impl Diagnostic for Shown<'_> {
 
 /// Neither moves the cursor nor turns the direction of reading.
 pub(super) fn is_harmless(c: &char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !shipgate_domain::hidden::is_hidden(*c)
 }
 
 /// Where a byte stands, both from 1; columns are characters.

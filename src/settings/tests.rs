@@ -216,6 +216,7 @@ fn the_reader_asks_for_every_key_it_lists() {
     let env = good_env();
     let environment = super::secrets::Environment { read: &|name| env.get(name).cloned(), log: &log };
     super::operations::http(&root);
+    super::operations::limits(&root);
     super::operations::store(&root);
     super::operations::slack(&root, &environment);
     super::operations::github(&root, true, &environment);

@@ -5,3 +5,4 @@ mod assets;
 pub mod ops;
 pub mod playground;
 pub mod security;
+pub mod server;

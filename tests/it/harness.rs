@@ -193,6 +193,18 @@ impl Bot {
         self.run().await;
     }
 
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the bot runs").id()
+    }
+
+    /// The most memory that the process has held so far, in KiB.
+    pub fn most_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the bot runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Whether the process has ended, and how.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut().and_then(|child| child.try_wait().expect("the child can be asked"))

@@ -11,6 +11,8 @@ mod decisions;
 mod failures;
 mod forged;
 mod hostile;
+mod limits;
+mod oddities;
 mod operating;
 mod outages;
 mod refusals;

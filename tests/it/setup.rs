@@ -21,6 +21,8 @@ pub enum Transport {
 pub struct Setup {
     /// The zone at the top.
     pub timezone: String,
+    /// `[limits]`: none by default, since the people of the tests are faster than any.
+    pub limits: String,
     /// More keys of `[slack]`.
     pub slack: String,
     /// `[announce]`.
@@ -41,6 +43,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             timezone: "UTC".into(),
+            limits: "person_each_second = 0\nperson_each_minute = 0\nall_each_second = 0".into(),
             slack: "app = \"A0123\"".into(),
             announce: "channel = \"#deployments\"".into(),
             inputs: "environment = \"{environment}\", version = \"{version}\", sha = \"{sha}\", \
@@ -63,7 +66,7 @@ impl Setup {
             Transport::Http => "http",
             Transport::Socket => "socket",
         };
-        let Self { timezone, slack, announce, inputs, staging, production, more, .. } = self;
+        let Self { timezone, limits, slack, announce, inputs, staging, production, more, .. } = self;
         let slack_api = world.slack.api_url();
         let slack_api = slack_api.trim_end_matches('/');
         let github_api = world.github.url();
@@ -72,6 +75,8 @@ impl Setup {
 [http]
 listen = "127.0.0.1:0"
 public_url = "https://shipgate.example.com"
+[limits]
+{limits}
 [store]
 url = "sqlite://shipgate.db"
 [slack]

@@ -130,7 +130,7 @@ pub(super) enum Code {
 /// A person's word as it may stand in a sentence: short, visible, between quotes.
 pub(super) fn shown(word: &str) -> String {
     const LONGEST: usize = 40;
-    let visible = word.chars().map(|c| if super::words::is_hidden(c) { '\u{fffd}' } else { c });
+    let visible = word.chars().map(|c| if shipgate_domain::hidden::is_hidden(c) { '\u{fffd}' } else { c });
     let mut text: String = visible.clone().take(LONGEST).collect();
     if visible.count() > LONGEST {
         text.push('…');

@@ -175,7 +175,7 @@ const DURATIONS: &str = "Write it like 30m, 2h, 1h30m or 1d.";
 const TIMES: &str = "Write it like 14:00, Fri 15:00, tomorrow 09:00, 2026-11-26 or 2026-11-26T14:00.";
 
 fn check_visible(text: &str) -> Result<(), Refusal> {
-    let Some(hidden) = text.chars().find(|c| words::is_hidden(*c)) else { return Ok(()) };
+    let Some(hidden) = text.chars().find(|c| shipgate_domain::hidden::is_hidden(*c)) else { return Ok(()) };
     Err(Refusal::new(
         Code::ForbiddenCharacter,
         format!("{} contains the hidden character U+{:04X}.", shown(text), u32::from(hidden)),

@@ -1,6 +1,7 @@
 //! Cuts what was typed into words, with quotes and options. It does not know what any word means.
 
 use super::refusal::{Code, Refusal};
+use shipgate_domain::hidden::is_hidden_in_prose;
 
 /// Longest text of one command, in characters. Slack's own field ends at 4,000; nobody types half of it.
 pub const LONGEST_TEXT: usize = 2_000;
@@ -156,22 +157,9 @@ fn option(text: &str, name_on: usize, certain: bool) -> Result<(Word, &str), Ref
 pub(super) fn readable(text: &str) -> String {
     let spaced: String = text
         .chars()
-        .filter_map(|c| if is_space(c) { Some(' ') } else { (!is_hidden(c) || c == JOINER).then_some(c) })
+        .filter_map(|c| if is_space(c) { Some(' ') } else { (!is_hidden_in_prose(c)).then_some(c) })
         .collect();
     spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Joins emoji into one picture; harmless in prose, refused in names.
-const JOINER: char = '\u{200d}';
-
-/// Control, bidirectional, zero-width and other characters that change how text looks without being seen
-/// (Unicode UAX #9, UTS #39).
-pub(super) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ impl Words<'_> {
         no("Too much changed at once, and your request was not carried out.").paragraph("Try it once more.")
     }
 
+    pub(crate) fn turned_away(&self, say: &str) -> Message {
+        no(say)
+    }
+
     pub(crate) fn not_understood(&self, refusal: &Refusal) -> Message {
         no(refusal.what.clone()).paragraph(refusal.why.clone()).paragraph(refusal.next.clone())
     }

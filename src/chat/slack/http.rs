@@ -3,7 +3,7 @@
 
 use super::intake::{Failed, store};
 use super::payloads::{self, Read, Refusal, hash};
-use super::{NOT_STORED, SetupError, Sink, SlackSecrets, SlackSettings, Transport, count};
+use super::{SetupError, Sink, SlackSecrets, SlackSettings, Transport, count};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -11,10 +11,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hmac::{Hmac, KeyInit, Mac};
+use http_body_util::LengthLimitError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use shipgate_app::limits::json_fits;
 use shipgate_app::ports::Clock;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
@@ -79,7 +82,7 @@ async fn commands(State(ingress): Shared, request: Request) -> Response {
     match store(ingress.sink.as_ref(), "command", read).await {
         Ok(_) => StatusCode::OK.into_response(),
         // People see the text of an answer only when its status is 200.
-        Err(Failed::NotStored(_)) => answer(&json!({"response_type": "ephemeral", "text": NOT_STORED})),
+        Err(Failed::NotTaken { say, .. }) => answer(&json!({"response_type": "ephemeral", "text": say})),
         Err(Failed::Refused(refusal)) => refused(refusal),
     }
 }
@@ -94,16 +97,15 @@ async fn interactions(State(ingress): Shared, request: Request) -> Response {
         return StatusCode::OK.into_response();
     }
     let payload = fields.remove("payload");
-    let payload =
-        payload.as_ref().and_then(Value::as_str).and_then(|p| serde_json::from_str::<Value>(p).ok());
+    let payload = payload.as_ref().and_then(Value::as_str).and_then(|p| json_of(p.as_bytes()));
     let read = payload.ok_or(Refusal::Unreadable).and_then(|p| payloads::interaction(&ingress.settings, &p));
     match store(ingress.sink.as_ref(), "interaction", read).await {
         Ok(Read::Missing(errors)) => answer(&json!({"response_action": "errors", "errors": errors})),
         Ok(_) => StatusCode::OK.into_response(),
-        Err(Failed::NotStored(errors)) if !errors.is_empty() => {
-            answer(&json!({"response_action": "errors", "errors": errors}))
+        Err(Failed::NotTaken { complaint, .. }) if !complaint.is_empty() => {
+            answer(&json!({"response_action": "errors", "errors": complaint}))
         }
-        Err(Failed::NotStored(_)) => (StatusCode::SERVICE_UNAVAILABLE, NOT_STORED).into_response(),
+        Err(Failed::NotTaken { say, .. }) => (StatusCode::SERVICE_UNAVAILABLE, say).into_response(),
         Err(Failed::Refused(refusal)) => refused(refusal),
     }
 }
@@ -113,13 +115,18 @@ async fn events(State(ingress): Shared, request: Request) -> Response {
         Ok(signed) => signed,
         Err(refused) => return refused,
     };
-    let payload = serde_json::from_slice::<Value>(&signed.body).map_err(|_| Refusal::Unreadable);
+    let payload = json_of(&signed.body).ok_or(Refusal::Unreadable);
     let read = payload.and_then(|p| payloads::event(&ingress.settings, &p));
     match store(ingress.sink.as_ref(), "event", read).await {
         Ok(Read::Challenge(challenge)) => answer(&json!({"challenge": challenge})),
         Ok(_) => StatusCode::OK.into_response(),
-        // Slack delivers events again when they are not acknowledged.
-        Err(Failed::NotStored(_)) => (StatusCode::SERVICE_UNAVAILABLE, NOT_STORED).into_response(),
+        // Slack delivers events again when they are not acknowledged, unless it is told not to.
+        Err(Failed::NotTaken { say, may_come_again: true, .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, say).into_response()
+        }
+        Err(Failed::NotTaken { say, may_come_again: false, .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, [("x-slack-no-retry", "1")], say).into_response()
+        }
         Err(Failed::Refused(refusal)) => refused(refusal),
     }
 }
@@ -190,7 +197,10 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, StatusCod
     }
     match tokio::time::timeout(BODY_TIME, to_bytes(body, LARGEST_BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes.to_vec()),
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(error)) if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) => {
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
@@ -206,6 +216,11 @@ fn form(body: &[u8]) -> Map<String, Value> {
         fields.entry(name.into_owned()).or_insert_with(|| Value::String(value.into_owned()));
     }
     fields
+}
+
+/// JSON that is neither too deep nor too large to be parsed.
+fn json_of(text: &[u8]) -> Option<Value> {
+    json_fits(text).then(|| serde_json::from_slice(text).ok()).flatten()
 }
 
 fn refused(refusal: Refusal) -> Response {

@@ -1,7 +1,7 @@
 //! Stores what was read, counts it, and says what to tell Slack. Not here: how Slack is told (`http`, `socket`).
 
 use super::payloads::{Read, Refusal};
-use super::{Sink, count};
+use super::{Sink, SinkError, count};
 use std::collections::BTreeMap;
 
 /// A delivery that was not taken.
@@ -9,8 +9,15 @@ use std::collections::BTreeMap;
 pub(crate) enum Failed {
     /// It is not for us.
     Refused(Refusal),
-    /// It could not be stored. For a form: what it shows, by block.
-    NotStored(BTreeMap<String, String>),
+    /// It was not taken over.
+    NotTaken {
+        /// What the person reads.
+        say: String,
+        /// For a form: what it shows, by block.
+        complaint: BTreeMap<String, String>,
+        /// Whether the same delivery may come again by itself: not when the person was told to try again.
+        may_come_again: bool,
+    },
 }
 
 /// Stores a delivery, where there is something to store. When this returns `Ok`, Slack may be told "received".
@@ -26,9 +33,17 @@ pub(crate) async fn store(
                 Ok(Read::Inbound { inbound, complaint })
             }
             Err(error) => {
-                count(kind, "not_stored");
-                tracing::error!(kind, "a delivery from Slack was {error}");
-                Err(Failed::NotStored(complaint))
+                let may_come_again = matches!(error, SinkError::NotStored { .. });
+                if may_come_again {
+                    count(kind, "not_stored");
+                    tracing::error!(kind, "a delivery from Slack was {error}");
+                } else {
+                    count(kind, "too_many");
+                    tracing::warn!(kind, "a delivery from Slack was {error}");
+                }
+                let say = error.say().to_owned();
+                let complaint = complaint.into_keys().map(|block| (block, say.clone())).collect();
+                Err(Failed::NotTaken { say, complaint, may_come_again })
             }
         },
         Ok(other) => {

@@ -38,7 +38,7 @@ pub(crate) struct Kept {
 impl super::Sink for Kept {
     async fn accept(&self, inbound: Inbound) -> Result<(), SinkError> {
         if self.is_broken {
-            return Err(SinkError { why: "disk full".into() });
+            return Err(SinkError::NotStored { why: "disk full".into() });
         }
         self.taken.lock().unwrap().push(inbound);
         Ok(())

@@ -11,12 +11,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http_body_util::LengthLimitError;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
+use shipgate_app::limits::json_fits;
 use shipgate_domain::policy::Provider;
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// Largest body that is read.
 const LARGEST_BODY: usize = 5 * 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(8);
 
 /// A run may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +57,20 @@ pub fn routes(github: Arc<GitHub>, secrets: Vec<SecretString>, hints: Arc<dyn Hi
 }
 
 async fn receive(State(gate): State<Gate>, headers: HeaderMap, body: Body) -> StatusCode {
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return refused("large_body", StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let body = match tokio::time::timeout(BODY_TIME, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) => {
+            return refused("large_body", StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Ok(Err(_)) => return refused("bad_body", StatusCode::BAD_REQUEST),
+        Err(_) => return refused("slow_body", StatusCode::REQUEST_TIMEOUT),
+    };
     if !is_signed(&gate.secrets, &headers, &body) {
-        return StatusCode::UNAUTHORIZED;
+        return refused("bad_signature", StatusCode::UNAUTHORIZED);
     }
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     match text("x-github-event") {
@@ -68,13 +86,22 @@ async fn receive(State(gate): State<Gate>, headers: HeaderMap, body: Body) -> St
     } else {
         Some(body)
     };
-    let delivery = payload.and_then(|payload| serde_json::from_slice::<Delivery>(&payload).ok());
-    let Some((run, title)) = delivery.and_then(run_of) else { return StatusCode::BAD_REQUEST };
+    let delivery = payload
+        .filter(|payload| json_fits(payload))
+        .and_then(|payload| serde_json::from_slice::<Delivery>(&payload).ok());
+    let Some((run, title)) = delivery.and_then(run_of) else {
+        return refused("unreadable", StatusCode::BAD_REQUEST);
+    };
     gate.github.touch(run);
     gate.hints
         .hint(Hint { provider: Provider::Github, run: run.to_string(), title: inert(&title, 300) })
         .await;
     StatusCode::ACCEPTED
+}
+
+fn refused(why: &'static str, status: StatusCode) -> StatusCode {
+    metrics::counter!("shipgate_github_webhooks_refused_total", "reason" => why).increment(1);
+    status
 }
 
 fn run_of(delivery: Delivery) -> Option<(u64, String)> {

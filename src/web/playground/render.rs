@@ -7,6 +7,7 @@ use askama::Template;
 use jiff::Timestamp;
 use shipgate_app::words::{Block, Body, Card, FieldKind, GateLine, Span, StageLine, Style, Text, Tone};
 use shipgate_domain::gates::Answer;
+use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::run::{Conclusion, Standing};
 use std::borrow::Cow;
@@ -16,10 +17,7 @@ const REPLIES: usize = 60;
 
 /// Text without characters that reorder, hide or control: they become visible as replacement characters.
 pub(super) fn inert(raw: &str) -> Cow<'_, str> {
-    let is_active = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let is_active = |c: char| is_hidden_in_prose(c) && c != '\n' && c != '\t';
     if raw.contains(is_active) { Cow::Owned(raw.replace(is_active, "\u{fffd}")) } else { Cow::Borrowed(raw) }
 }
 

@@ -1,5 +1,7 @@
 //! Makes text inert: no control, terminal or direction-changing characters, and no markup where Slack would read it.
-//! Not here: cutting text to length.
+//! Not here: which characters are hidden (`domain::hidden`).
+
+use shipgate_domain::hidden::is_hidden_in_prose;
 
 /// One line of text as it may be shown: terminal sequences are dropped, line breaks and tabs become spaces, characters
 /// that cannot be seen or that turn the direction of writing are dropped.
@@ -25,18 +27,11 @@ pub(crate) fn clean(text: &str) -> String {
                 _ => {}
             },
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => out.push(' '),
-            c if c.is_control() || is_hidden(c) => {}
+            c if is_hidden_in_prose(c) => {}
             c => out.push(c),
         }
     }
     out
-}
-
-/// Characters that turn the direction of writing (Unicode UAX #9), take no room, or carry hidden words (tags).
-fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Escapes the three characters that Slack reads in `text` and in mrkdwn (docs.slack.dev, "Formatting message text").

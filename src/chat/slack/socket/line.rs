@@ -1,12 +1,13 @@
 //! One connection to Slack: opened, served, drained, closed. Not here: when to open another one.
 
 use super::{Connected, Shared};
+use crate::slack::count;
 use crate::slack::intake::{Failed, store};
 use crate::slack::payloads::{self, Read, Refusal};
-use crate::slack::{NOT_STORED, count};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shipgate_app::limits::json_fits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -202,7 +203,7 @@ async fn send(ws: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, message: Mess
 }
 
 fn parse(text: &str) -> Option<Envelope> {
-    serde_json::from_str(text).ok()
+    json_fits(text.as_bytes()).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 fn notice(reason: Option<&str>) -> Notice {
@@ -229,10 +230,11 @@ async fn deliver(shared: &Shared, envelope: Envelope) -> Option<String> {
     let payload = match store(shared.wiring.sink.as_ref(), kind, read).await {
         Ok(Read::Missing(missing)) => Some(errors(json!(missing))),
         Ok(_) | Err(Failed::Refused(_)) => None,
-        Err(Failed::NotStored(complaint)) if !complaint.is_empty() => Some(errors(json!(complaint))),
-        Err(Failed::NotStored(_)) if kind == "command" => Some(json!({"text": NOT_STORED})),
+        Err(Failed::NotTaken { complaint, .. }) if !complaint.is_empty() => Some(errors(json!(complaint))),
+        Err(Failed::NotTaken { say, .. }) if kind == "command" => Some(json!({"text": say})),
         // No acknowledgement: an event comes again, and the person who clicked sees that it did not work.
-        Err(Failed::NotStored(_)) => return None,
+        Err(Failed::NotTaken { may_come_again: false, .. }) if kind == "event" => None,
+        Err(Failed::NotTaken { .. }) => return None,
     };
     let mut ack = json!({"envelope_id": id});
     if let Some(payload) = payload {
