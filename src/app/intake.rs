@@ -7,7 +7,7 @@ use crate::commands::{Action as Wish, Entry, Invocation, Parsed};
 use crate::effects::{Effect, NewEffect};
 use crate::inbound::{Content, Inbound, ReplyTo};
 use crate::ports::MessageRef;
-use crate::store::{CardButton, Changes, StoreError, Waiting};
+use crate::store::{CardButton, Changes, Expect, StoreError, Waiting};
 use crate::words::{Form, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,12 +74,14 @@ impl Visit<'_> {
 }
 
 impl App {
-    /// Works on the oldest inbox item. Says whether there was one.
+    /// Works on the oldest inbox item that this worker may have. Says whether there was one.
     ///
     /// # Errors
-    /// The database failed; the item stays.
-    pub async fn work_inbox(&self) -> Result<bool, StoreError> {
-        let Some(item) = self.store.inbox_next(self.epoch()).await? else { return Ok(false) };
+    /// The database failed; the item stays with this worker.
+    pub async fn work_inbox(&self, worker: u32) -> Result<bool, StoreError> {
+        let Some(item) = self.store.inbox_next(self.epoch(), worker).await? else { return Ok(false) };
+        // Where one was, there may be more: the next worker looks while this one works.
+        self.inbox_woken.notify_one();
         for _ in 0..TRIES {
             let mut visit = self.visit(&item);
             match &item.inbound.content {
@@ -239,7 +241,9 @@ impl App {
         }?;
         // A second click, minutes later, would roll back once more. Who may not, uses nothing up.
         if press.is_single() && visit.changes.deploys.iter().any(|row| !row.deploy.is_done()) {
-            visit.changes.notes.push((used_up(&button), visit.inbound.key.clone()));
+            let name = used_up(&button);
+            visit.changes.expect.push(Expect::Unused(name.clone()));
+            visit.changes.notes.push((name, visit.inbound.key.clone()));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::bot::App;
 use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
-use crate::store::{DeployRow, Filter, Scope, StoreError};
+use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, State};
 use shipgate_domain::gates::Gate;
@@ -213,6 +213,8 @@ impl App {
                 return Ok(());
             }
         };
+        let asked = Scope::Requests(service.name.clone(), environment.name.clone());
+        let revision = self.store.revision(&asked).await?;
         let open = Filter {
             environment: Some(environment.name.clone()),
             only_open: true,
@@ -257,6 +259,8 @@ impl App {
         }
         let answer = self.words().asked(&deploy, &self.rules.announce);
         visit.answer(answer);
+        visit.changes.expect.push(Expect::Scope(asked.clone(), revision));
+        crate::bot::touch(&mut visit.changes, asked);
         self.insert(visit, deploy, actor);
         Ok(())
     }

@@ -62,6 +62,9 @@ pub enum Scope {
     Environment(EnvironmentName),
     /// Freezes that were added or ended in chat.
     Freezes,
+    /// New requests for one service on one environment: so that two people who ask for the same in the same moment
+    /// get one deploy.
+    Requests(ServiceName, EnvironmentName),
 }
 
 /// A condition of a write.
@@ -76,6 +79,8 @@ pub enum Expect {
         /// The lease's token.
         token: i64,
     },
+    /// There is no note of this name yet.
+    Unused(String),
 }
 
 /// Everything one decision writes, all or nothing.
@@ -283,10 +288,10 @@ pub trait Store: Send + Sync {
 
     /// Stores what came in, durably, unless its key is known.
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError>;
-    /// Holds the oldest item that is not done, was not begun three times and is held by nobody else, with its count
-    /// of beginnings raised. One worker works on the inbox for an epoch at a time: what the epoch holds already
-    /// comes again.
-    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError>;
+    /// Holds the oldest item that is not done and was not begun three times, with its count of beginnings raised.
+    /// Items of one account are worked on in order, one at a time, whoever works: while one is held, the account's
+    /// next is not given out. What this worker of this epoch holds already comes again.
+    async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError>;
 
     /// Enters as a replica that lives until `alive_until` unless it renews that, and works by these rules.
     ///
@@ -335,6 +340,8 @@ pub trait Store: Send + Sync {
     async fn deploys(&self, filter: &Filter) -> Result<Vec<Deploy>, StoreError>;
     /// The deploy that is bound to a CI run, if any.
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError>;
+    /// How often a scope was touched.
+    async fn revision(&self, scope: &Scope) -> Result<u64, StoreError>;
     /// One consistent snapshot of all that a decision looks at.
     async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError>;
     /// All locks, also expired ones.

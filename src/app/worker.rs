@@ -1,4 +1,4 @@
-//! The workers: one for the inbox, several for effects, woken by writes and by time. Not here: what is done.
+//! The workers: some for the inbox, some for effects, woken by writes and by time. Not here: what is done.
 
 use crate::bot::{App, Unfinished};
 use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
@@ -22,6 +22,9 @@ const LIFE: SignedDuration = SignedDuration::from_secs(12);
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Work on an effect is cut off after this long, well before its lease ends.
 const LONGEST_WORK: Duration = Duration::from_secs(75);
+/// Commands and clicks that are worked on side by side: a question to a code host that hangs holds up only the
+/// person who asked.
+const INBOX_WORKERS: u32 = 4;
 /// Without any wake-up, the workers look at least this often.
 const LOOK_EVERY: Duration = Duration::from_millis(1000);
 /// After the database failed, nothing is tried for this long.
@@ -111,9 +114,11 @@ impl App {
 
     async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut workers = JoinSet::new();
-        let (app, inbox_stop) = (self.clone(), stop.clone());
-        workers
-            .spawn(keep_at_it(stop.clone(), STORE_REST, move || app.clone().serve_inbox(inbox_stop.clone())));
+        for worker in 0..INBOX_WORKERS {
+            let (app, inbox_stop) = (self.clone(), stop.clone());
+            let work = move || app.clone().serve_inbox(worker, inbox_stop.clone());
+            workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
+        }
         for lane in Lane::ALL.into_iter().flat_map(|lane| std::iter::repeat_n(lane, lane.workers())) {
             let (app, effects_stop) = (self.clone(), stop.clone());
             let work = move || app.clone().serve_effects(lane, effects_stop.clone());
@@ -126,13 +131,13 @@ impl App {
         }
     }
 
-    async fn serve_inbox(self: Arc<Self>, stop: CancellationToken) {
+    async fn serve_inbox(self: Arc<Self>, worker: u32, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if self.is_aside() {
                 rest(&self.inbox_woken, &stop, LOOK_EVERY).await;
                 continue;
             }
-            match self.work_inbox().await {
+            match self.work_inbox(worker).await {
                 Ok(true) => {}
                 Ok(false) => rest(&self.inbox_woken, &stop, LOOK_EVERY).await,
                 Err(error) => self.store_failed("work on the inbox", &error, &stop).await,

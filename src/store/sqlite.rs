@@ -29,8 +29,8 @@ use rusqlite::Connection;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Standing, Store, StoreError, Surroundings,
-    Waiting,
+    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
+    Surroundings, Waiting,
 };
 use shipgate_domain::audit::Row;
 use shipgate_domain::calendar::Freeze;
@@ -162,12 +162,12 @@ impl Store for SqliteStore {
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
         let doing = "accept a command";
         let content = serde_json::to_string(inbound).map_err(|error| failed(doing, error))?;
-        let key = inbound.key.clone();
-        self.write(doing, move |db| inbox::put(db, &key, &content, at)).await
+        let (key, account) = (inbound.key.clone(), inbound.account.to_string());
+        self.write(doing, move |db| inbox::put(db, &key, &account, &content, at)).await
     }
 
-    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
-        self.write("take the next command", move |db| inbox::next(db, by)).await
+    async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError> {
+        self.write("take the next command", move |db| inbox::next(db, by, worker)).await
     }
 
     async fn replica_enter(
@@ -235,6 +235,11 @@ impl Store for SqliteStore {
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         let (provider, run) = (provider.to_owned(), run.to_owned());
         self.read("find the deploy of a run", move |db| read::deploy_of_run(db, &provider, &run)).await
+    }
+
+    async fn revision(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let scope = scope.clone();
+        self.read("read a revision", move |db| Ok(write::scope_revision(db, &scope)?)).await
     }
 
     async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError> {

@@ -417,9 +417,10 @@ impl Sim {
     fn begin_work(&mut self) {
         let Some(app) = self.app.clone() else { return };
         let ready = self.shared.look().mono;
-        let (inbox, shared) = (app.clone(), self.shared.clone());
-        let work = Box::pin(work_inbox(inbox, shared));
-        self.tasks.push(Task { name: "inbox", work, ready, idle: None });
+        for worker in 0..1 {
+            let work = Box::pin(work_inbox(app.clone(), self.shared.clone(), worker));
+            self.tasks.push(Task { name: "inbox", work, ready, idle: None });
+        }
         let work = Box::pin(live(app.clone(), self.shared.clone()));
         self.tasks.push(Task { name: "live", work, ready, idle: None });
         for _ in 0..3 {
@@ -439,9 +440,9 @@ async fn live(app: Arc<App>, shared: Shared) {
     }
 }
 
-async fn work_inbox(app: Arc<App>, shared: Shared) {
+async fn work_inbox(app: Arc<App>, shared: Shared, worker: u32) {
     loop {
-        let worked = app.work_inbox().await;
+        let worked = app.work_inbox(worker).await;
         shared.look().item = None;
         match worked {
             Ok(true) => shared.step_aside().await,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Epoch, Expect, Filter, Standing, Store, StoreError,
+    About, Accepted, CardRow, Changes, Counts, Epoch, Expect, Filter, Scope, Standing, Store, StoreError,
     Surroundings, Waiting,
 };
 use shipgate_domain::audit::Row;
@@ -87,9 +87,9 @@ impl Store for SimStore {
         self.inner.inbox_put(inbound, at).await
     }
 
-    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
+    async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError> {
         self.turn().await;
-        let next = self.inner.inbox_next(by).await?;
+        let next = self.inner.inbox_next(by, worker).await?;
         let mut world = self.world.look();
         world.item = next.as_ref().map(|item| (item.id, item.inbound.key.clone(), item.attempts));
         if let Some(item) = &next {
@@ -164,6 +164,10 @@ impl Store for SimStore {
     }
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         self.inner.deploy_of_run(provider, run).await
+    }
+    async fn revision(&self, scope: &Scope) -> Result<u64, StoreError> {
+        self.turn().await;
+        self.inner.revision(scope).await
     }
     async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError> {
         self.turn().await;

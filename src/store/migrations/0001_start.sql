@@ -93,12 +93,16 @@ CREATE TABLE inbox (
     at       INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     done     INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)),
-    -- The epoch that works on it.
+    -- Whose it is: one account's items are worked on in order.
+    account  TEXT NOT NULL,
+    -- The epoch that works on it, and which of its workers.
     held_by  INTEGER,
+    worker   INTEGER,
     CHECK ((done = 1) = (content IS NULL))
 ) STRICT;
 
 CREATE INDEX inbox_waiting ON inbox (id) WHERE done = 0;
+CREATE INDEX inbox_held ON inbox (account) WHERE held_by IS NOT NULL;
 
 CREATE TABLE scopes (
     name     TEXT PRIMARY KEY,

@@ -9,30 +9,50 @@ use shipgate_app::store::{Accepted, Epoch, Waiting};
 /// After so many beginnings without an end, an item is left alone (INVARIANTS S19).
 const TRIES: u32 = 3;
 
+/// So many of the oldest waiting items are looked at: one account may have thousands that wait for their turn.
+const LOOKED_AT: u32 = 256;
+
 /// Stores an item unless its key is known.
-pub(super) fn put(db: &Connection, key: &str, content: &str, at: Timestamp) -> Result<Accepted, Trouble> {
+pub(super) fn put(
+    db: &Connection,
+    key: &str,
+    account: &str,
+    content: &str,
+    at: Timestamp,
+) -> Result<Accepted, Trouble> {
     let new = db
         .prepare_cached(
-            "INSERT INTO inbox (key, content, at) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO inbox (key, account, content, at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (key) DO NOTHING",
         )?
-        .execute((key, content, millis(at)))?;
+        .execute((key, account, content, millis(at)))?;
     Ok(if new == 1 { Accepted::New } else { Accepted::Seen })
 }
 
-/// Holds the oldest waiting item for an epoch, with its count of beginnings raised. One that cannot be read is left
+/// Holds the oldest waiting item for a worker, with its count of beginnings raised. One that cannot be read is left
 /// alone.
-pub(super) fn next(db: &Connection, by: Epoch) -> Result<Option<Waiting>, Trouble> {
+pub(super) fn next(db: &Connection, by: Epoch, worker: u32) -> Result<Option<Waiting>, Trouble> {
+    // What this worker gave up keeps nobody else from working.
+    db.prepare_cached(
+        "UPDATE inbox SET held_by = NULL, worker = NULL WHERE held_by = ?1 AND worker = ?2 AND attempts >= ?3",
+    )?
+    .execute((by.0, worker, TRIES))?;
     loop {
         let row = db
             .prepare_cached(
-                "UPDATE inbox SET attempts = attempts + 1, held_by = ?2
+                "UPDATE inbox SET attempts = attempts + 1, held_by = ?2, worker = ?3
                  WHERE id = (
-                    SELECT id FROM inbox
-                    WHERE done = 0 AND attempts < ?1 AND (held_by IS NULL OR held_by = ?2)
+                    SELECT id FROM (
+                        SELECT id, account, held_by, worker FROM inbox
+                        WHERE done = 0 AND attempts < ?1 ORDER BY id LIMIT ?4) AS waiting
+                    WHERE (held_by = ?2 AND worker = ?3)
+                       OR (held_by IS NULL AND NOT EXISTS (
+                            SELECT 1 FROM inbox AS held
+                            WHERE held.account = waiting.account AND held.held_by IS NOT NULL))
                     ORDER BY id LIMIT 1)
                  RETURNING id, content, at, attempts - 1",
             )?
-            .query_row((TRIES, by.0), |row| {
+            .query_row((TRIES, by.0, worker, LOOKED_AT), |row| {
                 let values: (i64, String, i64, u32) = row.try_into()?;
                 Ok(values)
             })
@@ -47,7 +67,8 @@ pub(super) fn next(db: &Connection, by: Epoch) -> Result<Option<Waiting>, Troubl
         if let Some(waiting) = readable(read) {
             return Ok(Some(waiting));
         }
-        db.prepare_cached("UPDATE inbox SET attempts = ?2 WHERE id = ?1")?.execute((id, TRIES))?;
+        db.prepare_cached("UPDATE inbox SET attempts = ?2, held_by = NULL, worker = NULL WHERE id = ?1")?
+            .execute((id, TRIES))?;
     }
 }
 
@@ -55,7 +76,7 @@ pub(super) fn next(db: &Connection, by: Epoch) -> Result<Option<Waiting>, Troubl
 pub(super) fn done(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> {
     let found = db
         .prepare_cached(
-            "UPDATE inbox SET done = 1, content = NULL, held_by = NULL
+            "UPDATE inbox SET done = 1, content = NULL, held_by = NULL, worker = NULL
              WHERE id = ?1 AND done = 0 AND held_by = ?2",
         )?
         .execute((id, by.0))?;

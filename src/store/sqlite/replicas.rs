@@ -73,8 +73,8 @@ fn free(db: &Connection) -> Result<(), Trouble> {
     )?
     .execute([])?;
     db.prepare_cached(
-        "UPDATE inbox SET held_by = NULL
-         WHERE done = 0 AND held_by IS NOT NULL AND held_by NOT IN (SELECT epoch FROM replicas)",
+        "UPDATE inbox SET held_by = NULL, worker = NULL
+         WHERE held_by IS NOT NULL AND held_by NOT IN (SELECT epoch FROM replicas)",
     )?
     .execute([])?;
     Ok(())

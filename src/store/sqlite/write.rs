@@ -18,6 +18,7 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
         match expect {
             Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
             Expect::Lease { id, token } => effects::expect_lease(db, *id, *token)?,
+            Expect::Unused(name) => expect_unused(db, name)?,
         }
     }
     if let Some((id, token, finish)) = &changes.finish {
@@ -56,6 +57,7 @@ pub(super) fn scope_name(scope: &Scope) -> String {
     match scope {
         Scope::Environment(name) => format!("environment/{name}"),
         Scope::Freezes => "freezes".to_owned(),
+        Scope::Requests(service, environment) => format!("requests/{service}/{environment}"),
     }
 }
 
@@ -75,7 +77,13 @@ fn expect_scope(db: &Connection, scope: &Scope, revision: u64) -> Result<(), Tro
     Err(Trouble::conflict(match scope {
         Scope::Environment(name) => format!("the environment {name}"),
         Scope::Freezes => "the freezes".to_owned(),
+        Scope::Requests(service, environment) => format!("what is asked for {service} on {environment}"),
     }))
+}
+
+fn expect_unused(db: &Connection, name: &str) -> Result<(), Trouble> {
+    let is_there = db.prepare_cached("SELECT 1 FROM notes WHERE name = ?1")?.exists([name])?;
+    if is_there { Err(Trouble::conflict("a note")) } else { Ok(()) }
 }
 
 fn touch(db: &Connection, scope: &Scope) -> Result<(), Trouble> {

@@ -172,7 +172,7 @@ async fn a_row_that_cannot_be_read_hurts_only_itself() {
     assert_eq!(store.deploys(&all).await.unwrap(), std::slice::from_ref(&good));
     assert_eq!(store.surroundings(&about(None)).await.unwrap().waiting, [good]);
     assert!(lease(&store, 5).await.unwrap().key.ends_with("/good"));
-    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "good");
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "good");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.effects_dead, counts.inbox_dead), (1, 1));
 }
@@ -183,7 +183,7 @@ async fn what_a_done_item_said_is_gone_from_the_files() {
     let store = open(&path);
     enter(&store).await;
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next(ME).await.unwrap().unwrap();
+    let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
     let done = shipgate_app::store::Changes {
         inbox_done: Some(item.id),
         ..shipgate_app::store::Changes::by(ME, at(2))

@@ -11,36 +11,69 @@ pub async fn a_delivery_counts_once(store: &dyn Store) {
     assert_eq!(store.inbox_put(&inbound("a"), at(1)).await.unwrap(), Accepted::New);
     assert_eq!(store.inbox_put(&inbound("a"), at(2)).await.unwrap(), Accepted::Seen);
     assert_eq!(store.inbox_put(&inbound("b"), at(2)).await.unwrap(), Accepted::New);
-    let first = store.inbox_next(ME).await.unwrap().unwrap();
+    let first = store.inbox_next(ME, 0).await.unwrap().unwrap();
     assert_eq!((first.inbound, first.at, first.attempts), (inbound("a"), at(1), 0));
     store.commit(done(first.id)).await.unwrap();
     assert_eq!(store.inbox_put(&inbound("a"), at(9)).await.unwrap(), Accepted::Seen);
-    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "b");
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "b");
 }
 
 pub async fn an_item_is_given_up_after_three_tries(store: &dyn Store) {
     store.inbox_put(&inbound("bad"), at(1)).await.unwrap();
     store.inbox_put(&inbound("good"), at(2)).await.unwrap();
     for attempts in 0..3 {
-        let item = store.inbox_next(ME).await.unwrap().unwrap();
+        let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
         assert_eq!((item.inbound.key.as_str(), item.attempts), ("bad", attempts));
     }
-    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().inbound.key, "good");
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "good");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.inbox, counts.inbox_dead), (1, 1));
 }
 
+pub async fn one_account_is_worked_on_in_order_one_at_a_time(store: &dyn Store) {
+    for key in ["ada 1", "ada 2", "grace 1"] {
+        let mut item = inbound(key);
+        item.account.id = key[..3].to_uppercase();
+        store.inbox_put(&item, at(1)).await.unwrap();
+    }
+    let first = store.inbox_next(ME, 0).await.unwrap().unwrap();
+    assert_eq!(first.inbound.key, "ada 1");
+    assert_eq!(store.inbox_next(ME, 1).await.unwrap().unwrap().inbound.key, "grace 1");
+    assert_eq!(store.inbox_next(ME, 2).await.unwrap(), None, "Ada's second waits for her first");
+    store.commit(done(first.id)).await.unwrap();
+    assert_eq!(store.inbox_next(ME, 2).await.unwrap().unwrap().inbound.key, "ada 2");
+}
+
+pub async fn what_a_worker_holds_comes_to_it_again(store: &dyn Store) {
+    store.inbox_put(&inbound("a"), at(1)).await.unwrap();
+    let item = store.inbox_next(ME, 1).await.unwrap().unwrap();
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap(), None);
+    let again = store.inbox_next(ME, 1).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempts), (item.id, 1));
+}
+
+pub async fn an_item_that_was_given_up_holds_nobody_up(store: &dyn Store) {
+    for key in ["bad", "good"] {
+        store.inbox_put(&inbound(key), at(1)).await.unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "bad");
+        assert_eq!(store.inbox_next(ME, 1).await.unwrap(), None);
+    }
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "good");
+}
+
 pub async fn done_items_leave_only_their_key(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next(ME).await.unwrap().unwrap();
+    let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
     store.commit(done(item.id)).await.unwrap();
-    assert_eq!(store.inbox_next(ME).await.unwrap(), None);
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap(), None);
     assert_eq!(store.counts().await.unwrap().inbox, 0);
 }
 
 pub async fn finishing_an_item_twice_is_a_conflict(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(1)).await.unwrap();
-    let item = store.inbox_next(ME).await.unwrap().unwrap();
+    let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
     store.commit(done(item.id)).await.unwrap();
     let mut twice = done(item.id);
     twice.notes = vec![("name".into(), "value".into())];

@@ -73,6 +73,9 @@ on_every_store! {
     inbox:
         a_delivery_counts_once,
         an_item_is_given_up_after_three_tries,
+        one_account_is_worked_on_in_order_one_at_a_time,
+        what_a_worker_holds_comes_to_it_again,
+        an_item_that_was_given_up_holds_nobody_up,
         done_items_leave_only_their_key,
         finishing_an_item_twice_is_a_conflict;
     places:
@@ -82,7 +85,8 @@ on_every_store! {
         a_quarantine_stands_beside_a_lock_and_ends_alone,
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,
-        a_note_keeps_its_last_value;
+        a_note_keeps_its_last_value,
+        a_note_that_is_there_is_a_conflict_for_who_expects_none;
     replicas:
         every_entry_has_a_higher_epoch,
         who_left_writes_no_more,

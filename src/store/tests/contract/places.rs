@@ -123,6 +123,17 @@ pub async fn cards_count_their_revisions(store: &dyn Store) {
     assert_eq!(store.card(&one.id).await.unwrap(), Some(card(2, 3)));
 }
 
+pub async fn a_note_that_is_there_is_a_conflict_for_who_expects_none(store: &dyn Store) {
+    let first = |value: &str| Changes {
+        expect: vec![Expect::Unused("name".into())],
+        notes: vec![("name".into(), value.into())],
+        ..nothing()
+    };
+    store.commit(first("mine")).await.unwrap();
+    conflict(store.commit(first("theirs")).await);
+    assert_eq!(store.note("name").await.unwrap().as_deref(), Some("mine"));
+}
+
 pub async fn a_note_keeps_its_last_value(store: &dyn Store) {
     for value in ["a", "b"] {
         store.commit(Changes { notes: vec![("name".into(), value.into())], ..nothing() }).await.unwrap();

@@ -46,15 +46,15 @@ pub async fn what_a_replica_held_is_free_once_it_left(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(0)).await.unwrap();
     let other = another(store, "rules").await;
     let old = store.effect_lease(other, None, at(1), at(1), at(60)).await.unwrap().unwrap();
-    let item = store.inbox_next(other).await.unwrap().unwrap();
+    let item = store.inbox_next(other, 0).await.unwrap().unwrap();
     assert_eq!(lease(store, 2).await, None);
-    assert_eq!(store.inbox_next(ME).await.unwrap(), None);
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap(), None);
 
     store.replica_leave(other).await.unwrap();
     conflict(store.commit(finishing(&old, Finish::Done)).await);
     assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(0)));
     assert_eq!(lease(store, 2).await.unwrap().attempts, 1);
-    let again = store.inbox_next(ME).await.unwrap().unwrap();
+    let again = store.inbox_next(ME, 0).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempts), (item.id, 1));
 }
 
@@ -63,12 +63,12 @@ pub async fn a_silent_replica_is_buried_and_its_work_taken_over(store: &dyn Stor
     store.inbox_put(&inbound("a"), at(0)).await.unwrap();
     let dead = silent(store).await;
     let old = store.effect_lease(dead, None, at(1), at(1), at(60)).await.unwrap().unwrap();
-    let item = store.inbox_next(dead).await.unwrap().unwrap();
+    let item = store.inbox_next(dead, 0).await.unwrap().unwrap();
     assert_eq!(renew(store, ME).await, Standing::Current);
 
     let mine = lease(store, 2).await.unwrap();
     assert_eq!((mine.id, mine.attempts), (old.id, 1));
-    assert_eq!(store.inbox_next(ME).await.unwrap().unwrap().id, item.id);
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().id, item.id);
     let late = Changes { finish: Some((old.id, old.token, Finish::Done)), ..Changes::by(dead, at(3)) };
     conflict(store.commit(late).await);
     let late = Changes { inbox_done: Some(item.id), ..Changes::by(dead, at(3)) };
@@ -92,19 +92,21 @@ pub async fn a_living_replica_keeps_what_it_holds(store: &dyn Store) {
 pub async fn an_item_is_finished_only_by_who_holds_it(store: &dyn Store) {
     store.inbox_put(&inbound("a"), at(0)).await.unwrap();
     let other = another(store, "rules").await;
-    let item = store.inbox_next(other).await.unwrap().unwrap();
+    let item = store.inbox_next(other, 0).await.unwrap().unwrap();
     let mine = Changes { inbox_done: Some(item.id), ..Changes::by(ME, at(1)) };
     conflict(store.commit(mine).await);
     let theirs = Changes { inbox_done: Some(item.id), ..Changes::by(other, at(1)) };
     store.commit(theirs).await.unwrap();
-    assert_eq!(store.inbox_next(other).await.unwrap(), None);
+    assert_eq!(store.inbox_next(other, 0).await.unwrap(), None);
 }
 
 pub async fn two_replicas_never_hold_the_same(store: &dyn Store) {
     let other = another(store, "rules").await;
     for n in 0..40 {
         store.commit(effects(vec![judge_line(&format!("{n}"), at(n))])).await.unwrap();
-        store.inbox_put(&inbound(&format!("{n}")), at(n)).await.unwrap();
+        let mut item = inbound(&format!("{n}"));
+        item.account.id = format!("U{n}");
+        store.inbox_put(&item, at(n)).await.unwrap();
     }
     let mut held = BTreeSet::new();
     for turn in 0..40 {
@@ -113,7 +115,7 @@ pub async fn two_replicas_never_hold_the_same(store: &dyn Store) {
         assert!(held.insert(leased.id), "{} is held twice", leased.key);
     }
     assert_eq!(lease(store, 100).await, None);
-    let (mine, theirs) = (store.inbox_next(ME).await.unwrap(), store.inbox_next(other).await.unwrap());
+    let (mine, theirs) = (store.inbox_next(ME, 0).await.unwrap(), store.inbox_next(other, 0).await.unwrap());
     assert_ne!(mine.unwrap().id, theirs.unwrap().id);
 }
 
