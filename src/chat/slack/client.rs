@@ -23,6 +23,7 @@ use shipgate_app::ports::{Chat, ChatError, MessageRef, Post};
 use shipgate_app::words::{Body, Form, Message};
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
+use shipgate_outbound::{Names, Reach};
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::SlackClientHyperConnector;
 use slack_morphism::{
@@ -42,12 +43,14 @@ const LOOK_BACK_PAGES: usize = 6;
 /// Name of our metadata on messages.
 const METADATA: &str = "shipgate";
 
-type Connector = SlackClientHyperConnector<TimeoutConnector<HttpsConnector<HttpConnector>>>;
+type Connector = SlackClientHyperConnector<TimeoutConnector<HttpsConnector<HttpConnector<Names>>>>;
 
 /// Slack, as the use cases see it.
 pub struct Slack {
     settings: SlackSettings,
     client: SlackClient<Connector>,
+    /// For addresses that come from payloads.
+    answering: SlackClient<Connector>,
     token: SlackApiToken,
     channels: Mutex<HashMap<String, String>>,
     pace: Mutex<Pace>,
@@ -166,9 +169,10 @@ impl Slack {
     /// # Errors
     /// TLS cannot be set up on this machine.
     pub fn new(settings: SlackSettings, secrets: &SlackSecrets) -> Result<Self, SetupError> {
-        let client = client(&settings)?;
+        let client = client(&settings, None)?;
+        let answering = self::client(&settings, Some(reach(&settings)))?;
         let token = SlackApiToken::new(SlackApiTokenValue(secrets.bot_token.expose_secret().to_owned()));
-        Ok(Self { settings, client, token, channels: Mutex::default(), pace: Mutex::default() })
+        Ok(Self { settings, client, answering, token, channels: Mutex::default(), pace: Mutex::default() })
     }
 
     /// A call that changes something: JSON in the body.
@@ -362,7 +366,7 @@ impl Slack {
             tracing_span: &span,
             is_sensitive_url: true,
         };
-        let call = self.client.http_api.connector.http_post_uri::<_, Value>(url, &body, context);
+        let call = self.answering.http_api.connector.http_post_uri::<_, Value>(url, &body, context);
         match timeout(CALL_TIME, call).await {
             Ok(Ok(_)) => Some(Ok(())),
             Ok(Err(error @ SlackClientError::RateLimitError(_))) => {
@@ -455,13 +459,21 @@ impl Chat for Slack {
     }
 }
 
-/// The library's client over connections that give up in time.
-fn client(settings: &SlackSettings) -> Result<SlackClient<Connector>, SetupError> {
+/// Where Slack can be.
+pub(super) fn reach(settings: &SlackSettings) -> Reach {
+    settings.api_url.parse().map_or(Reach::Public, |base| Reach::of(&base))
+}
+
+/// The library's client over connections that give up in time. With a reach, it connects to no address beyond it; the
+/// address that the operator configured is used as it is.
+fn client(settings: &SlackSettings, reach: Option<Reach>) -> Result<SlackClient<Connector>, SetupError> {
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls()?);
+    let mut tcp = HttpConnector::new_with_resolver(Names(reach));
+    tcp.enforce_http(false);
     let https = if settings.is_loopback() {
-        builder.https_or_http().enable_http1().build()
+        builder.https_or_http().enable_http1().wrap_connector(tcp)
     } else {
-        builder.https_only().enable_http1().build()
+        builder.https_only().enable_http1().wrap_connector(tcp)
     };
     let mut connector = TimeoutConnector::new(https);
     connector.set_connect_timeout(Some(Duration::from_secs(5)));
@@ -501,7 +513,7 @@ impl SocketAddresses {
     pub(crate) fn new(settings: &SlackSettings, secrets: &SlackSecrets) -> Result<Self, SetupError> {
         let token = secrets.app_token.as_ref().ok_or(SetupError::NoAppToken)?.expose_secret().to_owned();
         let token = SlackApiToken::new(SlackApiTokenValue(token));
-        Ok(Self { client: client(settings)?, token, is_loopback: settings.is_loopback() })
+        Ok(Self { client: client(settings, None)?, token, is_loopback: settings.is_loopback() })
     }
 
     /// A fresh address; each can be used once, and is a secret.
@@ -511,11 +523,29 @@ impl SocketAddresses {
         let body = json!({});
         let call = session.http_session_api.http_post::<_, Answer<Address>>(METHOD, &body, None);
         let address = settle(METHOD, "", timeout(CALL_TIME, call).await)?.url;
-        if address.starts_with("wss://") || (self.is_loopback && address.starts_with("ws://")) {
+        if is_socket(&address, self.is_loopback) {
             Ok(address)
         } else {
-            Err(ChatError::Refused { why: "Slack gave an address for its socket that is not wss://".into() })
+            let why = "Slack gave an address for its socket that is not wss:// or not Slack's".into();
+            Err(ChatError::Refused { why })
         }
+    }
+}
+
+/// Whether a socket's address is Slack's own: `wss://`, a host of Slack, the usual port, no password.
+pub(crate) fn is_socket(address: &str, is_loopback: bool) -> bool {
+    let Ok(uri) = address.parse::<http::Uri>() else { return false };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    let is_slacks =
+        ["slack.com", "slack-gov.com"].iter().any(|domain| shipgate_outbound::is_within(host, domain));
+    let is_usual = authority.as_str() == host || authority.port_u16() == Some(443);
+    match uri.scheme_str() {
+        Some("wss") if is_slacks => is_usual,
+        Some("ws") => is_loopback && matches!(host, "127.0.0.1" | "localhost" | "[::1]"),
+        _ => false,
     }
 }
 
@@ -593,6 +623,29 @@ mod tests {
         assert!(response_address("http://127.0.0.1:4000/response/1", &settings).is_some());
         assert!(response_address("http://127.0.0.1:4001/response/1", &settings).is_none());
         assert!(response_address("http://127.0.0.1:4000@evil.test/x", &settings).is_none());
+    }
+
+    #[test]
+    fn only_slacks_own_sockets_are_opened() {
+        for good in ["wss://wss-primary.slack.com/link/?ticket=1", "wss://wss-backup.slack-gov.com:443/link"]
+        {
+            assert!(is_socket(good, false), "{good}");
+        }
+        for bad in [
+            "ws://wss-primary.slack.com/",
+            "wss://slack.com.evil.test/",
+            "wss://evilslack.com/",
+            "wss://x@wss-primary.slack.com/",
+            "wss://wss-primary.slack.com@evil.test/",
+            "wss://wss-primary.slack.com:8443/",
+            "wss://127.0.0.1/",
+            "ws://127.0.0.1/",
+            "https://wss-primary.slack.com/",
+            "",
+        ] {
+            assert!(!is_socket(bad, false), "{bad}");
+        }
+        assert!(is_socket("ws://127.0.0.1:4000/link", true) && !is_socket("ws://10.0.0.1/link", true));
     }
 
     #[test]

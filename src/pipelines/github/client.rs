@@ -6,13 +6,17 @@ use super::errors;
 use super::limits::{Limits, Urgency};
 use super::models::{Installation, InstallationToken};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use octocrab::service::middleware::retry::RetryConfig;
 use octocrab::{OctoBody, Octocrab};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use shipgate_app::ports::{Clock, OutsideError};
+use shipgate_outbound::{Hop, Names, Reach};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +24,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const CONNECT: Duration = Duration::from_secs(5);
+/// Most redirects that are followed for one question.
+const REDIRECTS: usize = 3;
 const ANSWER: Duration = Duration::from_secs(10);
 const WHOLE_BODY: Duration = Duration::from_secs(30);
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -107,6 +113,8 @@ type Place = Arc<tokio::sync::Mutex<Option<Minted>>>;
 
 pub(super) struct Client {
     crab: Octocrab,
+    base: Uri,
+    elsewhere: Elsewhere,
     identity: Identity,
     owners: Mutex<HashMap<String, Place>>,
     pub limits: Limits,
@@ -126,8 +134,12 @@ impl Client {
             .map_err(|error| {
                 format!("cannot use {api_url} as GitHub's address: {}", errors::chain(&error))
             })?;
+        let base: Uri =
+            api_url.parse().map_err(|error| format!("cannot use {api_url} as GitHub's address: {error}"))?;
         Ok(Self {
             crab,
+            elsewhere: elsewhere(&base)?,
+            base,
             identity,
             owners: Mutex::default(),
             limits: Limits::default(),
@@ -268,9 +280,49 @@ impl Client {
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
 
-    /// Sends one request and returns when the head of the answer is there. Redirects are followed, without the token
-    /// when they lead to another host.
+    /// Sends one request and returns when the head of the answer is there. What is read may be elsewhere by now (a
+    /// renamed repository, a log in its storage): at most three redirects are followed, where [`shipgate_outbound`]
+    /// allows it, and without the token when they lead to another host. Nothing else is ever sent twice.
     pub async fn execute(
+        &self,
+        method: Method,
+        path: &str,
+        token: &SecretString,
+        etag: Option<&str>,
+    ) -> Result<http::Response<Body>, OutsideError> {
+        let mut from = self.base.clone();
+        let mut response = self.once(method.clone(), path, token, etag).await?;
+        for _ in 0..REDIRECTS {
+            let location = response.headers().get(header::LOCATION).and_then(|v| v.to_str().ok());
+            let Some(location) = location.filter(|_| method == Method::GET && is_redirect(response.status()))
+            else {
+                return Ok(response);
+            };
+            let hop = shipgate_outbound::hop(&self.base, &from, location).map_err(|why| {
+                OutsideError::Refused { why: format!("GitHub's answer is not followed: {why}") }
+            })?;
+            match hop {
+                Hop::Same(to) => {
+                    response = self.once(Method::GET, &to.to_string(), token, etag).await?;
+                    from = to;
+                }
+                Hop::Elsewhere(to) => return self.elsewhere(to).await,
+            }
+        }
+        Ok(response)
+    }
+
+    /// Reads from where GitHub keeps what is large. Nothing of ours travels there, and it sends us nowhere else.
+    async fn elsewhere(&self, to: Uri) -> Result<http::Response<Body>, OutsideError> {
+        let sent = self.elsewhere.get(to);
+        let response = tokio::time::timeout(ANSWER, sent)
+            .await
+            .map_err(|_| silence(&format!("timeout after {} s", ANSWER.as_secs())))?
+            .map_err(|error| silence(&errors::chain(&error)))?;
+        Ok(response.map(|body| body.map_err(std::io::Error::other).boxed()))
+    }
+
+    async fn once(
         &self,
         method: Method,
         path: &str,
@@ -297,12 +349,34 @@ impl Client {
         tokio::time::timeout(ANSWER, sent)
             .await
             .map_err(|_| silence(&format!("timeout after {} s", ANSWER.as_secs())))?
+            .map(|response| response.map(|body| body.map_err(std::io::Error::other).boxed()))
             .map_err(|error| silence(&errors::chain(&error)))
     }
 }
 
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// A client for addresses that GitHub names: it finds only addresses that this GitHub can have.
+fn elsewhere(base: &Uri) -> Result<Elsewhere, String> {
+    let reach = Reach::of(base);
+    let mut tcp = HttpConnector::new_with_resolver(Names(Some(reach)));
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECT));
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
+        .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?;
+    let https = if reach == Reach::Local { https.https_or_http() } else { https.https_only() };
+    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(https.enable_http1().wrap_connector(tcp)))
+}
+
+type Elsewhere = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector<Names>>, Empty<Bytes>>;
+
 /// The body of an answer that is still coming.
-pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, octocrab::Error>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 fn silence(how: &str) -> OutsideError {
     OutsideError::Later { why: format!("GitHub does not answer ({how})"), after: None }

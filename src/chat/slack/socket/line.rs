@@ -1,6 +1,7 @@
 //! One connection to Slack: opened, served, drained, closed. Not here: when to open another one.
 
 use super::{Connected, Shared};
+use crate::slack::client::reach;
 use crate::slack::count;
 use crate::slack::intake::{Failed, store};
 use crate::slack::payloads::{self, Read, Refusal};
@@ -8,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shipgate_app::limits::json_fits;
+use shipgate_outbound::{Names, Reach};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -16,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tokio_util::sync::CancellationToken;
 
 /// How long connecting, and then waiting for `hello`, may take; each.
@@ -77,10 +79,13 @@ impl Line {
         config.max_message_size = Some(LARGEST);
         config.max_frame_size = Some(LARGEST);
         let tls = Connector::Rustls(Arc::clone(&shared.tls));
-        let opening = connect_async_tls_with_config(address.as_str(), Some(config), true, Some(tls));
+        let opening = async {
+            let tcp = dial(&address, reach(&shared.wiring.settings)).await?;
+            client_async_tls_with_config(address.as_str(), tcp, Some(config), Some(tls)).await.ok()
+        };
         let mut ws = match timeout(CONNECT, opening).await {
-            Ok(Ok((ws, _))) => ws,
-            Ok(Err(_)) => return Err("the connection was refused or broken off".into()),
+            Ok(Some((ws, _))) => ws,
+            Ok(None) => return Err("the connection was refused or broken off".into()),
             Err(_) => return Err(format!("no answer after {} s", CONNECT.as_secs())),
         };
         let mut early = Vec::new();
@@ -183,6 +188,16 @@ impl Line {
         // What is still being stored goes on without a connection; it is not cut off half way.
         handlers.detach_all();
     }
+}
+
+/// A connection to a socket's host, at an address that Slack can have.
+async fn dial(address: &str, reach: Reach) -> Option<TcpStream> {
+    let uri: http::Uri = address.parse().ok()?;
+    let port = uri.port_u16().unwrap_or(443);
+    let found = Names(Some(reach)).find(uri.host()?, port).await.ok()?;
+    let stream = TcpStream::connect(found.as_slice()).await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    Some(stream)
 }
 
 /// Reads until `hello`; whatever comes before it is kept.
