@@ -13,6 +13,9 @@
 //! `tests/contract` says what a store does, in functions over `&dyn Store`. A second database implements the port
 //! beside [`sqlite`], and joins the list in `tests/contract/main.rs`; `app` does not change.
 
+pub mod postgres;
+mod row;
 pub mod sqlite;
 
+pub use postgres::PostgresStore;
 pub use sqlite::{OpenError, SqliteStore};

@@ -9,7 +9,6 @@ mod open;
 mod read;
 mod readers;
 mod replicas;
-mod row;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -19,6 +18,7 @@ mod writer;
 pub use fault::Fault;
 pub use open::OpenError;
 
+use crate::row;
 use async_trait::async_trait;
 use fault::{Trouble, failed};
 use inline::Inline;

@@ -1,5 +1,6 @@
 //! What can go wrong on SQLite, in words that say what to do. Not here: recovering from it.
 
+use crate::row::RowFault;
 use rusqlite::ffi;
 use shipgate_app::store::StoreError;
 use std::error::Error;
@@ -71,10 +72,6 @@ impl Fault {
     pub(super) fn ends_writing(&self) -> bool {
         matches!(self, Self::Unconfirmed { .. })
     }
-
-    pub(super) fn unreadable(table: &'static str, row: impl ToString, why: &impl ToString) -> Self {
-        Self::Unreadable { table, row: row.to_string(), detail: why.to_string() }
-    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -97,6 +94,15 @@ impl From<rusqlite::Error> for Fault {
                 ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Damaged { detail },
                 _ => Self::Mistake { detail },
             },
+        }
+    }
+}
+
+impl From<RowFault> for Fault {
+    fn from(fault: RowFault) -> Self {
+        match fault {
+            RowFault::Unreadable { table, row, detail } => Self::Unreadable { table, row, detail },
+            RowFault::Unwritable { detail } => Self::Mistake { detail },
         }
     }
 }
@@ -126,6 +132,12 @@ impl Trouble {
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         Self::Fault(error.into())
+    }
+}
+
+impl From<RowFault> for Trouble {
+    fn from(fault: RowFault) -> Self {
+        Self::Fault(fault.into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading single things and lists. Not here: the snapshot for a decision (`surroundings`).
 
-use super::fault::{Fault, Trouble};
-use super::row::{parse, readable};
+use super::fault::Trouble;
+use super::row::{RowFault, parse, readable};
 use super::write::scope_revision;
 use super::{effects, inbox};
 use rusqlite::{Connection, OptionalExtension as _, Params, ToSql, params_from_iter};
@@ -73,7 +73,7 @@ pub(super) fn deploy_of_run(db: &Connection, provider: &str, run: &str) -> Resul
         )?
         .query_row([provider, run], |row| row.get(0))
         .optional()?;
-    let parsed = id.map(|id| id.parse().map_err(|error| Fault::unreadable("deploys", &id, &error)));
+    let parsed = id.map(|id| id.parse().map_err(|error| RowFault::unreadable("deploys", &id, &error)));
     Ok(parsed.transpose()?)
 }
 

@@ -38,7 +38,36 @@ macro_rules! on_every_store {
                 }
             )+)+
         }
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let database = shipgate_cluster::Cluster::shared().database();
+                    let store = super::postgres_at(&database.url()).await;
+                    super::samples::enter(&store).await;
+                    super::$group::$case(&store).await;
+                }
+            )+)+
+        }
+        mod postgres_behind_a_pooler {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let cluster = shipgate_cluster::Cluster::shared();
+                    let database = cluster.database();
+                    let store = super::postgres_at(&database.url_at(cluster.bouncer().port())).await;
+                    super::samples::enter(&store).await;
+                    super::$group::$case(&store).await;
+                }
+            )+)+
+        }
     };
+}
+
+async fn postgres_at(url: &str) -> shipgate_store::PostgresStore {
+    use shipgate_store::postgres::{Address, Opening};
+    let address = Address::read(url, None).unwrap();
+    shipgate_store::PostgresStore::open(address, Opening::Work, samples::at(0)).await.unwrap()
 }
 
 on_every_store! {

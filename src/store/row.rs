@@ -1,44 +1,70 @@
-//! Between values and columns: times, bodies, and the columns of a deploy. Not here: statements.
+//! Between values and columns, on every database: times, bodies, and the columns of a deploy. Not here: statements.
 
-use super::fault::Fault;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::ids::CommitId;
 
+/// A value and its stored form do not fit together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RowFault {
+    /// A row holds something this version cannot read.
+    #[error("row {row} of {table} cannot be read ({detail})")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        row: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A value has no stored form: a mistake in Shipgate.
+    #[error("{detail}")]
+    Unwritable {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl RowFault {
+    pub(crate) fn unreadable(table: &'static str, row: impl ToString, why: &impl ToString) -> Self {
+        Self::Unreadable { table, row: row.to_string(), detail: why.to_string() }
+    }
+}
+
 /// Milliseconds since 1970, cut down.
-pub(super) fn millis(at: Timestamp) -> i64 {
+pub(crate) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
 /// Milliseconds since 1970, rounded up: what is due at an instant is never taken before it.
-pub(super) fn millis_up(at: Timestamp) -> i64 {
+pub(crate) fn millis_up(at: Timestamp) -> i64 {
     let whole = at.as_millisecond();
     if at.as_nanosecond() > i128::from(whole) * 1_000_000 { whole + 1 } else { whole }
 }
 
 /// An instant from its milliseconds; an error when it is outside of the calendar.
-pub(super) fn instant(millis: i64, table: &'static str, row: impl ToString) -> Result<Timestamp, Fault> {
-    Timestamp::from_millisecond(millis).map_err(|error| Fault::unreadable(table, row, &error))
+pub(crate) fn instant(millis: i64, table: &'static str, row: impl ToString) -> Result<Timestamp, RowFault> {
+    Timestamp::from_millisecond(millis).map_err(|error| RowFault::unreadable(table, row, &error))
 }
 
 /// A value's stored form.
-pub(super) fn body(value: &impl Serialize) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| Fault::Mistake { detail: error.to_string() })
+pub(crate) fn body(value: &impl Serialize) -> Result<String, RowFault> {
+    serde_json::to_string(value).map_err(|error| RowFault::Unwritable { detail: error.to_string() })
 }
 
 /// A value from its stored form.
-pub(super) fn parse<T: DeserializeOwned>(
+pub(crate) fn parse<T: DeserializeOwned>(
     body: &str,
     table: &'static str,
     row: impl ToString,
-) -> Result<T, Fault> {
-    serde_json::from_str(body).map_err(|error| Fault::unreadable(table, row, &error))
+) -> Result<T, RowFault> {
+    serde_json::from_str(body).map_err(|error| RowFault::unreadable(table, row, &error))
 }
 
 /// For lists: a row that cannot be read is reported and left out, so that it hurts nobody else (INVARIANTS S19).
-pub(super) fn readable<T>(read: Result<T, Fault>) -> Option<T> {
+pub(crate) fn readable<T>(read: Result<T, RowFault>) -> Option<T> {
     read.inspect_err(|fault| {
         metrics::counter!("shipgate_store_unreadable_rows").increment(1);
         tracing::error!("left out: {fault}");
@@ -48,7 +74,7 @@ pub(super) fn readable<T>(read: Result<T, Fault>) -> Option<T> {
 
 /// What is known of a finished run's deploy beside its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// When the run was bound.
     pub bound: Option<Timestamp>,
     /// When the deploy was over.
@@ -60,7 +86,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub(super) fn of(deploy: &Deploy) -> Self {
+    pub(crate) fn of(deploy: &Deploy) -> Self {
         let none = Self { bound: None, ended: None, ran: false, succeeded: false };
         match &deploy.state {
             State::Requested { .. } | State::Waiting { .. } | State::Dispatching { .. } => none,
@@ -76,12 +102,12 @@ impl Span {
 }
 
 /// The commit that a deploy is about, as text.
-pub(super) fn commit_of(deploy: &Deploy) -> Option<&str> {
+pub(crate) fn commit_of(deploy: &Deploy) -> Option<&str> {
     deploy.commit().map(CommitId::as_str)
 }
 
 /// The CI system in which a deploy's run is.
-pub(super) fn provider_of(deploy: &Deploy) -> Option<&'static str> {
+pub(crate) fn provider_of(deploy: &Deploy) -> Option<&'static str> {
     let plan = match &deploy.state {
         State::Dispatching { intent, .. } | State::Running { intent, .. } => Some(&intent.plan),
         State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => {

@@ -1,0 +1,224 @@
+//! PostgreSQL: opening a database and the port. Not here: the SQL of single tables.
+
+mod address;
+mod effects;
+mod fault;
+mod inbox;
+mod migrate;
+mod open;
+mod pool;
+mod read;
+mod replicas;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod write;
+
+pub use address::{Address, BadAddress};
+pub use fault::Fault;
+pub use open::OpenError;
+
+use async_trait::async_trait;
+use fault::Trouble;
+use jiff::Timestamp;
+use pool::Pool;
+use replicas::{Leave, Renew};
+use shipgate_app::effects::{Lane, Leased};
+use shipgate_app::inbound::Inbound;
+use shipgate_app::store::{
+    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Standing, Store, StoreError, Surroundings,
+    Waiting,
+};
+use shipgate_domain::audit::Row;
+use shipgate_domain::calendar::Freeze;
+use shipgate_domain::deploy::Deploy;
+use shipgate_domain::facts::Lock;
+use shipgate_domain::ids::DeployId;
+use transaction::transact;
+
+/// The store on PostgreSQL. Several processes may have it open at once.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+}
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// To work on it. It must have been written on this server.
+    Work,
+    /// To work on what was restored from a dump of another server, which is at home here from now on.
+    Restored,
+}
+
+impl PostgresStore {
+    /// Opens the database and creates or migrates its tables where needed.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each says what to do.
+    pub async fn open(address: Address, opening: Opening, now: Timestamp) -> Result<Self, OpenError> {
+        let store = Self::reach(address)?;
+        open::check(&store.pool).await?;
+        migrate::migrate(&store.pool, now).await?;
+        match opening {
+            Opening::Work => open::check_home(&store.pool).await?,
+            Opening::Restored => open::settle(&store.pool).await?,
+        }
+        Ok(store)
+    }
+
+    /// Looks at a database that may be in use: changes nothing by opening it.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each says what to do.
+    pub async fn look_at(address: Address) -> Result<Self, OpenError> {
+        let store = Self::reach(address)?;
+        open::check(&store.pool).await?;
+        Ok(store)
+    }
+
+    /// Brings the tables up to date, and lets a role work with them that may not change them.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each says what to do.
+    pub async fn migrate(address: Address, grant_to: Option<&str>, now: Timestamp) -> Result<(), OpenError> {
+        let store = Self::reach(address)?;
+        open::check(&store.pool).await?;
+        migrate::migrate(&store.pool, now).await?;
+        if let Some(role) = grant_to {
+            let granted = transact(&store.pool, &migrate::Grant(role)).await;
+            granted.map_err(|trouble| OpenError::of(&store.pool, trouble))?;
+        }
+        Ok(())
+    }
+
+    fn reach(address: Address) -> Result<Self, OpenError> {
+        let place = address.place();
+        let pool = Pool::new(address).map_err(|source| OpenError::Database { place, source })?;
+        Ok(Self { pool })
+    }
+}
+
+/// Names what was tried in an error of the port.
+trait Doing<T> {
+    fn doing(self, what: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T, E: Into<Trouble>> Doing<T> for Result<T, E> {
+    fn doing(self, what: &'static str) -> Result<T, StoreError> {
+        self.map_err(|trouble| trouble.into().into_error(what))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        transact(&self.pool, &changes).await.doing("write a decision")
+    }
+
+    async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
+        let doing = "accept a command";
+        let content = crate::row::body(inbound).doing(doing)?;
+        inbox::put(&self.pool, &inbound.key, &content, at).await.doing(doing)
+    }
+
+    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
+        inbox::next(&self.pool, by).await.doing("take the next command")
+    }
+
+    async fn replica_enter(
+        &self,
+        rules: &str,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Epoch, StoreError> {
+        replicas::enter(&self.pool, rules, now, alive_until).await.doing("enter as a replica")
+    }
+
+    async fn replica_renew(
+        &self,
+        epoch: Epoch,
+        now: Timestamp,
+        alive_until: Timestamp,
+    ) -> Result<Standing, StoreError> {
+        transact(&self.pool, &Renew { epoch, now, alive_until }).await.doing("live on")
+    }
+
+    async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError> {
+        transact(&self.pool, &Leave(epoch)).await.doing("leave")
+    }
+
+    async fn effect_lease(
+        &self,
+        by: Epoch,
+        lane: Option<Lane>,
+        now: Timestamp,
+        lease_now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Leased>, StoreError> {
+        effects::lease(&self.pool, by, lane, now, lease_now, lease_until).await.doing("lease an effect")
+    }
+
+    async fn effect_next_due(&self, lane: Option<Lane>) -> Result<Option<Timestamp>, StoreError> {
+        effects::next_due(&self.pool, lane).await.doing("find the next effect")
+    }
+
+    async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError> {
+        effects::wake(&self.pool, key, at).await.doing("wake an effect")
+    }
+
+    async fn effects_wake_all(&self, at: Timestamp) -> Result<(), StoreError> {
+        effects::wake_all(&self.pool, at).await.doing("wake all effects")
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let doing = "prune";
+        let items = inbox::prune(&self.pool, before).await.doing(doing)?;
+        Ok(items + effects::prune(&self.pool, before).await.doing(doing)?)
+    }
+
+    async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError> {
+        read::deploy(&self.pool, id).await.doing("read a deploy")
+    }
+
+    async fn deploys(&self, filter: &Filter) -> Result<Vec<Deploy>, StoreError> {
+        read::deploys(&self.pool, filter).await.doing("list deploys")
+    }
+
+    async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
+        read::deploy_of_run(&self.pool, provider, run).await.doing("find the deploy of a run")
+    }
+
+    async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError> {
+        read::surroundings(&self.pool, about).await.doing("read what surrounds a deploy")
+    }
+
+    async fn locks(&self) -> Result<Vec<Lock>, StoreError> {
+        read::locks(&self.pool).await.doing("list locks")
+    }
+
+    async fn freezes(&self, ended: bool) -> Result<(u64, Vec<Freeze>), StoreError> {
+        read::freezes(&self.pool, ended).await.doing("list freezes")
+    }
+
+    async fn card(&self, deploy: &DeployId) -> Result<Option<CardRow>, StoreError> {
+        read::card(&self.pool, deploy).await.doing("read a card")
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        read::note(&self.pool, name).await.doing("read a note")
+    }
+
+    async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Row>, StoreError> {
+        read::audit(&self.pool, after, limit).await.doing("read the audit log")
+    }
+
+    async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError> {
+        read::audit_of(&self.pool, deploy).await.doing("read a deploy's audit log")
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        read::counts(&self.pool).await.doing("count what waits")
+    }
+}

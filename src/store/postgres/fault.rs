@@ -1,0 +1,212 @@
+//! What can go wrong on PostgreSQL, in words that say what to do. Not here: recovering from it.
+
+use crate::row::RowFault;
+use shipgate_app::store::StoreError;
+use std::error::Error;
+use tokio_postgres::error::{Severity, SqlState};
+
+/// Why the database failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The server is not there, or the connection broke. Nothing was written.
+    #[error("PostgreSQL cannot be reached ({detail}); it is tried again by itself")]
+    Unreachable {
+        /// What happened.
+        detail: String,
+    },
+    /// The server did not answer in time. Nothing was written.
+    #[error("PostgreSQL did not answer in time ({detail}); it is tried again by itself")]
+    Slow {
+        /// What took too long.
+        detail: String,
+    },
+    /// The connection broke while a commit was under way, and nobody can tell what became of it.
+    #[error(
+        "the connection to PostgreSQL broke before it confirmed a write, which may or may not have happened; \
+         the work is done again and finds out"
+    )]
+    Unconfirmed,
+    /// The server refuses this user.
+    #[error(
+        "PostgreSQL refuses ({detail}): check the user in `store.url`, the password, and what the role may do"
+    )]
+    Refused {
+        /// What the server said.
+        detail: String,
+    },
+    /// A standby, or a server that must not write.
+    #[error("this PostgreSQL takes no writes ({detail}): name the primary in `store.url`")]
+    ReadOnly {
+        /// What the server said.
+        detail: String,
+    },
+    /// No room is left.
+    #[error("the server's disk is full ({detail}): free some space there; work goes on by itself then")]
+    Full {
+        /// What the server said.
+        detail: String,
+    },
+    /// It has as many connections as it may have.
+    #[error("PostgreSQL takes no more connections ({detail}): raise max_connections, or use a pooler")]
+    Crowded {
+        /// What the server said.
+        detail: String,
+    },
+    /// Others wanted the same at the same time, again and again.
+    #[error("others were faster again and again ({detail}); it is tried again by itself")]
+    Contended {
+        /// What the server said.
+        detail: String,
+    },
+    /// A row that may exist only once exists already.
+    #[error("there is one already ({constraint})")]
+    Taken {
+        /// The index that says so.
+        constraint: String,
+    },
+    /// One row holds something this version cannot read; the others are not concerned.
+    #[error("row {row} of {table} cannot be read ({detail})")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        row: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A mistake in Shipgate, or a database that somebody changed by hand.
+    #[error("this is a mistake in Shipgate ({detail}): please report it")]
+    Mistake {
+        /// What is known of it.
+        detail: String,
+    },
+}
+
+impl Fault {
+    /// Whether the connection is of no use any more, and nothing was written on it.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Whether the same transaction may succeed at once.
+    pub(super) fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended { .. })
+    }
+}
+
+/// Whether the server itself said that it undid what was asked: then nothing is in doubt.
+pub(super) fn was_undone(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else {
+            let detail = chain(&error);
+            return if error.is_closed() || is_of_network(&error) {
+                Self::Unreachable { detail }
+            } else {
+                Self::Mistake { detail }
+            };
+        };
+        // Not the server's details, which repeat values of rows.
+        let detail = format!("{}, {}", said.message(), said.code().code());
+        let code = said.code();
+        match *code {
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                Self::Contended { detail }
+            }
+            SqlState::UNIQUE_VIOLATION => {
+                Self::Taken { constraint: said.constraint().unwrap_or_default().to_owned() }
+            }
+            SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly { detail },
+            SqlState::DISK_FULL => Self::Full { detail },
+            SqlState::TOO_MANY_CONNECTIONS => Self::Crowded { detail },
+            SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Self::Slow { detail },
+            SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Unreachable { detail },
+            SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_CATALOG_NAME => Self::Refused { detail },
+            _ => match code.code().get(..2) {
+                // A pooler that lost its server says so with a code of this class.
+                Some("08") => Self::Unreachable { detail },
+                Some("28") => Self::Refused { detail },
+                Some("53") => Self::Crowded { detail },
+                _ => Self::Mistake { detail },
+            },
+        }
+    }
+}
+
+/// Whether what failed was the way to the server: reading, writing, connecting, TLS.
+fn is_of_network(error: &tokio_postgres::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<std::io::Error>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+/// An error and everything behind it, in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl From<RowFault> for Fault {
+    fn from(fault: RowFault) -> Self {
+        match fault {
+            RowFault::Unreadable { table, row, detail } => Self::Unreadable { table, row, detail },
+            RowFault::Unwritable { detail } => Self::Mistake { detail },
+        }
+    }
+}
+
+/// Why a piece of work was not done: somebody was faster, or the database failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// This changed meanwhile.
+    Conflict(String),
+    /// The database failed.
+    Fault(Fault),
+}
+
+impl Trouble {
+    pub(super) fn conflict(what: impl Into<String>) -> Self {
+        Self::Conflict(what.into())
+    }
+
+    pub(super) fn into_error(self, doing: &'static str) -> StoreError {
+        match self {
+            Self::Conflict(what) => StoreError::Conflict { what },
+            Self::Fault(fault) => StoreError::Failed { doing, source: Box::new(fault) },
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<RowFault> for Trouble {
+    fn from(fault: RowFault) -> Self {
+        Self::Fault(fault.into())
+    }
+}

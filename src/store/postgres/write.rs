@@ -1,0 +1,271 @@
+//! Writing one decision, all or nothing. Not here: the transaction around it (`transaction`).
+//!
+//! Rows are locked in one order: the replica, scopes by name, the inbox item, deploys by id, cards, locks, freezes,
+//! notes, effects by key, and last the head of the audit chain, which everybody else waits for.
+
+use super::fault::{Fault, Trouble};
+use super::statement::{column, number, numbers, row, rows, storable, text, texts, truth, write};
+use super::transaction::Work;
+use super::{effects, inbox, replicas};
+use crate::row::{Span, body, commit_of, millis, parse, provider_of};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
+use shipgate_domain::audit::{Entry, link};
+use shipgate_domain::calendar::{Freeze, FreezeWhen};
+use shipgate_domain::facts::Lock;
+use shipgate_domain::ids::DeployId;
+use std::collections::BTreeMap;
+use tokio_postgres::Client;
+
+#[async_trait]
+impl Work<()> for Changes {
+    /// Checks what must still be true, then writes everything.
+    async fn run(&self, db: &Client) -> Result<(), Trouble> {
+        replicas::expect(db, self.by).await?;
+        scopes(db, self).await?;
+        if let Some(id) = self.inbox_done {
+            inbox::done(db, self.by, id).await?;
+        }
+        // Who leaves the place makes room for who takes it, in whatever order they are given.
+        let mut deploys: Vec<&DeployRow> = self.deploys.iter().collect();
+        deploys.sort_by_key(|row| (row.deploy.is_active(), &row.deploy.id));
+        for row in deploys {
+            deploy(db, row).await?;
+        }
+        let mut cards: Vec<&CardRow> = self.cards.iter().collect();
+        cards.sort_by_key(|row| &row.deploy);
+        for row in cards {
+            card(db, row).await?;
+        }
+        places(db, self).await?;
+        for (name, value) in self.notes.iter().map(|(name, value)| (name, value)).collect::<BTreeMap<_, _>>()
+        {
+            note(db, name, value).await?;
+        }
+        let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
+        leases.extend(self.expect.iter().filter_map(|expect| match expect {
+            Expect::Lease { id, token } => Some((*id, *token)),
+            Expect::Scope(..) => None,
+        }));
+        effects::expect_leases(db, &leases, &self.effects).await?;
+        if let Some((id, _, finish)) = &self.finish {
+            effects::finish(db, *id, finish, self.at).await?;
+        }
+        effects::put(db, &self.effects, self.at).await?;
+        audit(db, &self.audit).await
+    }
+}
+
+/// A scope's name in its table.
+pub(super) fn scope_name(scope: &Scope) -> String {
+    match scope {
+        Scope::Environment(name) => format!("environment/{name}"),
+        Scope::Freezes => "freezes".to_owned(),
+    }
+}
+
+/// Locks all scopes that the write names, checks those that it read, and raises those that it touches.
+async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+    // Sorted, because everybody locks in one order. One that was never touched gets its row now: there must be
+    // something to lock.
+    let mut touches: BTreeMap<String, i64> = BTreeMap::new();
+    let expected = changes.expect.iter().filter_map(|expect| match expect {
+        Expect::Scope(scope, revision) => Some((scope, *revision)),
+        Expect::Lease { .. } => None,
+    });
+    for (scope, _) in expected.clone() {
+        touches.entry(scope_name(scope)).or_default();
+    }
+    for scope in &changes.touched {
+        *touches.entry(scope_name(scope)).or_default() += 1;
+    }
+    if touches.is_empty() {
+        return Ok(());
+    }
+    let (names, times): (Vec<String>, Vec<i64>) = touches.into_iter().unzip();
+    let sql = "INSERT INTO shipgate.scopes AS s (name, revision)
+               SELECT name, times FROM unnest($1, $2) WITH ORDINALITY AS n (name, times, place) ORDER BY place
+               ON CONFLICT (name) DO UPDATE SET revision = s.revision + excluded.revision
+               RETURNING name, revision";
+    let mut before: BTreeMap<String, u64> = BTreeMap::new();
+    for row in rows(db, sql, &[texts(&names), numbers(&times)]).await? {
+        let (name, now): (String, i64) = (column(&row, 0)?, column(&row, 1)?);
+        let raised = names.iter().position(|known| *known == name).map_or(0, |place| times[place]);
+        before.insert(name, (now - raised).unsigned_abs());
+    }
+    for (scope, revision) in expected {
+        if before.get(&scope_name(scope)) != Some(&revision) {
+            return Err(Trouble::conflict(match scope {
+                Scope::Environment(name) => format!("the environment {name}"),
+                Scope::Freezes => "the freezes".to_owned(),
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// The columns that a change of a deploy writes, and their values, in one order.
+macro_rules! deploy_columns {
+    () => {
+        "revision, service, environment, lock_group, state, active, is_open, ran, succeeded, requester, commit_id, \
+         provider, run_id, short_id, requested_at, bound_at, ended_at, body"
+    };
+}
+macro_rules! deploy_values {
+    () => {
+        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"
+    };
+}
+
+async fn deploy(db: &Client, row: &DeployRow) -> Result<(), Trouble> {
+    const INSERT: &str = concat!(
+        "INSERT INTO shipgate.deploys (id, ",
+        deploy_columns!(),
+        ") VALUES ($1, ",
+        deploy_values!(),
+        ") ON CONFLICT (id) DO NOTHING"
+    );
+    const REPLACE: &str = concat!(
+        "UPDATE shipgate.deploys SET (",
+        deploy_columns!(),
+        ") = (",
+        deploy_values!(),
+        ") WHERE id = $1 AND revision = $2 - 1"
+    );
+    let deploy = &row.deploy;
+    let span = Span::of(deploy);
+    let revision = signed(deploy.revision)?;
+    let run = deploy.run().map(|run| run.id.as_str());
+    let (bound, ended) = (span.bound.map(millis), span.ended.map(millis));
+    let params = [
+        text(deploy.id.as_str()),
+        number(revision),
+        text(deploy.request.service.as_str()),
+        text(deploy.request.environment.as_str()),
+        text(&row.lock_group),
+        text(deploy.state.name()),
+        truth(deploy.is_active()),
+        truth(!deploy.is_done()),
+        truth(span.ran),
+        truth(span.succeeded),
+        text(deploy.request.by.as_str()),
+        text(commit_of(deploy)),
+        text(provider_of(deploy)),
+        text(run),
+        text(deploy.id.short()),
+        number(millis(deploy.request.at)),
+        number(bound),
+        number(ended),
+        text(body(deploy)?),
+    ];
+    match write(db, if deploy.revision == 0 { INSERT } else { REPLACE }, &params).await {
+        Ok(1) => Ok(()),
+        Ok(_) => Err(Trouble::conflict(format!("deploy {}", deploy.id.short()))),
+        Err(Fault::Taken { .. }) => Err(Trouble::conflict("the environment's place")),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// Appends entries to the chain. The lock on its head lets nobody else append in between.
+async fn audit(db: &Client, entries: &[Entry]) -> Result<(), Trouble> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let head = row(db, "SELECT seq, hash FROM shipgate.audit_head FOR UPDATE", &[]).await?;
+    let head = head.ok_or(Fault::Mistake { detail: "the audit chain has no head".into() })?;
+    let (mut seq, mut hash): (u64, String) = (column::<i64>(&head, 0)?.unsigned_abs(), column(&head, 1)?);
+    let (mut seqs, mut bodies, mut prevs, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut deploys, mut ats) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let row = link(seq + 1, &hash, entry);
+        (seq, hash) = (row.seq, row.hash.clone());
+        seqs.push(signed(row.seq)?);
+        bodies.push(row.body);
+        prevs.push(row.prev);
+        hashes.push(row.hash);
+        deploys.push(entry.deploy.as_ref().map(DeployId::as_str));
+        ats.push(millis(entry.at));
+    }
+    let sql = "INSERT INTO shipgate.audit (seq, body, prev, hash, deploy, at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6)";
+    let params =
+        [numbers(&seqs), texts(&bodies), texts(&prevs), texts(&hashes), texts(&deploys), numbers(&ats)];
+    write(db, sql, &params).await?;
+    Ok(())
+}
+
+/// Locks and freezes.
+async fn places(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+    for environment in &changes.unlocks {
+        let sql = "DELETE FROM shipgate.locks WHERE environment = $1 AND NOT is_quarantine";
+        write(db, sql, &[text(environment.as_str())]).await?;
+    }
+    for deploy in &changes.cleared {
+        let sql = "DELETE FROM shipgate.locks WHERE quarantine = $1";
+        write(db, sql, &[text(deploy.as_str())]).await?;
+    }
+    for new in &changes.locks {
+        lock(db, new).await?;
+    }
+    for freeze in &changes.freezes {
+        let sql = "INSERT INTO shipgate.freezes (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+        if write(db, sql, &[text(&freeze.id.0), text(body(freeze)?)]).await? == 0 {
+            return Err(Trouble::conflict(format!("the freeze {}", freeze.id)));
+        }
+    }
+    for (id, at) in &changes.freezes_ended {
+        end_freeze(db, id, *at).await?;
+    }
+    Ok(())
+}
+
+async fn lock(db: &Client, lock: &Lock) -> Result<(), Trouble> {
+    let sql =
+        "INSERT INTO shipgate.locks (environment, is_quarantine, quarantine, body) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (environment, is_quarantine)
+               DO UPDATE SET quarantine = excluded.quarantine, body = excluded.body";
+    let quarantine = lock.quarantine.as_ref().map(DeployId::as_str);
+    let params =
+        [text(lock.environment.as_str()), truth(quarantine.is_some()), text(quarantine), text(body(lock)?)];
+    write(db, sql, &params).await?;
+    Ok(())
+}
+
+/// Ends a freeze that was added in chat. Its body tells the end too, so that lists of ended freezes are true.
+async fn end_freeze(db: &Client, id: &str, at: Timestamp) -> Result<(), Trouble> {
+    let sql = "SELECT body FROM shipgate.freezes WHERE id = $1 AND ended_at IS NULL FOR UPDATE";
+    let Some(found) = row(db, sql, &[text(id)]).await? else {
+        return Err(Trouble::conflict(format!("the freeze {id}")));
+    };
+    let mut freeze: Freeze = parse(&column::<String>(&found, 0)?, "freezes", id)?;
+    if let FreezeWhen::Instants { from, until } = &mut freeze.when {
+        *until = Some(until.map_or(at, |planned| planned.min(at)).max(*from));
+    }
+    let sql = "UPDATE shipgate.freezes SET ended_at = $2, body = $3 WHERE id = $1";
+    write(db, sql, &[text(id), number(millis(at)), text(body(&freeze)?)]).await?;
+    Ok(())
+}
+
+async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
+    let sql = if row.revision == 1 {
+        "INSERT INTO shipgate.cards (deploy, revision, body) VALUES ($1, $2, $3) ON CONFLICT (deploy) DO NOTHING"
+    } else {
+        "UPDATE shipgate.cards SET revision = $2, body = $3 WHERE deploy = $1 AND revision = $2 - 1"
+    };
+    let revision = signed(row.revision)?;
+    let written = write(db, sql, &[text(row.deploy.as_str()), number(revision), text(body(row)?)]).await?;
+    if written == 1 { Ok(()) } else { Err(Trouble::conflict(format!("the card of {}", row.deploy.short()))) }
+}
+
+async fn note(db: &Client, name: &str, value: &str) -> Result<(), Trouble> {
+    let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2)
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    write(db, sql, &[text(storable(name)), text(storable(value))]).await?;
+    Ok(())
+}
+
+/// A count as the database holds it.
+fn signed(count: u64) -> Result<i64, Fault> {
+    i64::try_from(count).map_err(|error| Fault::Mistake { detail: error.to_string() })
+}
