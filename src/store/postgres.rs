@@ -27,8 +27,8 @@ use replicas::{Leave, Renew};
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Standing, Store, StoreError, Surroundings,
-    Waiting,
+    About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
+    Surroundings, Waiting,
 };
 use shipgate_domain::audit::Row;
 use shipgate_domain::calendar::Freeze;
@@ -118,13 +118,11 @@ impl Store for PostgresStore {
     }
 
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
-        let doing = "accept a command";
-        let content = crate::row::body(inbound).doing(doing)?;
-        inbox::put(&self.pool, &inbound.key, &content, at).await.doing(doing)
+        inbox::put(&self.pool, inbound, at).await.doing("accept a command")
     }
 
-    async fn inbox_next(&self, by: Epoch) -> Result<Option<Waiting>, StoreError> {
-        inbox::next(&self.pool, by).await.doing("take the next command")
+    async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError> {
+        inbox::next(&self.pool, by, worker).await.doing("take the next command")
     }
 
     async fn replica_enter(
@@ -188,6 +186,10 @@ impl Store for PostgresStore {
 
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         read::deploy_of_run(&self.pool, provider, run).await.doing("find the deploy of a run")
+    }
+
+    async fn revision(&self, scope: &Scope) -> Result<u64, StoreError> {
+        read::revision(&self.pool, scope).await.doing("read a revision")
     }
 
     async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError> {

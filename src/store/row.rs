@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use shipgate_app::store::Scope;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::ids::CommitId;
 
@@ -30,6 +31,24 @@ pub(crate) enum RowFault {
 impl RowFault {
     pub(crate) fn unreadable(table: &'static str, row: impl ToString, why: &impl ToString) -> Self {
         Self::Unreadable { table, row: row.to_string(), detail: why.to_string() }
+    }
+}
+
+/// A scope's name in its table.
+pub(crate) fn scope_name(scope: &Scope) -> String {
+    match scope {
+        Scope::Environment(name) => format!("environment/{name}"),
+        Scope::Freezes => "freezes".to_owned(),
+        Scope::Requests(service, environment) => format!("requests/{service}/{environment}"),
+    }
+}
+
+/// What changed, for people, when a scope did.
+pub(crate) fn scope_words(scope: &Scope) -> String {
+    match scope {
+        Scope::Environment(name) => format!("the environment {name}"),
+        Scope::Freezes => "the freezes".to_owned(),
+        Scope::Requests(service, environment) => format!("what is asked for {service} on {environment}"),
     }
 }
 

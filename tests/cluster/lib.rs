@@ -132,7 +132,7 @@ impl Cluster {
     }
 }
 
-/// A database on a server. It goes away with this value.
+/// A database on a server. It goes away with the server: dropping one costs more than keeping it.
 #[derive(Debug)]
 pub struct Database<'a> {
     cluster: &'a Cluster,
@@ -179,14 +179,6 @@ impl Database<'_> {
     /// What the server said.
     pub fn try_sql(&self, role: &str, sql: &str) -> Result<String, String> {
         self.cluster.try_sql(&self.name, role, sql)
-    }
-}
-
-impl Drop for Database<'_> {
-    fn drop(&mut self) {
-        // A server that was stopped takes its databases along.
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let _ = self.cluster.try_sql("postgres", "postgres", &drop);
     }
 }
 

@@ -5,8 +5,7 @@ use super::inbox::TRIES;
 use super::pool::Pool;
 use super::statement::{Param, column, number, storable, text, truth};
 use super::transaction::{statement, statement_row};
-use super::write::scope_name;
-use crate::row::{RowFault, instant, parse, readable};
+use crate::row::{RowFault, instant, parse, readable, scope_name};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use shipgate_app::store::{About, CardRow, Counts, Filter, Scope, Surroundings};
@@ -30,6 +29,14 @@ pub(super) async fn card(pool: &Pool, deploy: &DeployId) -> Result<Option<CardRo
 pub(super) async fn locks(pool: &Pool) -> Result<Vec<Lock>, Trouble> {
     let sql = "SELECT environment, body FROM shipgate.locks ORDER BY environment, is_quarantine";
     many(pool, "locks", sql, &[]).await
+}
+
+/// How often a scope was touched.
+pub(super) async fn revision(pool: &Pool, scope: &Scope) -> Result<u64, Trouble> {
+    let sql = "SELECT revision FROM shipgate.scopes WHERE name = $1";
+    let found = statement_row(pool, sql, &[text(scope_name(scope))]).await?;
+    let revision: Option<i64> = found.as_ref().map(|row| column(row, 0)).transpose()?;
+    Ok(revision.unwrap_or(0).unsigned_abs())
 }
 
 /// The scope's revision and the freezes of one snapshot.

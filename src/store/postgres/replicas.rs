@@ -98,7 +98,7 @@ async fn free(db: &Client, ended: &[i64]) -> Result<(), Fault> {
     let sql = "UPDATE shipgate.effects SET lease_until = NULL, held_by = NULL
                WHERE id IN (SELECT id FROM shipgate.effects WHERE held_by = ANY($1) ORDER BY key FOR UPDATE)";
     write(db, sql, &[numbers(ended)]).await?;
-    let sql = "UPDATE shipgate.inbox SET held_by = NULL WHERE NOT done AND held_by = ANY($1)";
+    let sql = "UPDATE shipgate.inbox SET held_by = NULL, worker = NULL WHERE held_by = ANY($1)";
     write(db, sql, &[numbers(ended)]).await?;
     Ok(())
 }

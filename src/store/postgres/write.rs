@@ -5,17 +5,17 @@
 
 use super::fault::{Fault, Trouble};
 use super::statement::{column, number, numbers, row, rows, storable, text, texts, truth, write};
-use super::transaction::Work;
+use super::transaction::{Work, is_there};
 use super::{effects, inbox, replicas};
-use crate::row::{Span, body, commit_of, millis, parse, provider_of};
+use crate::row::{Span, body, commit_of, millis, parse, provider_of, scope_name, scope_words};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect};
 use shipgate_domain::audit::{Entry, link};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
 #[async_trait]
@@ -39,14 +39,11 @@ impl Work<()> for Changes {
             card(db, row).await?;
         }
         places(db, self).await?;
-        for (name, value) in self.notes.iter().map(|(name, value)| (name, value)).collect::<BTreeMap<_, _>>()
-        {
-            note(db, name, value).await?;
-        }
+        notes(db, self).await?;
         let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
         leases.extend(self.expect.iter().filter_map(|expect| match expect {
             Expect::Lease { id, token } => Some((*id, *token)),
-            Expect::Scope(..) => None,
+            Expect::Scope(..) | Expect::Unused(_) => None,
         }));
         effects::expect_leases(db, &leases, &self.effects).await?;
         if let Some((id, _, finish)) = &self.finish {
@@ -57,14 +54,6 @@ impl Work<()> for Changes {
     }
 }
 
-/// A scope's name in its table.
-pub(super) fn scope_name(scope: &Scope) -> String {
-    match scope {
-        Scope::Environment(name) => format!("environment/{name}"),
-        Scope::Freezes => "freezes".to_owned(),
-    }
-}
-
 /// Locks all scopes that the write names, checks those that it read, and raises those that it touches.
 async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     // Sorted, because everybody locks in one order. One that was never touched gets its row now: there must be
@@ -72,7 +61,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     let mut touches: BTreeMap<String, i64> = BTreeMap::new();
     let expected = changes.expect.iter().filter_map(|expect| match expect {
         Expect::Scope(scope, revision) => Some((scope, *revision)),
-        Expect::Lease { .. } => None,
+        Expect::Lease { .. } | Expect::Unused(_) => None,
     });
     for (scope, _) in expected.clone() {
         touches.entry(scope_name(scope)).or_default();
@@ -96,10 +85,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     }
     for (scope, revision) in expected {
         if before.get(&scope_name(scope)) != Some(&revision) {
-            return Err(Trouble::conflict(match scope {
-                Scope::Environment(name) => format!("the environment {name}"),
-                Scope::Freezes => "the freezes".to_owned(),
-            }));
+            return Err(Trouble::conflict(scope_words(scope)));
         }
     }
     Ok(())
@@ -258,10 +244,33 @@ async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
     if written == 1 { Ok(()) } else { Err(Trouble::conflict(format!("the card of {}", row.deploy.short()))) }
 }
 
-async fn note(db: &Client, name: &str, value: &str) -> Result<(), Trouble> {
-    let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2)
-               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    write(db, sql, &[text(storable(name)), text(storable(value))]).await?;
+/// Small values. One that must be the first of its name is inserted: of two who expect that, the database lets one.
+async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+    let unused: BTreeSet<&String> = changes
+        .expect
+        .iter()
+        .filter_map(|expect| match expect {
+            Expect::Unused(name) => Some(name),
+            Expect::Scope(..) | Expect::Lease { .. } => None,
+        })
+        .collect();
+    let values: BTreeMap<&String, &String> =
+        changes.notes.iter().map(|(name, value)| (name, value)).collect();
+    for name in unused.iter().filter(|name| !values.contains_key(*name)) {
+        if is_there(db, "SELECT 1 FROM shipgate.notes WHERE name = $1", &[text(storable(name))]).await? {
+            return Err(Trouble::conflict("a note"));
+        }
+    }
+    for (name, value) in values {
+        let is_first = unused.contains(name);
+        let on_conflict = if is_first { "NOTHING" } else { "UPDATE SET value = excluded.value" };
+        let sql = format!(
+            "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2) ON CONFLICT (name) DO {on_conflict}"
+        );
+        if write(db, &sql, &[text(storable(name)), text(storable(value))]).await? == 0 {
+            return Err(Trouble::conflict("a note"));
+        }
+    }
     Ok(())
 }
 

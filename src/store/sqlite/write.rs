@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Trouble};
 use super::read::one;
-use super::row::{Span, body, commit_of, millis, provider_of};
+use super::row::{Span, body, commit_of, millis, provider_of, scope_name, scope_words};
 use super::{effects, inbox, replicas};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
@@ -52,15 +52,6 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
     Ok(())
 }
 
-/// A scope's name in its table.
-pub(super) fn scope_name(scope: &Scope) -> String {
-    match scope {
-        Scope::Environment(name) => format!("environment/{name}"),
-        Scope::Freezes => "freezes".to_owned(),
-        Scope::Requests(service, environment) => format!("requests/{service}/{environment}"),
-    }
-}
-
 /// How often a scope was touched.
 pub(super) fn scope_revision(db: &Connection, scope: &Scope) -> Result<u64, Fault> {
     let revision = db
@@ -74,11 +65,7 @@ fn expect_scope(db: &Connection, scope: &Scope, revision: u64) -> Result<(), Tro
     if scope_revision(db, scope)? == revision {
         return Ok(());
     }
-    Err(Trouble::conflict(match scope {
-        Scope::Environment(name) => format!("the environment {name}"),
-        Scope::Freezes => "the freezes".to_owned(),
-        Scope::Requests(service, environment) => format!("what is asked for {service} on {environment}"),
-    }))
+    Err(Trouble::conflict(scope_words(scope)))
 }
 
 fn expect_unused(db: &Connection, name: &str) -> Result<(), Trouble> {

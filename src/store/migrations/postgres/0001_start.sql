@@ -133,13 +133,20 @@ CREATE TABLE shipgate.inbox (
     at       BIGINT NOT NULL,
     attempts BIGINT NOT NULL DEFAULT 0,
     done     BOOLEAN NOT NULL DEFAULT FALSE,
-    -- The epoch that works on it.
+    -- Whose it is: one account's items are worked on in order.
+    account  TEXT COLLATE "C" NOT NULL,
+    -- The epoch that works on it, and which of its workers.
     held_by  BIGINT,
+    worker   BIGINT,
     CHECK (done = (content IS NULL))
 )
 WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 
 CREATE INDEX inbox_waiting ON shipgate.inbox (id) WHERE NOT done;
+CREATE INDEX inbox_turn ON shipgate.inbox (account, id) WHERE NOT done;
+CREATE INDEX inbox_held ON shipgate.inbox (held_by) WHERE held_by IS NOT NULL;
+-- One account's items are worked on one at a time, by whatever replica.
+CREATE UNIQUE INDEX inbox_one_at_work ON shipgate.inbox (account) WHERE held_by IS NOT NULL;
 
 CREATE TABLE shipgate.scopes (
     name     TEXT COLLATE "C" PRIMARY KEY,
