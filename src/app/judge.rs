@@ -256,7 +256,7 @@ impl App {
             }
             (Decision::Start, None) => Ok(None),
             (Decision::Wait(next), outside) => {
-                let unread = outside.as_ref().is_some_and(is_unread) || verdicts.iter().any(is_unreadable);
+                let unread = verdicts.iter().any(|v| v.reason.is_unreadable());
                 let soon = unread.then(|| later(now, ASK_AGAIN));
                 let next = [next, soon, Some(expires)].into_iter().flatten().filter(|at| *at > now).min();
                 // A timer says when to look again; only what people would see differently is written.
@@ -433,16 +433,6 @@ fn summary(verdicts: &[Verdict]) -> Vec<(Gate, Answer, Reason)> {
             (v.gate, v.answer, reason)
         })
         .collect()
-}
-
-fn is_unread(outside: &Outside) -> bool {
-    matches!(outside.resolves_to, Read::Unknown(_))
-        || matches!(outside.reachable, Read::Unknown(_))
-        || matches!(outside.checks, Read::Unknown(_))
-}
-
-fn is_unreadable(verdict: &Verdict) -> bool {
-    matches!(verdict.reason, Reason::GroupUnreadable { .. })
 }
 
 pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

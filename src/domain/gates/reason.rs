@@ -109,6 +109,20 @@ impl Reason {
         stored["code"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Whether something that the gate needs could not be read. Nothing tells when it can be, so whoever waits for it
+    /// must ask again.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Reason::VersionPending { .. }
+                | Reason::VersionUnreadable { .. }
+                | Reason::ChecksUnreadable { .. }
+                | Reason::GroupUnreadable { .. }
+                | Reason::CalendarUnreadable
+        )
+    }
+
     /// Whether a closed gate with this reason will not open again for this deploy. The others can: a window opens,
     /// a lock is lifted, a system answers again.
     #[must_use]

@@ -1,6 +1,6 @@
 //! Whatever else is true: what is not known opens nothing. Not here: single cases (the other tables).
 
-use super::{Answer, Scene, at, other, samples, slack};
+use super::{Answer, Scene, Verdict, at, other, samples, slack};
 use crate::calendar::FreezeWhen;
 use crate::facts::{Check, CheckState, Read, RefKind};
 use crate::gates::{Decision, decide};
@@ -63,7 +63,12 @@ const CHANGES: [Change; 24] = [
 ];
 
 /// Ways in which something is not known.
-const LOSSES: [Change; 6] = [
+const LOSSES: [Change; 7] = [
+    |s| {
+        if let Some(outside) = &mut s.deploy.outside {
+            outside.rebased = Some(Read::Unknown("no answer".to_owned()));
+        }
+    },
     |s| s.deploy.outside = None,
     |s| s.deploy.pinned = None,
     |s| {
@@ -157,5 +162,22 @@ proptest! {
             let sent = now + SignedDuration::from_secs(late);
             prop_assert!(sent < from || until <= sent);
         }
+    }
+}
+
+/// Whoever waits for what could not be read has nothing that would wake him: the reason must say so.
+#[test]
+fn every_loss_that_keeps_it_waiting_says_that_it_must_be_read_again() {
+    for (number, lose) in LOSSES.iter().enumerate() {
+        let mut scene = Scene::ready();
+        lose(&mut scene);
+        let verdicts = scene.judge();
+        if decide(&verdicts, false) == Decision::Start {
+            assert_eq!(number, LOSSES.len() - 1, "only the groups of others are of no matter here");
+            continue;
+        }
+        let is_asked_again = |v: &Verdict| v.reason.is_unreadable() || v.until.is_some();
+        let waits: Vec<_> = verdicts.iter().filter(|v| v.answer == Answer::Waiting).collect();
+        assert!(waits.iter().any(|v| is_asked_again(v)), "loss {number}: {waits:#?}");
     }
 }
