@@ -1,11 +1,4 @@
-//! Wires the adapters together and starts the bot; decides nothing.
-
-mod cli;
-mod demo;
-mod serve;
-mod settings;
-mod telemetry;
-mod wiring;
+//! The program: reads the command line; nothing else.
 
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -16,5 +9,5 @@ fn main() -> ExitCode {
         eprintln!("shipgate: another TLS provider was installed first");
         return ExitCode::FAILURE;
     }
-    cli::run(cli::Cli::parse())
+    shipgate::cli::run(shipgate::cli::Cli::parse())
 }

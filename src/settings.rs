@@ -92,7 +92,11 @@ impl Settings {
         if problems.are_fatal() { Err(problems) } else { Ok(store.path) }
     }
 
-    fn from_text(
+    /// Reads the text of a settings file, for tests and tools.
+    ///
+    /// # Errors
+    /// All problems, when one of them keeps the program from starting.
+    pub fn from_text(
         path: &Path,
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,

@@ -1,23 +1,34 @@
 //! Logs and figures. Not here: what is logged or counted.
 
+mod inert;
+
 use crate::settings::{LogFormat, LogSettings};
+use inert::Inert;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::io::IsTerminal as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Starts logging to standard error. A filter that cannot be read falls back to `info`; `check` says so.
 pub fn logs(settings: &LogSettings) {
-    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
-    let _ = match settings.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Human => builder.with_target(false).compact().try_init(),
-    };
+    let _ = tracing::subscriber::set_global_default(subscriber(settings, std::io::stderr));
+}
+
+/// What writes the log. Nothing that other systems or people wrote can end a line, begin another one or speak to a
+/// terminal.
+pub fn subscriber<M>(settings: &LogSettings, out: M) -> Box<dyn Subscriber + Send + Sync>
+where
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    match settings.format {
+        LogFormat::Json => Box::new(builder.with_writer(out).json().flatten_event(true).finish()),
+        LogFormat::Human => Box::new(builder.with_writer(Inert(out)).with_target(false).compact().finish()),
+    }
 }
 
 /// Starts counting. Histograms are kept in buckets, in seconds.

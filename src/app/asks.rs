@@ -100,6 +100,10 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
+        // Nobody makes Shipgate ask another system for something that they may not decide.
+        if !self.may(visit, deploy, Action::Resolve).await {
+            return Ok(());
+        }
         let run = match self.providers.pipelines(intent.plan.provider) {
             Ok(pipelines) => pipelines.identify(&intent.plan, link).await,
             Err(error) => Err(error),
@@ -181,6 +185,22 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Whether a person may do something with a deploy; if not, they are told, and it is written down.
+    pub(crate) async fn may(&self, visit: &mut Visit<'_>, deploy: &Deploy, action: Action) -> bool {
+        let Some((environment, _)) = self.place_of(deploy) else {
+            let answer = self.words().place_is_gone(deploy);
+            visit.answer(answer);
+            return false;
+        };
+        match self.authorize(&visit.inbound.account, action, Some(environment)).await {
+            Ok(_) => true,
+            Err(denied) => {
+                self.deny(visit, deploy, action, &denied);
+                false
+            }
+        }
     }
 
     /// Tells somebody privately that they may not, and writes it down.

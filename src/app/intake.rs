@@ -32,6 +32,9 @@ pub(crate) struct Visit<'a> {
     item: i64,
 }
 
+/// The kinds of [`Context`], for tables and tests.
+pub const FORMS: [&str; 3] = ["words", "reject", "started"];
+
 /// What a form of ours carries, and brings back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case")]
@@ -213,6 +216,16 @@ impl App {
         let Some((deploy, button, press)) = self.find_button(visit, value, message).await? else {
             return Ok(());
         };
+        let needs = match press {
+            Press::Reject => Some(Action::Reject),
+            Press::Started => Some(Action::Resolve),
+            _ => None,
+        };
+        if let Some(action) = needs
+            && !self.may(visit, &deploy, action).await
+        {
+            return Ok(());
+        }
         match press {
             Press::Reject => {
                 let form =
@@ -308,6 +321,7 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
+        tracing::info!(person = %visit.person, form = context.kind(), "a form came in");
         let field = |name: &str| {
             fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default()
         };
@@ -340,6 +354,15 @@ fn used_up(button: &CardButton) -> String {
 }
 
 impl Context {
+    /// Which of [`FORMS`] it is.
+    fn kind(&self) -> &'static str {
+        match self {
+            Context::Words { .. } => FORMS[0],
+            Context::Reject { .. } => FORMS[1],
+            Context::Started { .. } => FORMS[2],
+        }
+    }
+
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("a context is plain data")
     }

@@ -22,3 +22,4 @@ pub mod words;
 mod worker;
 
 pub use bot::{App, CronReminder, Ports, Rules};
+pub use intake::FORMS;

@@ -12,6 +12,8 @@ pub mod http;
 mod intake;
 mod pace;
 mod payloads;
+#[doc(hidden)]
+pub mod probe;
 mod render;
 pub mod socket;
 

@@ -15,6 +15,8 @@ pub mod webhooks;
 pub use auth::GitHubAuth;
 pub use dispatch::DispatchForm;
 
+pub(crate) use client::{has_next, in_path};
+
 use auth::Identity;
 use client::Client;
 use dispatch::Once;

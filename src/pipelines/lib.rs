@@ -4,4 +4,6 @@
 pub mod command;
 pub mod github;
 
+#[doc(hidden)]
+pub mod probe;
 mod text;

@@ -563,7 +563,7 @@ fn client_message_id(key: &str) -> String {
 
 /// A one-time address, taken apart and built again: only Slack's own hosts and paths, nothing that could lead
 /// elsewhere. `None` when it is anything else.
-fn response_address(url: &str, settings: &SlackSettings) -> Option<String> {
+pub(crate) fn response_address(url: &str, settings: &SlackSettings) -> Option<String> {
     let is_path = |path: &str| {
         let mut parts = path.split('/');
         matches!(parts.next(), Some("actions" | "commands"))

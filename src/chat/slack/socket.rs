@@ -12,6 +12,7 @@ mod line;
 use super::client::SocketAddresses;
 use super::{SetupError, Sink, SlackSecrets, SlackSettings, tls};
 use jiff::Timestamp;
+pub(in crate::slack) use line::read;
 use line::{Line, Notice};
 use shipgate_app::ports::{Clock, Random};
 use std::sync::Arc;

@@ -68,7 +68,7 @@ impl fmt::Display for Repo {
 }
 
 /// Percent-encodes what cannot stand in a path (RFC 3986 §3.3). Slashes stay: branches and tags have them.
-pub(super) fn in_path(text: &str) -> String {
+pub(crate) fn in_path(text: &str) -> String {
     let mut path = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -102,11 +102,14 @@ impl Answer {
 
     /// Whether there is a page after this one.
     pub fn has_next(&self) -> bool {
-        self.headers
-            .get(header::LINK)
-            .and_then(|v| v.to_str().ok())
-            .is_some_and(|v| v.contains("rel=\"next\""))
+        self.headers.get(header::LINK).and_then(|v| v.to_str().ok()).is_some_and(has_next)
     }
+}
+
+/// Whether a `Link` header (RFC 8288) names a next page. Only that is read: the address of a page is made here, never
+/// taken from an answer.
+pub(crate) fn has_next(link: &str) -> bool {
+    link.contains("rel=\"next\"")
 }
 
 type Place = Arc<tokio::sync::Mutex<Option<Minted>>>;

@@ -2,9 +2,9 @@
 
 use super::{Connected, Shared};
 use crate::slack::client::reach;
-use crate::slack::count;
 use crate::slack::intake::{Failed, store};
 use crate::slack::payloads::{self, Read, Refusal};
+use crate::slack::{SlackSettings, count};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -230,17 +230,29 @@ fn notice(reason: Option<&str>) -> Notice {
     }
 }
 
-/// Stores a delivery; the acknowledgement, where Slack is to have one. What is not for us is acknowledged too, or it
-/// would come again.
-async fn deliver(shared: &Shared, envelope: Envelope) -> Option<String> {
-    let id = envelope.envelope_id?;
-    let settings = &shared.wiring.settings;
-    let (kind, read) = match envelope.kind.as_str() {
-        "slash_commands" => ("command", payloads::slash(settings, &envelope.payload, id.clone())),
+/// What an envelope delivers.
+fn judge(envelope: &Envelope, id: &str, settings: &SlackSettings) -> (&'static str, Result<Read, Refusal>) {
+    match envelope.kind.as_str() {
+        "slash_commands" => ("command", payloads::slash(settings, &envelope.payload, id.to_owned())),
         "interactive" => ("interaction", payloads::interaction(settings, &envelope.payload)),
         "events_api" => ("event", payloads::event(settings, &envelope.payload)),
         _ => ("socket", Err(Refusal::Unreadable)),
-    };
+    }
+}
+
+/// Reads the text of a frame as what it delivers.
+pub(in crate::slack) fn read(text: &str, settings: &SlackSettings) -> Option<Read> {
+    let envelope = parse(text)?;
+    let id = envelope.envelope_id.clone()?;
+    judge(&envelope, &id, settings).1.ok()
+}
+
+/// Stores a delivery; the acknowledgement, where Slack is to have one. What is not for us is acknowledged too, or it
+/// would come again.
+async fn deliver(shared: &Shared, envelope: Envelope) -> Option<String> {
+    let id = envelope.envelope_id.clone()?;
+    let settings = &shared.wiring.settings;
+    let (kind, read) = judge(&envelope, &id, settings);
     let errors = |errors: Value| json!({"response_action": "errors", "errors": errors});
     let payload = match store(shared.wiring.sink.as_ref(), kind, read).await {
         Ok(Read::Missing(missing)) => Some(errors(json!(missing))),

@@ -1,0 +1,5 @@
+//! Runs the body `link_header` of `shipgate_guard::targets`. Not here: the body.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| shipgate_guard::targets::run("link_header", data));

@@ -1,0 +1,9 @@
+//! Wires the adapters together and starts the bot; decides nothing. The program in `main.rs` is one call; what tests
+//! look into is here. Not here: any rule.
+
+pub mod cli;
+mod demo;
+mod serve;
+pub mod settings;
+pub mod telemetry;
+mod wiring;

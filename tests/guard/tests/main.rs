@@ -1,0 +1,9 @@
+//! Attacks on the parts in this process: corpora of the fuzz targets, spoilt requests, hostile strings. Not here: the
+//! whole program (`tests/it`).
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod corpora;
+mod mutants;
+mod roles;
+mod sinks;

@@ -1,0 +1,509 @@
+//! A bot in memory with one person of each role, and scenes in which each thing can be done. Not here: who may.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use shipgate::settings::Settings;
+use shipgate_app::cards::{Press, presses};
+use shipgate_app::commands::Grammar;
+use shipgate_app::inbound::{Content, Inbound, ReplyTo};
+use shipgate_app::ports::{
+    Chat, ChatError, Clock, Comparison, MessageRef, OutsideError, Pipelines, Post, Providers, Random, Recent,
+    Report, Repositories, Resolved, Sent, Store,
+};
+use shipgate_app::store::Filter;
+use shipgate_app::words::{Body, Button, Form, Message};
+use shipgate_app::{App, Ports, Rules};
+use shipgate_domain::audit::Entry;
+use shipgate_domain::deploy::{Deploy, Outcome, State};
+use shipgate_domain::facts::{Check, Pin, RefKind};
+use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
+use shipgate_domain::people::{AccountFacts, OutsideGroup};
+use shipgate_domain::policy::Provider;
+use shipgate_domain::run::{Conclusion, Progress, Run, RunPlan, Standing};
+use shipgate_store::SqliteStore;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Everybody, in the order of the table.
+pub const ROLES: [&str; 10] = ["own", "dep", "app", "ovr", "all", "str", "gst", "bot", "off", "unk"];
+
+const SETTINGS: &str = r#"
+timezone = "UTC"
+[slack]
+team = "T0123"
+[github]
+[announce]
+channel = "C0DEPLOYS"
+[people]
+own = { slack = "U1OWN" }
+dep = { slack = "U1DEP" }
+app = { slack = "U1APP" }
+ovr = { slack = "U1OVR" }
+all = { slack = "U1ALL" }
+gst = { slack = "U1GST" }
+bot = { slack = "U1BOT" }
+off = { slack = "U1OFF" }
+unk = { slack = "U1UNK" }
+[groups]
+deployers = ["own", "dep", "all", "gst", "bot", "off", "unk"]
+approvers = ["own", "app", "all", "gst", "bot", "off", "unk"]
+overriders = ["own", "ovr", "all", "gst", "bot", "off", "unk"]
+[services.api]
+default = true
+provider = "github"
+repo = "acme/api"
+workflow = "deploy.yml"
+ref = "main"
+inputs = { sha = "{sha}", deployment_id = "{deploy}" }
+[environments.early]
+checks = "none"
+deployers = ["deployers"]
+[environments.late]
+checks = "none"
+deployers = ["deployers"]
+after = "early"
+[environments.production]
+checks = "none"
+deployers = ["deployers"]
+approvals = { needed = 1, from = ["approvers"], own = false }
+overrides = { needed = 1, from = ["overriders"] }
+"#;
+
+/// How runs go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Going {
+    Well,
+    Badly,
+    Unknown,
+}
+
+struct Hands {
+    now: AtomicI64,
+    drawn: AtomicU64,
+    going: Mutex<Going>,
+    runs: AtomicU64,
+    cards: Mutex<BTreeMap<DeployId, (MessageRef, Vec<Button>)>>,
+    replies: Mutex<Vec<String>>,
+    forms: Mutex<Vec<Form>>,
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.now.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+impl Random for Hands {
+    fn fill(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            let n = self.drawn.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            *byte = (n >> 32) as u8;
+        }
+    }
+}
+
+impl Hands {
+    fn show(&self, at: &MessageRef, body: &Body) {
+        if let Body::Card(card) = body {
+            self.cards.lock().unwrap().insert(card.deploy.clone(), (at.clone(), card.buttons.clone()));
+        }
+    }
+}
+
+#[async_trait]
+impl Chat for Hands {
+    fn platform(&self) -> Platform {
+        Platform::Slack
+    }
+    async fn post(&self, post: &Post, _: bool) -> Result<MessageRef, ChatError> {
+        let id = self.drawn.fetch_add(1, Ordering::Relaxed).to_string();
+        let at = MessageRef { channel: "C0DEPLOYS".into(), id };
+        self.show(&at, &post.body);
+        Ok(at)
+    }
+    async fn edit(&self, message: &MessageRef, body: &Body) -> Result<(), ChatError> {
+        self.show(message, body);
+        Ok(())
+    }
+    async fn reply(&self, _: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        self.replies.lock().unwrap().push(message.title.to_plain());
+        Ok(())
+    }
+    async fn open_form(&self, _: &ReplyTo, form: &Form) -> Result<(), ChatError> {
+        self.forms.lock().unwrap().push(form.clone());
+        Ok(())
+    }
+    async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
+        if account.id == "U1UNK" {
+            return Err(ChatError::Later { why: "Slack does not answer".into(), after: None });
+        }
+        Ok(AccountFacts {
+            active: account.id != "U1OFF",
+            bot: account.id == "U1BOT",
+            guest: account.id == "U1GST",
+            name: account.id.clone(),
+        })
+    }
+    async fn members(&self, _: &OutsideGroup) -> Result<Vec<Account>, ChatError> {
+        Ok(Vec::new())
+    }
+}
+
+fn commit_of(version: &str) -> CommitId {
+    let digit = version.bytes().last().unwrap_or(b'0') % 10;
+    digit.to_string().repeat(40).parse().unwrap()
+}
+
+#[async_trait]
+impl Repositories for Hands {
+    async fn resolve(&self, _: &str, version: &Version) -> Result<Resolved, OutsideError> {
+        let commit = commit_of(version.as_str());
+        Ok(Resolved::Pin(Pin { commit, kind: RefKind::Tag, title: "x".into(), author: "ada".into() }))
+    }
+    async fn is_reachable(&self, _: &str, _: &CommitId, _: &str) -> Result<bool, OutsideError> {
+        Ok(true)
+    }
+    async fn compare(&self, _: &str, _: &CommitId, _: &CommitId) -> Result<Comparison, OutsideError> {
+        Ok(Comparison { commits: Vec::new(), total: 0, behind: 0, url: None })
+    }
+    async fn checks(&self, _: &str, _: &CommitId) -> Result<Vec<Check>, OutsideError> {
+        Ok(Vec::new())
+    }
+    async fn recent(&self, _: &str, _: usize) -> Result<Vec<Recent>, OutsideError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Pipelines for Hands {
+    async fn send(&self, _: &RunPlan) -> Sent {
+        if *self.going.lock().unwrap() == Going::Unknown {
+            return Sent::Unknown { why: "no answer".into() };
+        }
+        let id = (self.runs.fetch_add(1, Ordering::Relaxed) + 1).to_string().parse().unwrap();
+        Sent::Started(Run { id, attempt: 1, url: None })
+    }
+    async fn find(&self, _: &RunPlan, _: Timestamp) -> Result<Vec<Run>, OutsideError> {
+        Ok(Vec::new())
+    }
+    async fn read(&self, _: &RunPlan, run: &Run) -> Result<Report, OutsideError> {
+        let conclusion = match *self.going.lock().unwrap() {
+            Going::Badly => Conclusion::Failure,
+            _ => Conclusion::Success,
+        };
+        let progress = Progress { standing: Standing::Ended(conclusion), jobs: Vec::new(), failed: None };
+        Ok(Report { run: run.clone(), progress })
+    }
+    async fn stop(&self, _: &RunPlan, _: &Run) -> Result<(), OutsideError> {
+        Ok(())
+    }
+    async fn identify(&self, _: &RunPlan, link: &str) -> Result<Option<Run>, OutsideError> {
+        Ok(Some(Run { id: link.parse().unwrap(), attempt: 1, url: None }))
+    }
+}
+
+/// The bot and its surroundings.
+pub struct Town {
+    app: App,
+    store: Arc<SqliteStore>,
+    hands: Arc<Hands>,
+    said: u64,
+}
+
+/// What there was before somebody tried something.
+pub struct Before {
+    fingerprint: String,
+    replies: usize,
+    forms: usize,
+    denials: usize,
+    deploy: Option<Deploy>,
+}
+
+impl Town {
+    /// A new one, in which nothing has happened.
+    pub async fn found() -> Self {
+        let environment = |name: &str| match name {
+            "SLACK_BOT_TOKEN" => Some("xoxb-1".to_owned()),
+            "SLACK_APP_TOKEN" => Some("xapp-1".to_owned()),
+            "GITHUB_TOKEN" => Some("ghp_1".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::from_text(Path::new("shipgate.toml"), SETTINGS, &environment);
+        let policy = settings.unwrap_or_else(|problems| panic!("{problems}")).policy;
+        let rules = Rules {
+            version: policy.version(),
+            policy,
+            announce: "C0DEPLOYS".into(),
+            approvals: "C0DEPLOYS".into(),
+            leads: Vec::new(),
+            cron_reminders: Vec::new(),
+            grammar: Grammar::builtin(),
+        };
+        let hands = Arc::new(Hands {
+            now: AtomicI64::new(shipgate_guard::doors::NOW),
+            drawn: AtomicU64::new(1),
+            going: Mutex::new(Going::Well),
+            runs: AtomicU64::new(0),
+            cards: Mutex::default(),
+            replies: Mutex::default(),
+            forms: Mutex::default(),
+        });
+        let store = Arc::new(SqliteStore::in_memory().unwrap());
+        let ports = Ports {
+            store: store.clone(),
+            chat: hands.clone(),
+            providers: Providers::default().with(Provider::Github, hands.clone(), hands.clone()),
+            clock: hands.clone(),
+            random: hands.clone(),
+        };
+        let app = App::new(rules, ports);
+        app.start().await.unwrap();
+        Self { app, store, hands, said: 0 }
+    }
+
+    /// Takes something in, and works until nothing is due.
+    async fn take(&mut self, role: &str, content: Content) {
+        self.said += 1;
+        let account = Account { platform: Platform::Slack, id: format!("U1{}", role.to_uppercase()) };
+        let reply_to = ReplyTo {
+            account: account.clone(),
+            channel: Some("C0DEPLOYS".into()),
+            thread: None,
+            response_url: None,
+            trigger: Some("1.2".into()),
+        };
+        let key = format!("town/{}", self.said);
+        let inbound = Inbound { key, account, name: role.into(), reply_to, content };
+        self.store.inbox_put(&inbound, self.hands.now()).await.unwrap();
+        self.work().await;
+    }
+
+    async fn work(&self) {
+        while self.app.work_inbox(0).await.unwrap() {}
+        while self.app.work_effect(None).await.unwrap() {}
+    }
+
+    async fn say(&mut self, role: &str, text: &str) {
+        self.take(role, Content::Slash { command: "shipgate".into(), text: text.into() }).await;
+    }
+
+    /// Moves the clock in steps, and works at each.
+    async fn pass(&mut self, minutes: i64) {
+        for _ in 0..minutes {
+            self.hands.now.fetch_add(60, Ordering::Relaxed);
+            self.work().await;
+        }
+    }
+
+    fn go(&self, going: Going) {
+        *self.hands.going.lock().unwrap() = going;
+    }
+
+    async fn newest(&self) -> Option<Deploy> {
+        let all = self.store.deploys(&Filter { limit: 100, ..Filter::default() }).await.unwrap();
+        all.into_iter().max_by_key(|d| (d.request.at, d.id.clone()))
+    }
+
+    /// Deploys a version to production, to its end.
+    async fn release(&mut self, version: &str) {
+        // Ids sort by time: no two requests of one moment.
+        self.pass(1).await;
+        self.say("own", &format!("deploy production {version}")).await;
+        let short = self.newest().await.unwrap().id.short().to_owned();
+        self.say("all", &format!("approve {short}")).await;
+        for _ in 0..10 {
+            if self.newest().await.is_some_and(|d| d.is_done()) {
+                return;
+            }
+            self.pass(1).await;
+        }
+    }
+
+    /// Everything that a decision could have changed; the record of a request that was refused at once is none.
+    async fn fingerprint(&self) -> String {
+        let all = Filter { limit: 100, ..Filter::default() };
+        let mut deploys = self.store.deploys(&all).await.unwrap();
+        deploys.retain(|d| {
+            !(d.revision <= 1 && matches!(&d.state, State::Done { outcome: Outcome::Refused, .. }))
+        });
+        let facts = |d: &Deploy| format!("{} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals);
+        let deploys: BTreeSet<String> = deploys.iter().map(facts).collect();
+        let freezes = self.store.freezes(false).await.unwrap();
+        let events: Vec<String> = self.events().await.into_iter().filter(|e| e.starts_with("lock")).collect();
+        format!("{deploys:?} {freezes:?} {events:?}")
+    }
+
+    async fn events(&self) -> Vec<String> {
+        let rows = self.store.audit(0, 1000).await.unwrap();
+        rows.iter().map(|row| serde_json::from_str::<Entry>(&row.body).unwrap().event).collect()
+    }
+
+    async fn denials(&self) -> usize {
+        self.events().await.iter().filter(|event| *event == "denied").count()
+    }
+
+    async fn before(&self) -> Before {
+        let (fingerprint, denials, deploy) =
+            (self.fingerprint().await, self.denials().await, self.newest().await);
+        let replies = self.hands.replies.lock().unwrap().len();
+        let forms = self.hands.forms.lock().unwrap().len();
+        Before { fingerprint, replies, forms, denials, deploy }
+    }
+
+    /// Whether what was tried was done: something changed, a form was opened, a question was answered.
+    pub async fn has_done(&self, what: &str, before: &Before) -> bool {
+        let has_changed = self.fingerprint().await != before.fingerprint;
+        let was_denied = self.denials().await > before.denials;
+        assert!(!(has_changed && was_denied), "{what}: denied, and yet: {}", self.fingerprint().await);
+        let was_asked = self.hands.forms.lock().unwrap().len() > before.forms;
+        let was_answered = self.hands.replies.lock().unwrap().len() > before.replies;
+        assert!(was_answered || was_asked, "{what}: silence");
+        match Scene::of(what) {
+            Scene::Reading => !was_denied,
+            _ => has_changed || was_asked,
+        }
+    }
+
+    /// What people were told last.
+    pub fn told(&self) -> String {
+        self.hands.replies.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    /// Somebody tries something.
+    pub async fn attempt(&mut self, what: &str, role: &str, before: &Before) {
+        let (kind, name) = what.split_once(' ').unwrap();
+        let short = before.deploy.as_ref().map(|d| d.id.short().to_owned()).unwrap_or_default();
+        match kind {
+            "command" => {
+                let text = match name {
+                    "deploy" => "deploy production v5".to_owned(),
+                    "diff" => "diff production v1".into(),
+                    "explain" | "when" | "history" => format!("{name} production"),
+                    "who-can" => "who-can deploy production".into(),
+                    "freeze add" => "freeze add \"Sale\" production for 2h".into(),
+                    "freeze end" => "freeze end Audit because it is over".into(),
+                    "freeze list" | "help" | "status" => name.into(),
+                    "lock" => "lock production migrating".into(),
+                    "unlock" => "unlock production because it is over".into(),
+                    "rollback" => "rollback production".into(),
+                    "reject" => format!("reject {short} because tests are red"),
+                    _ => format!("{name} {short}"),
+                };
+                self.say(role, &text).await;
+            }
+            "button" => {
+                let press = Press::from_name(name).unwrap();
+                let (value, at) = self.button(before, press);
+                self.take(role, Content::Press { value, message: Some(at) }).await;
+            }
+            _ => {
+                let (context, fields) = match name {
+                    "reject" => {
+                        let (value, _) = self.button(before, Press::Reject);
+                        (serde_json::json!({"form": "reject", "value": value}), ("reason", "tests are red"))
+                    }
+                    "started" => {
+                        let (value, _) = self.button(before, Press::Started);
+                        (serde_json::json!({"form": "started", "value": value}), ("run", "77"))
+                    }
+                    _ => {
+                        // The form that somebody who may got, sent by somebody else.
+                        self.say("all", "deploy production").await;
+                        let form = self.hands.forms.lock().unwrap().pop().expect("the version is asked for");
+                        (serde_json::from_str(&form.context).unwrap(), ("version", "v5"))
+                    }
+                };
+                let fields = [(fields.0.to_owned(), fields.1.to_owned())].into();
+                self.take(role, Content::Submit { context: context.to_string(), fields }).await;
+            }
+        }
+    }
+
+    fn button(&self, before: &Before, press: Press) -> (String, MessageRef) {
+        let deploy = before.deploy.as_ref().expect("there is a deploy");
+        let there = presses(deploy);
+        let place = there.iter().position(|p| *p == press);
+        let place = place.unwrap_or_else(|| panic!("{press:?} is none of {there:?} of {deploy:?}"));
+        let cards = self.hands.cards.lock().unwrap();
+        let (at, buttons) = &cards[&deploy.id];
+        assert_eq!(buttons.len(), there.len(), "{buttons:?}");
+        (buttons[place].value.clone(), at.clone())
+    }
+}
+
+/// What must be so for something to be possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    Nothing,
+    Reading,
+    Waiting,
+    Held,
+    Failed,
+    Refused,
+    Unsure,
+    Released,
+    Locked,
+    Frozen,
+}
+
+impl Scene {
+    /// The scene of a thing.
+    pub fn of(what: &str) -> Self {
+        match what {
+            "command approve" | "command cancel" | "command hold" | "command reject" | "button approve"
+            | "button reject" | "button hold" | "button cancel" | "form reject" => Self::Waiting,
+            "command resume" | "button resume" => Self::Held,
+            "command rerun" | "button rerun" | "button roll_back" | "button close" => Self::Failed,
+            "button deploy_before" => Self::Refused,
+            "button did_not_start" | "button started" | "button wait_more" | "form started" => Self::Unsure,
+            "command rollback" => Self::Released,
+            "command unlock" => Self::Locked,
+            "command freeze end" => Self::Frozen,
+            "command deploy" | "command lock" | "command freeze add" | "form words" => Self::Nothing,
+            "command diff"
+            | "command explain"
+            | "command freeze list"
+            | "command help"
+            | "command history"
+            | "command logs"
+            | "command status"
+            | "command when"
+            | "command who-can" => Self::Reading,
+            new => panic!("say in which scene “{new}” is possible"),
+        }
+    }
+
+    /// Makes it so.
+    pub async fn prepare(self, town: &mut Town) -> Before {
+        match self {
+            Self::Nothing => {}
+            Self::Reading | Self::Released => {
+                town.release("v1").await;
+                town.release("v2").await;
+            }
+            Self::Waiting => town.say("own", "deploy production v1").await,
+            Self::Held => {
+                town.say("own", "deploy production v1").await;
+                town.say("own", "hold").await;
+            }
+            Self::Failed => {
+                town.release("v1").await;
+                town.go(Going::Badly);
+                town.release("v2").await;
+            }
+            Self::Refused => town.say("own", "deploy late v1").await,
+            Self::Unsure => {
+                town.go(Going::Unknown);
+                town.release("v1").await;
+                town.pass(75).await;
+            }
+            Self::Locked => town.say("own", "lock production migrating").await,
+            Self::Frozen => town.say("own", "freeze add Audit production for 2h").await,
+        }
+        // Cards catch up before anybody looks at them.
+        town.pass(1).await;
+        town.before().await
+    }
+}
