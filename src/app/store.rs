@@ -30,7 +30,8 @@ pub enum StoreError {
         /// What changed.
         what: String,
     },
-    /// The database failed. Nothing was written; nothing may be acknowledged.
+    /// The database failed; nothing may be acknowledged. Nothing was written, or nobody can tell: then it is as if this
+    /// process had died right after the write, and whoever does it again finds out by what the write has changed.
     #[error("the database cannot {doing}")]
     Failed {
         /// What was tried.
@@ -280,7 +281,7 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// A database. SQLite is one; PostgreSQL will be another. One contract suite holds them to the same behaviour.
+/// A database: SQLite or PostgreSQL. One contract suite holds them to the same behaviour.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Writes everything or nothing, durably, before it returns.

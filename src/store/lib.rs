@@ -1,4 +1,4 @@
-//! Where Shipgate keeps what it knows: the `Store` port on SQLite. Not here: any rule about what may be written.
+//! Where Shipgate keeps what it knows: the `Store` port on SQLite and on PostgreSQL. Not here: any rule about what may be written.
 //!
 //! # Why `rusqlite`, on threads of our own
 //!
@@ -8,14 +8,15 @@
 //! request by itself. A synchronous driver also runs *inline*, on the caller's thread and without ever yielding
 //! ([`SqliteStore::in_memory`]): the deterministic simulation runs the SQL that production runs.
 //!
-//! # Adding another database
+//! # Two databases
 //!
-//! `tests/contract` says what a store does, in functions over `&dyn Store`. A second database implements the port
-//! beside [`sqlite`], and joins the list in `tests/contract/main.rs`; `app` does not change.
+//! `tests/contract` says what a store does, in functions over `&dyn Store`, and runs them on SQLite, on PostgreSQL, and
+//! on PostgreSQL behind a pooler. The adapters share how values are stored (`row`), and no SQL.
 
 pub mod postgres;
 mod row;
 pub mod sqlite;
+pub mod transfer;
 
 pub use postgres::PostgresStore;
 pub use sqlite::{OpenError, SqliteStore};

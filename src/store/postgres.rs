@@ -5,6 +5,7 @@ mod effects;
 mod fault;
 mod inbox;
 mod migrate;
+mod moving;
 mod open;
 mod pool;
 mod read;
@@ -17,6 +18,7 @@ mod write;
 
 pub use address::{Address, BadAddress};
 pub use fault::Fault;
+pub(crate) use moving::Move;
 pub use open::OpenError;
 
 use async_trait::async_trait;

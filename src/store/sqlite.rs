@@ -5,6 +5,7 @@ mod fault;
 mod inbox;
 mod inline;
 mod migrate;
+mod moving;
 mod open;
 mod read;
 mod readers;
@@ -16,6 +17,7 @@ mod write;
 mod writer;
 
 pub use fault::Fault;
+pub(crate) use moving::Moving;
 pub use open::OpenError;
 
 use crate::row;
@@ -67,6 +69,7 @@ impl SqliteStore {
         let exclusive = Exclusive::take(path)?;
         let mut connection = open::connect(path)?;
         migrate::migrate(&mut connection, path, opened_at)?;
+        open::check_still_here(&connection, path)?;
         open::bury_the_dead(&mut connection, path)?;
         if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
             open::check_at_start(&connection, path)?;

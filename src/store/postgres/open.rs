@@ -3,8 +3,9 @@
 use super::fault::{Fault, Trouble};
 use super::pool::Pool;
 use super::read;
-use super::statement::{column, text};
+use super::statement::{column, text, write};
 use super::transaction::statement_row;
+use tokio_postgres::Client;
 
 /// The oldest version whose behaviour everything here was written for.
 const OLDEST: i64 = 140_000;
@@ -83,6 +84,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether something may have been written after all.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Database { source: Fault::Unconfirmed, .. })
+    }
+
     pub(super) fn of(pool: &Pool, trouble: Trouble) -> Self {
         let source = match trouble {
             Trouble::Fault(fault) => fault,
@@ -134,6 +140,15 @@ pub(super) async fn settle(pool: &Pool) -> Result<(), OpenError> {
     let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2)
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     statement_row(pool, sql, &[text(HOME), text(here)]).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The same inside a transaction.
+pub(super) async fn settle_in(db: &Client) -> Result<(), Fault> {
+    let sql = "INSERT INTO shipgate.notes (name, value)
+               SELECT $1, system_identifier::text FROM pg_control_system()
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    write(db, sql, &[text(HOME)]).await?;
     Ok(())
 }
 

@@ -18,6 +18,9 @@ const CONNECTIONS: usize = 20;
 /// Reaching the server and being let in may take so long.
 const CONNECT: Duration = Duration::from_secs(4);
 
+/// Somebody else gives a connection back within this time.
+const TURN: Duration = Duration::from_secs(10);
+
 /// A server that is being restarted is waited for so long: an acknowledgement has three seconds in all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -89,7 +92,7 @@ impl Pool {
 
     /// A connection, kept or new. A server that is just being restarted is waited for.
     pub(super) async fn lend(&self) -> Result<Lent<'_>, Fault> {
-        let place = timeout(CONNECT, self.places.acquire())
+        let place = timeout(TURN, self.places.acquire())
             .await
             .map_err(|_| Fault::Slow { detail: "all connections are in use".into() })?
             .expect("the places are never closed");
@@ -125,7 +128,8 @@ impl Pool {
         }
     }
 
-    async fn connect(&self) -> Result<Client, Fault> {
+    /// A connection of the caller's own.
+    pub(super) async fn connect(&self) -> Result<Client, Fault> {
         let connecting = async {
             match &self.encryption {
                 Some(encryption) => self.connect_with(encryption.clone()).await,

@@ -31,7 +31,7 @@ const INQUIRY: Duration = Duration::from_secs(10);
 /// by what a commit without an answer can be found again.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
     SET LOCAL statement_timeout = '10s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '3s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '5s'; \
     SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)";
 
 /// Waiting for standbys must not be cut off: the server would confirm what they do not have.

@@ -1,6 +1,7 @@
 //! Opening a database: the lock, the connections, the checks, and copies. Not here: its tables (`migrate`).
 
 use super::fault::{Fault, Trouble};
+use super::moving::moved_to;
 use super::replicas;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -47,6 +48,18 @@ pub enum OpenError {
         path: PathBuf,
         /// What was found.
         detail: String,
+    },
+    /// Its installation lives elsewhere now.
+    #[error(
+        "{} is no longer in use: this installation moved to {to}. Name that database in `store.url`. If the move did \
+         not come to its end, run `shipgate migrate sqlite-to-postgres` again",
+        path.display()
+    )]
+    Moved {
+        /// The database.
+        path: PathBuf,
+        /// Where, and when.
+        to: String,
     },
     /// Its file cannot be opened or created.
     #[error("{} cannot be opened. Its folder must exist and be writable", path.display())]
@@ -163,6 +176,15 @@ pub(super) fn connect_memory() -> Result<Connection, OpenError> {
 fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;")
+}
+
+/// Whether the installation has not moved away: two of one would start everything twice.
+pub(super) fn check_still_here(db: &Connection, path: &Path) -> Result<(), OpenError> {
+    match moved_to(db) {
+        Ok(None) => Ok(()),
+        Ok(Some(to)) => Err(OpenError::Moved { path: path.to_owned(), to }),
+        Err(error) => Err(OpenError::Database { path: path.to_owned(), source: error.into() }),
+    }
 }
 
 /// Ends the epochs of earlier processes: with the file locked, none of them can be alive.

@@ -9,6 +9,7 @@ mod deploys;
 mod effects;
 mod inbox;
 mod places;
+mod races;
 mod replicas;
 mod samples;
 mod snapshot;
@@ -116,6 +117,14 @@ on_every_store! {
         cards_count_their_revisions,
         a_note_keeps_its_last_value,
         a_note_that_is_there_is_a_conflict_for_who_expects_none;
+    races:
+        no_effect_is_leased_twice,
+        of_those_who_saw_the_same_one_decides,
+        of_those_who_want_a_place_one_gets_it,
+        of_those_who_expect_no_note_one_writes_it,
+        the_audit_chain_has_no_gap_and_no_fork,
+        those_who_meet_crosswise_all_get_through,
+        accounts_keep_their_order_whoever_works;
     replicas:
         every_entry_has_a_higher_epoch,
         who_left_writes_no_more,
