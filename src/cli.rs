@@ -1,11 +1,10 @@
 //! The command line: what can be said, and who does it. Not here: doing it.
 
-use crate::{demo, serve, settings};
+use crate::{database, demo, serve, settings};
 use clap::{Parser, Subcommand};
 use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
-use shipgate_app::store::Store as _;
+use shipgate_app::store::Store;
 use shipgate_domain::audit::Verifier;
-use shipgate_store::SqliteStore;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -56,6 +55,11 @@ enum Command {
         /// New file.
         to: PathBuf,
     },
+    /// Tables of a PostgreSQL database, and moving into one.
+    Migrate {
+        #[command(subcommand)]
+        what: Migrate,
+    },
     /// Asks a running server whether it is ready; for a container's health check.
     Healthcheck,
     /// Supervises one run of a `command` service. Started by Shipgate itself.
@@ -76,6 +80,22 @@ enum ManifestOf {
         /// For transport = "socket".
         #[arg(long)]
         socket: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Migrate {
+    /// Makes the tables in the PostgreSQL database of the settings, or brings them up to date.
+    Tables {
+        /// Lets this role work with them, which then needs no right to change them.
+        #[arg(long, value_name = "ROLE")]
+        grant_to: Option<String>,
+    },
+    /// Moves an installation from a SQLite file into the PostgreSQL database of the settings, completely or not at all.
+    SqliteToPostgres {
+        /// The file. Its Shipgate must be stopped.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
     },
 }
 
@@ -106,11 +126,17 @@ pub fn run(cli: Cli) -> ExitCode {
                 Err(code) => code,
             }
         }
-        Command::Audit { command } => with_store(&cli.config, |store| audit(store, &command, cli.json)),
-        Command::Backup { to } => with_store(&cli.config, |store| {
-            runtime()?.block_on(store.backup(&to))?;
+        Command::Audit { command } => with_store(&cli.config, async |settings| {
+            audit(&*database::look_at(settings).await?, &command, cli.json).await
+        }),
+        Command::Backup { to } => with_store(&cli.config, async |settings| {
+            database::backup(settings, &to).await?;
             println!("wrote {}", to.display());
             Ok(())
+        }),
+        Command::Migrate { what } => with_store(&cli.config, async |settings| match what {
+            Migrate::Tables { grant_to } => database::tables(settings, grant_to.as_deref()).await,
+            Migrate::SqliteToPostgres { from } => database::move_in(settings, &from).await,
         }),
         Command::Healthcheck => healthcheck(&cli.config),
         Command::Supervise { folder } => shipgate_pipelines::command::supervisor::main(&folder),
@@ -172,20 +198,20 @@ fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool)
     ExitCode::SUCCESS
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-/// Looks at the database that the settings name, also while the bot works on it.
-fn with_store(config: &Path, work: impl FnOnce(&SqliteStore) -> anyhow::Result<()>) -> ExitCode {
-    let path = match settings::Settings::store_path(config) {
-        Ok(path) => path,
+/// Does something with the database that the settings name.
+fn with_store(
+    config: &Path,
+    work: impl AsyncFnOnce(&settings::StoreSettings) -> anyhow::Result<()>,
+) -> ExitCode {
+    let settings = match settings::Settings::store(config, &settings::environment) {
+        Ok(settings) => settings,
         Err(problems) => {
             eprintln!("{problems}");
             return ExitCode::FAILURE;
         }
     };
-    match SqliteStore::look_at(&path).map_err(anyhow::Error::from).and_then(|store| work(&store)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work(&settings))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("shipgate: {error:#}");
@@ -194,13 +220,12 @@ fn with_store(config: &Path, work: impl FnOnce(&SqliteStore) -> anyhow::Result<(
     }
 }
 
-fn audit(store: &SqliteStore, command: &Audit, json: bool) -> anyhow::Result<()> {
+async fn audit(store: &dyn Store, command: &Audit, json: bool) -> anyhow::Result<()> {
     const PAGE: u32 = 1000;
-    let runtime = runtime()?;
     let mut verifier = Verifier::default();
     let mut out = std::io::stdout().lock();
     loop {
-        let rows = runtime.block_on(store.audit(verifier.head().0, PAGE))?;
+        let rows = store.audit(verifier.head().0, PAGE).await?;
         for row in &rows {
             verifier.check(row)?;
             if matches!(command, Audit::Export) {

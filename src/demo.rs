@@ -7,6 +7,7 @@ mod history;
 mod repository;
 mod sites;
 
+use crate::database;
 use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
@@ -16,11 +17,10 @@ use clock::{DemoClock, DemoTimes};
 use demo_time::InDemoTime;
 use shipgate_app::commands::Grammar;
 use shipgate_app::limits::Rates;
-use shipgate_app::ports::{Clock, Providers};
+use shipgate_app::ports::{Clock, Providers, Store};
 use shipgate_app::{App, Ports};
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::policy::Provider;
-use shipgate_store::SqliteStore;
 use shipgate_web::ops;
 use shipgate_web::playground::{Channel, CommandHint, Person, Playground, PlaygroundSettings, World};
 use sites::DemoSites;
@@ -79,7 +79,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
 
     let zone = settings.policy.zone.clone();
     let clock = Arc::new(DemoClock::starting_on_a_quiet_tuesday(&settings.policy));
-    let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
+    let store: Arc<dyn Store> = database::open(&settings.store, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), Rates::default()));
     let figures = telemetry::figures(&stop)?;
     let rules = rules(&settings, Grammar::builtin());

@@ -2,6 +2,7 @@
 //! look into is here. Not here: any rule.
 
 pub mod cli;
+mod database;
 mod demo;
 mod serve;
 pub mod settings;

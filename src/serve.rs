@@ -1,5 +1,6 @@
 //! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule.
 
+use crate::database;
 use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
@@ -16,7 +17,6 @@ use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
 use shipgate_domain::policy::Provider;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
-use shipgate_store::SqliteStore;
 use shipgate_web::ops::{self, Ops, Part};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,7 +67,7 @@ async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
-    let store = Arc::new(SqliteStore::open(&settings.store.path, clock.now())?);
+    let store = database::open(&settings.store, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), settings.limits));
     let slack_settings = settings.slack.clone().context(
         "no chat platform is configured: add [slack] to the settings, or try `shipgate demo` first",
@@ -230,7 +230,7 @@ fn providers(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<(Prov
         github = Some(client);
     }
     if uses(Provider::Command) {
-        let beside = settings.store.path.parent().unwrap_or(Path::new(".")).join("shipgate-runs");
+        let beside = settings.store.folder().join("shipgate-runs");
         let commands = Arc::new(commands(beside)?);
         providers = providers.with(Provider::Command, commands.clone(), commands);
     }
@@ -245,7 +245,7 @@ pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
 }
 
 /// Keeps the figures of what waits up to date, and forgets once a day what no rule needs any more.
-pub async fn keep_house(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut looks = 0_u64;
     while !stop.is_cancelled() {
         if let Ok(counts) = store.counts().await {

@@ -28,7 +28,7 @@ use reader::{Log, Section};
 use secrets::Environment;
 use shipgate_app::limits::Rates;
 use shipgate_domain::policy::{Policy, Provider};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::de::DeTable;
 
 /// Everything that somebody decided before the start.
@@ -74,22 +74,27 @@ impl Settings {
         }
     }
 
-    /// Where the database is, for commands that need nothing else: no secret has to be set for them.
+    /// Where the database is, for commands that need nothing else: no other secret has to be set for them.
     ///
     /// # Errors
     /// The file cannot be read, is no TOML, or names no usable database.
-    pub fn store_path(path: &Path) -> Result<PathBuf, Problems> {
+    pub fn store(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<StoreSettings, Problems> {
         let text = std::fs::read_to_string(path).map_err(|why| {
             Problems::unreadable(path, why.to_string(), "name the settings file with --config")
         })?;
         let log = Log::default();
+        let text = secrets::without_secrets(&text, &log);
         let (document, errors) = DeTable::parse_recoverable(&text);
         for error in &errors {
             log.add(syntax_error(error, &text));
         }
-        let store = operations::store(&Section::root(document.get_ref(), &log));
+        let environment = Environment { read: environment, log: &log };
+        let store = operations::store(&Section::root(document.get_ref(), &log), &environment);
         let problems = Problems::new(path, &text, log.into_findings());
-        if problems.are_fatal() { Err(problems) } else { Ok(store.path) }
+        if problems.are_fatal() { Err(problems) } else { Ok(store) }
     }
 
     /// Reads the text of a settings file, for tests and tools.
@@ -137,7 +142,7 @@ impl Settings {
         Some(Self {
             http: operations::http(&root),
             limits: operations::limits(&root),
-            store: operations::store(&root),
+            store: operations::store(&root, &environment),
             slack: operations::slack(&root, &environment),
             github: operations::github(&root, uses_github, &environment),
             announce: operations::announce(&root),

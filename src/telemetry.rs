@@ -11,6 +11,9 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+/// How much the database's driver may say.
+const DRIVER: &str = "tokio_postgres=info";
+
 /// Starts logging to standard error. A filter that cannot be read falls back to `info`; `check` says so.
 pub fn logs(settings: &LogSettings) {
     // A second start in one process (tests) keeps the first.
@@ -24,6 +27,8 @@ where
     M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Below this the driver logs the values of its statements: what people wrote, and one-time addresses.
+    let filter = filter.add_directive(DRIVER.parse().expect("this is a directive"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     match settings.format {
         LogFormat::Json => Box::new(builder.with_writer(out).json().flatten_event(true).finish()),

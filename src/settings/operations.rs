@@ -4,11 +4,12 @@ use super::problem::Finding;
 use super::reader::{Section, Word, clip};
 use super::secrets::Environment;
 use axum::http::Uri;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use shipgate_app::limits::Rates;
 use shipgate_domain::calendar::{FiveFieldCron, Lead};
+use shipgate_store::postgres::Address;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `[http]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +21,23 @@ pub struct HttpSettings {
 }
 
 /// `[store]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreSettings {
+#[derive(Clone, Debug)]
+pub enum StoreSettings {
     /// The SQLite file; a path without a leading slash starts in the working folder. Default `shipgate.db`.
-    pub path: PathBuf,
+    Sqlite(PathBuf),
+    /// A PostgreSQL database, with the password.
+    Postgres(Address),
+}
+
+impl StoreSettings {
+    /// Where files that belong to this installation are kept: beside the database if it is a file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Sqlite(path) => path.parent().unwrap_or(Path::new(".")),
+            Self::Postgres(_) => Path::new("."),
+        }
+    }
 }
 
 /// `[slack]`, with its secrets.
@@ -155,22 +169,37 @@ pub(super) fn limits(root: &Section<'_>) -> Rates {
     }
 }
 
-pub(super) fn store(root: &Section<'_>) -> StoreSettings {
+pub(super) fn store(root: &Section<'_>, environment: &Environment<'_>) -> StoreSettings {
     let section = root.section("store");
     let word = section.as_ref().and_then(|s| s.text("url", STORE));
     let text = word.as_ref().map_or(STORE, |word| word.as_str());
-    let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains('?'));
-    if let (None, Some(word)) = (path, &word) {
-        let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        // The text may hold a password: it is not repeated.
-        let (code, what) = if is_postgres {
-            ("not_supported", "PostgreSQL is not supported by this version")
-        } else {
-            ("bad_address", "`store.url` does not name a SQLite file")
+    let usual = StoreSettings::Sqlite(PathBuf::from("shipgate.db"));
+    let place = word.as_ref().map_or(0..0, |word| word.place.clone());
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        let password = environment.secret("DATABASE_PASSWORD");
+        let password = password.as_ref().map(|secret| secret.expose_secret());
+        return match Address::read(text, password) {
+            Ok(address) => StoreSettings::Postgres(address),
+            Err(why) => {
+                let finding =
+                    Finding::at(place, "bad_address", "`store.url` is no address of a PostgreSQL database");
+                let instead = "write url = \"postgres://USER@HOST/DATABASE\"";
+                root.note(finding.why(why.to_string()).instead(instead));
+                usual
+            }
         };
-        root.note(Finding::at(word.place.clone(), code, what).instead(format!("write url = \"{STORE}\"")));
     }
-    StoreSettings { path: PathBuf::from(path.unwrap_or("shipgate.db")) }
+    match text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains('?')) {
+        Some(path) => StoreSettings::Sqlite(PathBuf::from(path)),
+        None => {
+            // The text may hold a password: it is not repeated.
+            let finding =
+                Finding::at(place, "bad_address", "`store.url` names neither a SQLite file nor PostgreSQL");
+            let instead = format!("write url = \"{STORE}\", or \"postgres://USER@HOST/DATABASE\"");
+            root.note(finding.instead(instead));
+            usual
+        }
+    }
 }
 
 /// None when there is no `[slack]`, or when something in it is wrong.

@@ -46,6 +46,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         "generate a private key on your GitHub App's page “General”",
     ),
     secret("GITHUB_WEBHOOK_SECRET", &[], "choose a long random text and enter it in the webhook too"),
+    secret("DATABASE_PASSWORD", &[], "it is the password of the role that `store.url` names"),
     Variable { name: "SHIPGATE_LOG", is_secret: false, prefixes: &[], source: "" },
     Variable { name: "SHIPGATE_LOG_FORMAT", is_secret: false, prefixes: &[], source: "" },
 ];
@@ -250,7 +251,9 @@ fn without_passwords(text: &str, log: &Log) -> String {
         clean.replace_range(place.clone(), &"*".repeat(place.len()));
         let finding = Finding::at(place, "secret_in_file", "there is a password in the settings file");
         let why = "settings are shown, copied and checked in; secrets are not";
-        log.add(finding.why(why).instead("leave it out, and replace it by a new one"));
+        log.add(finding.why(why).instead(
+            "leave it out, and replace it by a new one; a database's password is DATABASE_PASSWORD",
+        ));
     }
     clean
 }

@@ -5,7 +5,7 @@ use super::keys::KEYS;
 use super::problem::Level;
 use super::reader::{Log, Section};
 use super::secrets::VARIABLES;
-use super::{GithubCredentials, LogFormat, Settings, SlackTransport, rules};
+use super::{GithubCredentials, LogFormat, Settings, SlackTransport, StoreSettings, rules};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use shipgate_domain::calendar::Opening;
@@ -217,7 +217,7 @@ fn the_reader_asks_for_every_key_it_lists() {
     let environment = super::secrets::Environment { read: &|name| env.get(name).cloned(), log: &log };
     super::operations::http(&root);
     super::operations::limits(&root);
-    super::operations::store(&root);
+    super::operations::store(&root, &environment);
     super::operations::slack(&root, &environment);
     super::operations::github(&root, true, &environment);
     super::operations::announce(&root);
@@ -274,7 +274,7 @@ fn what_is_left_out_has_the_default_of_the_example() {
     assert!(!production.rollback.in_window_only);
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.http.public_url, "http://127.0.0.1:8080");
-    assert_eq!(settings.store.path, Path::new("shipgate.db"));
+    assert!(matches!(settings.store, StoreSettings::Sqlite(path) if path == Path::new("shipgate.db")));
     assert!(settings.slack.is_none());
     assert_eq!(settings.github.expect("a service needs it").api_url, "https://api.github.com");
     assert_eq!(
@@ -387,4 +387,35 @@ fn settings_do_not_print_secrets() {
     for secret in ["xoxb-1-bot", "xapp-1-app", "ghp_token", "hook\""] {
         assert!(!shown.contains(secret), "{secret}");
     }
+}
+
+// --- PostgreSQL --------------------------------------------------------------------------------------------------
+
+fn with_postgres(url: &str) -> String {
+    format!("{LEAST}[store]\nurl = \"{url}\"\n")
+}
+
+#[test]
+fn the_password_of_the_database_comes_from_the_environment() {
+    let mut env = good_env();
+    env.insert("DATABASE_PASSWORD".to_owned(), "hunter2".to_owned());
+    let settings = read(&with_postgres("postgres://shipgate@db.example/shipgate"), &env).expect("good");
+    let StoreSettings::Postgres(address) = &settings.store else { panic!("PostgreSQL") };
+    assert!(address.has_password());
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_password_in_the_address_is_refused_and_not_repeated() {
+    let problems =
+        read(&with_postgres("postgres://shipgate:hunter2@db/shipgate"), &good_env()).expect_err("bad");
+    let told = format!("{problems} {problems:?}");
+    assert!(told.contains("DATABASE_PASSWORD"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn an_address_that_hides_little_is_refused() {
+    let problems = read(&with_postgres("postgres://shipgate@db/shipgate?sslmode=prefer"), &good_env());
+    assert!(problems.expect_err("bad").to_string().contains("verify-full"));
 }
