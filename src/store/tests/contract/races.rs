@@ -100,7 +100,7 @@ pub async fn those_who_meet_crosswise_all_get_through(store: &dyn Store) {
                 let Some(leased) = lease(store, 10).await else { continue };
                 let mut asked: Vec<_> = names.iter().map(|name| judge_line(name, at(5))).collect();
                 asked.rotate_left(who as usize);
-                if (who + round) % 2 == 0 {
+                if (who + round).is_multiple_of(2) {
                     asked.reverse();
                 }
                 let mut scopes = vec![Scope::Freezes, Scope::Environment(production())];
@@ -108,7 +108,7 @@ pub async fn those_who_meet_crosswise_all_get_through(store: &dyn Store) {
                 let mut changes = finishing(&leased, Finish::Done);
                 (changes.effects, changes.touched) = (asked, scopes);
                 changes.notes = vec![(format!("{}", round % 2), "1".into()), ("x".into(), "2".into())];
-                if who % 2 == 0 {
+                if who.is_multiple_of(2) {
                     changes.notes.reverse();
                 }
                 changes.audit = vec![entry("met", None)];
