@@ -62,9 +62,24 @@ impl Work<Standing> for Renew {
         let sql = "SELECT 1 FROM shipgate.replicas AS mine, shipgate.replicas AS newest
                    WHERE mine.epoch = $1 AND newest.rules <> mine.rules AND newest.epoch = (
                        SELECT max(epoch) FROM shipgate.replicas WHERE alive_until > clock_timestamp())";
-        let is_outdated = is_there(db, sql, &[number(epoch)]).await?;
-        Ok(if is_outdated { Standing::Aside } else { Standing::Current })
+        if !is_there(db, sql, &[number(epoch)]).await? {
+            return Ok(Standing::Current);
+        }
+        give_back(db, epoch, self.now).await?;
+        Ok(Standing::Aside)
     }
+}
+
+/// Who stands aside takes nothing again, not even what it holds: leases that ran out, and commands that it has not
+/// finished, are the others'. What it still writes about them is refused.
+async fn give_back(db: &Client, epoch: i64, now: Timestamp) -> Result<(), Fault> {
+    let sql = "UPDATE shipgate.effects SET lease_until = NULL, held_by = NULL WHERE id IN (
+                   SELECT id FROM shipgate.effects WHERE held_by = $1 AND lease_until <= $2
+                   ORDER BY key FOR UPDATE)";
+    write(db, sql, &[number(epoch), number(now.as_millisecond())]).await?;
+    write(db, "UPDATE shipgate.inbox SET held_by = NULL, worker = NULL WHERE held_by = $1", &[number(epoch)])
+        .await?;
+    Ok(())
 }
 
 /// Ends an epoch in order.

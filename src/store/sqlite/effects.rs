@@ -73,6 +73,8 @@ pub(super) fn lease(
                     WHERE state = 'pending' AND due <= ?1
                       AND (held_by IS NULL OR (held_by = ?5 AND lease_until <= ?2))
                       AND (?4 IS NULL OR lane = ?4)
+                      -- Nobody would ever free what an ended epoch takes.
+                      AND EXISTS (SELECT 1 FROM replicas WHERE epoch = ?5)
                     ORDER BY due, id LIMIT 1)
                  RETURNING id, key, effect, attempts - 1, asked, token",
             )?

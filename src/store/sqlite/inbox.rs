@@ -50,6 +50,8 @@ pub(super) fn next(db: &Connection, by: Epoch, worker: u32) -> Result<Option<Wai
                             SELECT 1 FROM inbox AS held
                             WHERE held.account = waiting.account AND held.held_by IS NOT NULL))
                     ORDER BY id LIMIT 1)
+                    -- Nobody would ever free what an ended epoch takes.
+                    AND EXISTS (SELECT 1 FROM replicas WHERE epoch = ?2)
                  RETURNING id, content, at, attempts - 1",
             )?
             .query_row((TRIES, by.0, worker, LOOKED_AT), |row| {

@@ -3,6 +3,7 @@
 use super::fault::{Fault, Trouble};
 use super::moving::moved_to;
 use super::replicas;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -175,6 +176,8 @@ pub(super) fn connect_memory() -> Result<Connection, OpenError> {
 /// Settings that every connection has. Deleted content is overwritten: an inbox item holds secrets.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(64);
+    // A statement keeps its plan. Otherwise SQLite may parse it anew whenever another value is bound.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;")
 }
 

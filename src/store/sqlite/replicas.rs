@@ -46,7 +46,23 @@ pub(super) fn renew(
                AND newest.rules <> mine.rules",
         )?
         .exists([epoch.0])?;
-    Ok(if is_outdated { Standing::Aside } else { Standing::Current })
+    if !is_outdated {
+        return Ok(Standing::Current);
+    }
+    give_back(db, epoch, now)?;
+    Ok(Standing::Aside)
+}
+
+/// Who stands aside takes nothing again, not even what it holds: leases that ran out, and commands that it has not
+/// finished, are the others'. What it still writes about them is refused.
+fn give_back(db: &Connection, epoch: Epoch, now: Timestamp) -> Result<(), Trouble> {
+    db.prepare_cached(
+        "UPDATE effects SET lease_until = NULL, held_by = NULL WHERE held_by = ?1 AND lease_until <= ?2",
+    )?
+    .execute((epoch.0, millis(now)))?;
+    db.prepare_cached("UPDATE inbox SET held_by = NULL, worker = NULL WHERE held_by = ?1")?
+        .execute([epoch.0])?;
+    Ok(())
 }
 
 /// Ends an epoch in order.

@@ -128,6 +128,8 @@ on_every_store! {
     replicas:
         every_entry_has_a_higher_epoch,
         who_left_writes_no_more,
+        who_left_takes_no_more_work,
+        who_stands_aside_gives_back_what_it_no_longer_works_on,
         what_a_replica_held_is_free_once_it_left,
         a_silent_replica_is_buried_and_its_work_taken_over,
         a_living_replica_keeps_what_it_holds,

@@ -41,6 +41,41 @@ pub async fn who_left_writes_no_more(store: &dyn Store) {
     conflict(store.commit(unheard_of).await);
 }
 
+/// One that was suspended, and looks for work before it learns that its epoch has ended.
+pub async fn who_left_takes_no_more_work(store: &dyn Store) {
+    store.commit(effects(vec![judge_line("a", at(0))])).await.unwrap();
+    store.inbox_put(&inbound("a"), at(0)).await.unwrap();
+    let other = another(store, "rules").await;
+    store.replica_leave(other).await.unwrap();
+    let leased = store.effect_lease(other, None, at(1), at(1), at(60)).await;
+    assert!(!matches!(leased, Ok(Some(_))), "{leased:?}");
+    let item = store.inbox_next(other, 0).await;
+    assert!(!matches!(item, Ok(Some(_))), "{item:?}");
+    assert_eq!(lease(store, 2).await.unwrap().attempts, 0);
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().attempts, 0);
+}
+
+/// It takes nothing again, so what it could not finish would wait for as long as it lives.
+pub async fn who_stands_aside_gives_back_what_it_no_longer_works_on(store: &dyn Store) {
+    store.commit(effects(vec![judge_line("a", at(0)), judge_line("b", at(0))])).await.unwrap();
+    store.inbox_put(&inbound("a"), at(0)).await.unwrap();
+    let older = another(store, "rules").await;
+    let over = store.effect_lease(older, None, at(1), at(1), at(60)).await.unwrap().unwrap();
+    let held = store.effect_lease(older, None, at(1), at(1), at(120)).await.unwrap().unwrap();
+    let item = store.inbox_next(older, 0).await.unwrap().unwrap();
+    let newer = another(store, "newer rules").await;
+
+    let standing = store.replica_renew(older, at(60), at(LONG)).await.unwrap();
+    assert_eq!(standing, Standing::Aside);
+    let again = store.effect_lease(newer, None, at(2), at(2), at(90)).await.unwrap().unwrap();
+    assert_eq!((again.key, again.attempts), (over.key.clone(), 1));
+    assert_eq!(store.effect_lease(newer, None, at(2), at(2), at(90)).await.unwrap(), None);
+    assert_eq!(store.inbox_next(newer, 0).await.unwrap().unwrap().id, item.id);
+    let late = |leased, finish| Changes { by: older, ..finishing(leased, finish) };
+    conflict(store.commit(late(&over, Finish::Done)).await);
+    store.commit(late(&held, Finish::Done)).await.unwrap();
+}
+
 pub async fn what_a_replica_held_is_free_once_it_left(store: &dyn Store) {
     store.commit(effects(vec![judge_line("a", at(0))])).await.unwrap();
     store.inbox_put(&inbound("a"), at(0)).await.unwrap();
