@@ -24,6 +24,9 @@ use tokio::sync::Notify;
 /// What a platform said about people is believed for this long (SECURITY 6.3).
 const PEOPLE_TTL: SignedDuration = SignedDuration::from_secs(45);
 
+/// A clock that lost fewer milliseconds than this was not set back.
+const SET_BACK: i64 = 1000;
+
 /// A reminder that comes by the calendar rather than by a freeze.
 #[derive(Clone, Debug)]
 pub struct CronReminder {
@@ -68,6 +71,8 @@ pub struct App {
     epoch: AtomicI64,
     /// Another replica came later with other rules: the work is its.
     is_aside: AtomicBool,
+    /// How many milliseconds the clock of the rules was ahead of the one that nobody moves, when last looked.
+    ahead: AtomicI64,
     /// Effects that the database did not let this replica finish: given back as soon as it does.
     unfinished: Mutex<Vec<Unfinished>>,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
@@ -113,6 +118,7 @@ impl App {
             effects_woken: Default::default(),
             epoch: AtomicI64::new(Epoch::default().0),
             is_aside: AtomicBool::new(false),
+            ahead: AtomicI64::new(i64::MIN),
             unfinished: Mutex::new(Vec::new()),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
@@ -169,6 +175,13 @@ impl App {
 
     pub(crate) fn unfinished(&self) -> MutexGuard<'_, Vec<Unfinished>> {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the clock of the rules was set back since the last look. What is due by it would come that much later.
+    pub(crate) fn was_set_back(&self) -> bool {
+        let ahead = self.clock.now().duration_since(self.clock.lease_now()).as_millis();
+        let ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
+        self.ahead.swap(ahead, Ordering::AcqRel) > ahead.saturating_add(SET_BACK)
     }
 
     /// An empty write of this replica.

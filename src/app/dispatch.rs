@@ -65,7 +65,12 @@ impl App {
             Err(illegal) => return Ok(self.retry(1, illegal.to_string())),
         }
         self.commit(mark).await?;
-        let sent = pipelines.send(&intent.plan).await;
+        // A write may take long, and the mark says when it was begun: what was judged then may not hold any more.
+        let sent = if self.now() > intent.send_by {
+            Sent::NotSent { why: "the database took too long to write that it is sent".into(), after: None }
+        } else {
+            pipelines.send(&intent.plan).await
+        };
         let now = self.now();
         tracing::info!(deploy.id = %id, attempt, outcome = sent_word(&sent), "sent a start");
         metrics::counter!("shipgate_sends_total", "outcome" => sent_word(&sent)).increment(1);

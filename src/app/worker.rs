@@ -101,7 +101,8 @@ impl App {
         }
     }
 
-    /// Says that this replica lives, buries those that do not, and learns whether it may work.
+    /// Says that this replica lives, buries those that do not, and learns whether it may work. Where the machine's
+    /// clock was set back, everything that waits is looked at now: otherwise it would wait for the clock to catch up.
     ///
     /// # Errors
     /// `Conflict` when this replica was taken for dead; otherwise the database failed.
@@ -109,6 +110,10 @@ impl App {
         let now = self.clock.lease_now();
         let standing = self.store.replica_renew(self.epoch(), now, later(now, LIFE)).await?;
         self.stand(standing);
+        if self.was_set_back() {
+            tracing::warn!("the clock was set back: everything that waits is looked at now");
+            self.clock_moved().await?;
+        }
         Ok(())
     }
 
