@@ -4,8 +4,8 @@
 use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
-use crate::rules::{ACCOUNTS, Drawn, account};
-use crate::world::{MINUTE, Ms, SECOND, Shared, World};
+use crate::rules::{ACCOUNTS, account};
+use crate::world::{HOUR, MINUTE, Ms, SECOND, Shared, World, tell};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use shipgate_app::inbound::ReplyTo;
@@ -22,8 +22,16 @@ pub struct Seen {
     pub at: MessageRef,
     /// The name that the bot gave it.
     pub key: String,
+    /// It was posted by a process whose place had been taken: nobody could know.
+    pub late: bool,
+    /// Edits of it may have been lost to one by a process whose place had been taken.
+    pub spoiled: bool,
     /// Somebody deleted it.
     pub gone: bool,
+    /// It is too old to be edited.
+    pub fixed: bool,
+    /// No later message stands in for it.
+    pub is_newest: bool,
     /// The deploy whose card it is.
     pub card: Option<DeployId>,
 }
@@ -57,8 +65,14 @@ pub struct ChatModel {
     pub groups: BTreeMap<&'static str, Vec<(Ms, Vec<Account>)>>,
     /// Accounts.
     pub accounts: BTreeMap<Account, AccountFacts>,
+    /// Accounts that did not count as people's any more since these moments.
+    pub lost: BTreeMap<Account, Ms>,
     /// Nothing works before this moment.
     pub down_until: Ms,
+    /// Everything is refused as too much before this moment.
+    storm_until: Ms,
+    /// Nothing can be written into the channel before this moment.
+    refused_until: Ms,
     /// Private answers that could not be given.
     pub replies_failed: u64,
     remembered: BTreeMap<String, Vec<Account>>,
@@ -66,12 +80,12 @@ pub struct ChatModel {
 
 impl ChatModel {
     /// A platform with everybody on it.
-    pub fn new(drawn: &Drawn, dice: &mut Dice) -> Self {
+    pub fn new(dice: &mut Dice) -> Self {
         let accounts = ACCOUNTS.iter().map(|id| {
             let facts = AccountFacts {
                 active: *id != "ULEFT",
                 bot: *id == "UBOT",
-                guest: *id == "UGUEST",
+                guest: *id == "UGUEST" || *id == "UOTHER",
                 name: (*id).to_lowercase(),
             };
             (account(id), facts)
@@ -81,28 +95,40 @@ impl ChatModel {
         let mut leads = own(&["U1CYD", "U1DOT"]);
         // Whoever is in a group is not yet a person who may: bots, guests and those who left are in groups too.
         if dice.chance(500) {
-            leads.extend(own(&["UBOT", "UGUEST", "ULEFT"]));
-            devs.extend(own(&["UBOT", "UGUEST", "ULEFT"]));
+            leads.extend(own(&["UBOT", "UGUEST", "ULEFT", "UOTHER"]));
+            devs.extend(own(&["UBOT", "UGUEST", "ULEFT", "UOTHER"]));
         }
         if dice.chance(300) {
             leads.push(account("U1BEN"));
         }
-        let _ = drawn;
         Self {
             messages: Vec::new(),
             buttons: Vec::new(),
             forms: Vec::new(),
             groups: BTreeMap::from([("S0DEV", vec![(0, devs)]), ("S0LEAD", vec![(0, leads)])]),
             accounts: accounts.collect(),
+            lost: BTreeMap::new(),
             down_until: 0,
+            storm_until: 0,
+            refused_until: 0,
             replies_failed: 0,
             remembered: BTreeMap::new(),
         }
     }
 
+    /// Everything works again.
+    pub fn mend(&mut self) {
+        (self.down_until, self.storm_until, self.refused_until) = (0, 0, 0);
+    }
+
     /// Who is in a group.
     pub fn members(&self, group: &str) -> Vec<Account> {
         self.groups.get(group).and_then(|list| list.last()).map(|(_, list)| list.clone()).unwrap_or_default()
+    }
+
+    /// Whether nobody joined or left since `since`.
+    pub fn is_settled(&self, since: Ms) -> bool {
+        self.groups.values().all(|list| list.last().is_none_or(|(at, _)| *at < since))
     }
 
     /// Whether an account was in a group at some moment since `since`.
@@ -152,41 +178,61 @@ fn label(text: &str) -> &'static str {
 }
 
 /// The platform behind the port.
-pub struct SimChat(pub Shared);
+pub struct SimChat {
+    /// The world.
+    pub world: Shared,
+    /// Whose connection.
+    pub me: usize,
+}
 
 fn later(why: &str, after: Option<i64>) -> ChatError {
     ChatError::Later { why: why.to_owned(), after: after.map(SignedDuration::from_secs) }
 }
 
+/// Whether something is written into a channel, or only asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Writes,
+    Asks,
+}
+
 impl SimChat {
     /// On its way there: time passes, the platform may be down, and the process may die.
-    async fn go(&self, what: &str) -> Result<(), ChatError> {
-        let ms = {
-            let mut world = self.0.look();
-            if world.is_hit(Fault::ChatSlow) {
-                world.dice.between(SECOND, 8 * SECOND)
+    async fn go(&self, way: Way, what: impl Fn() -> String) -> Result<(), ChatError> {
+        let (ms, hangs) = {
+            let mut world = self.world.look();
+            let hangs = world.is_hit(Fault::ChatHangs);
+            if hangs {
+                (world.dice.between(30, 100) * SECOND, true)
+            } else if world.is_hit(Fault::ChatSlow) {
+                (world.dice.between(SECOND, 8 * SECOND), false)
             } else {
-                world.dice.between(0, 120)
+                (world.dice.between(0, 120), false)
             }
         };
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashBeforeCall).await;
-        let mut world = self.0.look();
-        world.tell("chat", what);
-        if world.mono < world.chat.down_until {
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashBeforeCall).await;
+        let mut world = self.world.look();
+        if world.records {
+            tell!(world, "chat", "{} {}", crate::replica::name(self.me), what());
+        }
+        if hangs || world.mono < world.chat.down_until {
             return Err(later("chat is down", None));
         }
-        if world.is_hit(Fault::ChatRateLimit) {
+        if world.mono < world.chat.storm_until || world.is_hit(Fault::ChatRateLimit) {
             let after = world.dice.between(1, 40);
             return Err(later("chat says wait", Some(after)));
+        }
+        if way == Way::Writes && world.mono < world.chat.refused_until {
+            return Err(ChatError::Refused { why: "the channel cannot be written to".into() });
         }
         Ok(())
     }
 
     async fn come_back(&self) {
-        let ms = self.0.look().dice.between(0, 60);
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashAfterCall).await;
+        let ms = self.world.look().dice.between(0, 60);
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashAfterCall).await;
     }
 }
 
@@ -197,35 +243,32 @@ impl Chat for SimChat {
     }
 
     async fn post(&self, post: &Post, again: bool) -> Result<MessageRef, ChatError> {
-        self.go(&format!("post {} again={again}", post.key)).await?;
-        let (message, lost) = self.0.look().post(post, again);
+        self.go(Way::Writes, || format!("post {} again={again}", post.key)).await?;
+        if again && self.world.look().is_hit(Fault::HistoryUnreadable) {
+            return Err(later("earlier messages cannot be read", None));
+        }
+        let (message, lost) = self.world.look().post(self.me, post, again);
         self.come_back().await;
         if lost { Err(later("chat gave no answer", None)) } else { Ok(message) }
     }
 
     async fn edit(&self, message: &MessageRef, body: &Body) -> Result<(), ChatError> {
-        self.go(&format!("edit {}", message.id)).await?;
-        let lost = {
-            let mut world = self.0.look();
-            if world.chat.messages.iter().any(|seen| seen.at == *message && seen.gone) {
-                return Err(ChatError::Gone { why: "the message was deleted".into() });
-            }
-            let now = world.mono;
-            world.chat.show(message, body, now);
-            world.is_hit(Fault::ChatAnswerLost)
-        };
+        self.go(Way::Writes, || format!("edit {}", message.id)).await?;
+        let lost = self.world.look().edit(self.me, message, body)?;
         self.come_back().await;
         if lost { Err(later("chat gave no answer", None)) } else { Ok(()) }
     }
 
     async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
-        let text = format!("reply {} {}", to.account.id, message.title.to_plain());
-        if let Err(error) = self.go(&text).await {
-            self.0.look().chat.replies_failed += 1;
+        let text = || format!("reply {} {}", to.account.id, message.title.to_plain());
+        if let Err(error) = self.go(Way::Asks, text).await {
+            self.world.look().chat.replies_failed += 1;
             return Err(error);
         }
         let fails = {
-            let mut world = self.0.look();
+            let mut world = self.world.look();
+            let read = crate::oracle::words::message(message);
+            world.check(read);
             let fails = world.is_hit(Fault::ReplyFails);
             if fails {
                 world.chat.replies_failed += 1;
@@ -237,9 +280,9 @@ impl Chat for SimChat {
     }
 
     async fn open_form(&self, to: &ReplyTo, form: &Form) -> Result<(), ChatError> {
-        self.go(&format!("form {} {}", to.account.id, form.title)).await?;
+        self.go(Way::Asks, || format!("form {} {}", to.account.id, form.title)).await?;
         {
-            let mut world = self.0.look();
+            let mut world = self.world.look();
             if world.is_hit(Fault::FormFails) {
                 return Err(ChatError::Refused { why: "the trigger expired".into() });
             }
@@ -250,8 +293,8 @@ impl Chat for SimChat {
     }
 
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
-        self.go(&format!("account {}", account.id)).await?;
-        let mut world = self.0.look();
+        self.go(Way::Asks, || format!("account {}", account.id)).await?;
+        let mut world = self.world.look();
         if world.is_hit(Fault::AccountUnreadable) {
             return Err(later("the account cannot be read", None));
         }
@@ -264,9 +307,9 @@ impl Chat for SimChat {
     }
 
     async fn members(&self, group: &OutsideGroup) -> Result<Vec<Account>, ChatError> {
-        self.go(&format!("members {}", group.id)).await?;
+        self.go(Way::Asks, || format!("members {}", group.id)).await?;
         let list = {
-            let mut world = self.0.look();
+            let mut world = self.world.look();
             if world.is_hit(Fault::GroupUnreadable) {
                 return Err(later("the group cannot be read", None));
             }
@@ -283,16 +326,30 @@ impl Chat for SimChat {
 }
 
 impl World {
+    /// A process whose place was taken goes on as if nothing had happened: the outside cannot know.
+    fn is_late(&mut self, me: usize) -> bool {
+        let epoch = self.replicas[me].epoch;
+        let is_late = self.oracle.epochs.has_ended(epoch);
+        if is_late {
+            self.note(Fault::LateCall);
+        }
+        is_late
+    }
+
     /// Posts a message. Says which it is, and whether the answer is lost.
-    fn post(&mut self, post: &Post, again: bool) -> (MessageRef, bool) {
-        let same = self.chat.messages.iter().find(|seen| seen.key == post.key).map(|seen| seen.at.clone());
+    fn post(&mut self, me: usize, post: &Post, again: bool) -> (MessageRef, bool) {
+        let late = self.is_late(me);
+        let same = self.chat.messages.iter().find(|seen| seen.key == post.key);
         if again
-            && let Some(message) = same.clone()
+            && let Some(seen) = same
             && self.mistake != Some(Mistake::KeyIgnored)
         {
-            return (message, false);
+            return (seen.at.clone(), false);
         }
-        if same.is_some() {
+        // One that was late may stand beside one that was not, but never two of either.
+        if same
+            .is_some_and(|_| self.chat.messages.iter().any(|seen| seen.key == post.key && seen.late == late))
+        {
             self.fail(format!("S9: “{}” was posted twice", post.key));
         }
         let id = format!("m{}", self.chat.messages.len() + 1);
@@ -301,21 +358,88 @@ impl World {
             Body::Card(card) => Some(card.deploy.clone()),
             Body::Message(_) => None,
         };
-        let text = match &post.body {
-            Body::Card(card) => format!("{}: {}", card.title.to_plain(), card.status.to_plain()),
-            Body::Message(message) => message.title.to_plain(),
-        };
-        self.tell("chat", format!("{} in {} {text}", message.id, message.channel));
-        self.chat.messages.push(Seen { at: message.clone(), key: post.key.clone(), gone: false, card });
+        if self.records {
+            let text = match &post.body {
+                Body::Card(card) => format!("{}: {}", card.title.to_plain(), card.status.to_plain()),
+                Body::Message(message) => message.title.to_plain(),
+            };
+            tell!(self, "chat", "{} in {} {text}", message.id, message.channel);
+        }
+        let read = crate::oracle::words::body(&post.body);
+        self.check(read);
+        let at = message.clone();
+        if card.is_some() {
+            let older = self.chat.messages.iter_mut();
+            let same = older.filter(|seen| seen.card == card && seen.at.channel == at.channel);
+            same.for_each(|seen| seen.is_newest = false);
+        }
+        let key = post.key.clone();
+        let (gone, fixed, spoiled, is_newest) = (false, false, late, true);
+        self.chat.messages.push(Seen { at, key, late, spoiled, gone, fixed, is_newest, card });
         let now = self.mono;
         self.chat.show(&message, &post.body, now);
         let lost = self.is_hit(Fault::ChatAnswerLost);
         (message, lost)
     }
 
+    /// Edits a message. Says whether the answer is lost.
+    fn edit(&mut self, me: usize, message: &MessageRef, body: &Body) -> Result<bool, ChatError> {
+        let late = self.is_late(me);
+        let is_fixed = self.is_hit(Fault::EditRefused);
+        let Some(seen) = self.chat.messages.iter_mut().find(|seen| seen.at == *message) else {
+            return Err(ChatError::Gone { why: "there is no such message".into() });
+        };
+        if seen.gone {
+            return Err(ChatError::Gone { why: "the message was deleted".into() });
+        }
+        seen.fixed |= is_fixed;
+        if seen.fixed {
+            return Err(ChatError::Gone { why: "it is too old to be edited".into() });
+        }
+        seen.spoiled = late;
+        let read = crate::oracle::words::body(body);
+        self.check(read);
+        let now = self.mono;
+        self.chat.show(message, body, now);
+        Ok(self.is_hit(Fault::ChatAnswerLost))
+    }
+
     /// Chat is down for minutes.
     pub fn chat_down(&mut self) {
         self.note(Fault::ChatDown);
         self.chat.down_until = self.mono + self.dice.between(1, 6) * MINUTE;
+    }
+
+    /// Chat is down for two hours.
+    pub fn chat_down_long(&mut self) {
+        self.note(Fault::ChatDownLong);
+        self.chat.down_until = self.mono + 2 * HOUR;
+    }
+
+    /// Chat refuses everything as too much.
+    pub fn chat_storm(&mut self) {
+        self.note(Fault::ChatStorm);
+        self.chat.storm_until = self.mono + self.dice.between(1, 10) * MINUTE;
+    }
+
+    /// Nothing can be written into the channel for some time.
+    pub fn chat_refuses(&mut self, why: Fault) {
+        self.note(why);
+        self.chat.refused_until = self.mono + self.dice.between(1, 15) * MINUTE;
+    }
+
+    /// An account is a person's no more.
+    pub fn lose_account(&mut self, why: Fault, change: impl FnOnce(&mut AccountFacts)) {
+        let who = account(self.dice.pick(&["U1BEN", "U1EVE", "U1DOT", "U2CYD"]).copied().unwrap_or("U1EVE"));
+        if let Some(facts) = self.chat.accounts.get_mut(&who)
+            && facts.active
+            && !facts.guest
+        {
+            change(facts);
+            let now = self.mono;
+            self.chat.lost.insert(who.clone(), now);
+            self.note(why);
+            tell!(self, "chat", "{} counts no more", who.id);
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
 use crate::oracle::Received;
-use crate::world::{MINUTE, Ms, SECOND, Shared, World};
+use crate::world::{MINUTE, Ms, SECOND, Shared, World, tell};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::{
@@ -21,12 +21,23 @@ use std::collections::BTreeMap;
 pub struct Execution {
     /// From when it is listed.
     pub listed: Ms,
+    /// When it is let go, if a rule holds it.
+    pub held_until: Ms,
     /// When it begins.
     pub begins: Ms,
     /// When it ends.
     pub ends: Ms,
     /// How.
     pub conclusion: Conclusion,
+    /// All of its jobs were left out.
+    pub idle: bool,
+}
+
+impl Execution {
+    /// Whether it did something, well, and was over then.
+    pub fn has_succeeded(&self, at: Ms) -> bool {
+        self.conclusion == Conclusion::Success && !self.idle && self.ends <= at
+    }
 }
 
 /// A run.
@@ -36,6 +47,10 @@ pub struct Runs {
     pub id: u64,
     /// The deploy whose id it carries.
     pub deploy: DeployId,
+    /// Its title no longer tells that.
+    pub renamed: bool,
+    /// It is not there any more.
+    pub deleted: bool,
     /// Its executions.
     pub executions: Vec<Execution>,
 }
@@ -51,20 +66,31 @@ pub struct Hook {
     pub title: String,
 }
 
+/// What something was since when.
+type Since<T> = Vec<(Ms, T)>;
+
 /// What the code host and the CI system know.
 pub struct CodeModel {
     /// All runs.
     pub runs: Vec<Runs>,
     /// Tags: where they pointed since when.
-    pub tags: BTreeMap<String, Vec<(Ms, CommitId)>>,
+    pub tags: BTreeMap<String, Since<Option<CommitId>>>,
+    /// Names that a branch has too, since when.
+    pub shared: BTreeMap<String, Ms>,
+    /// Where the branch points.
+    pub head: CommitId,
     /// Checks called `test` and `lint` of a commit: what they said since when.
-    pub checks: BTreeMap<(CommitId, &'static str), Vec<(Ms, CheckState)>>,
-    /// Commits that are not on the branch.
-    pub unreachable: Vec<CommitId>,
+    pub checks: BTreeMap<(CommitId, &'static str), Since<Option<CheckState>>>,
+    /// Commits that are not on the branch, since when.
+    pub unreachable: Vec<(Ms, CommitId)>,
     /// Webhooks on their way.
     pub hooks: Vec<Hook>,
+    /// No webhook is ever sent.
+    pub deaf: bool,
     /// Nothing works before this moment.
     pub down_until: Ms,
+    /// Everything is refused as too much before this moment.
+    storm_until: Ms,
     /// Runs take long in this seed.
     slow_runs: bool,
 }
@@ -85,9 +111,9 @@ impl CodeModel {
         let mut unreachable = Vec::new();
         for (number, tag) in (1..).zip(TAGS) {
             let commit = commit(number);
-            tags.insert(tag.to_owned(), vec![(0, commit.clone())]);
+            tags.insert(tag.to_owned(), vec![(0, Some(commit.clone()))]);
             if dice.chance(50) {
-                unreachable.push(commit);
+                unreachable.push((0, commit));
             }
         }
         for number in 1..40 {
@@ -97,40 +123,80 @@ impl CodeModel {
                     1 => CheckState::Pending,
                     _ => CheckState::Passed,
                 };
-                checks.insert((commit(number), name), vec![(0, state)]);
+                checks.insert((commit(number), name), vec![(0, Some(state))]);
             }
         }
         let slow_runs = dice.chance(200);
-        Self { runs: Vec::new(), tags, checks, unreachable, hooks: Vec::new(), down_until: 0, slow_runs }
+        Self {
+            runs: Vec::new(),
+            tags,
+            shared: BTreeMap::new(),
+            head: commit(30),
+            checks,
+            unreachable,
+            hooks: Vec::new(),
+            deaf: false,
+            down_until: 0,
+            storm_until: 0,
+            slow_runs,
+        }
+    }
+
+    /// Everything works again.
+    pub fn mend(&mut self) {
+        (self.down_until, self.storm_until) = (0, 0);
     }
 
     /// Where a version points.
     fn resolve(&self, version: &str) -> Option<(CommitId, RefKind)> {
-        if let Some((_, commit)) = self.tags.get(version).and_then(|list| list.last()) {
+        if let Some((_, Some(commit))) = self.tags.get(version).and_then(|list| list.last()) {
             return Some((commit.clone(), RefKind::Tag));
         }
         if version == "main" {
-            return Some((commit(30), RefKind::Branch));
+            return Some((self.head.clone(), RefKind::Branch));
         }
         version.parse().ok().map(|commit| (commit, RefKind::Commit))
     }
 
     /// Whether a tag pointed to a commit at some moment since `since`.
     pub fn pointed(&self, tag: &str, commit: &CommitId, since: Ms) -> bool {
-        held(self.tags.get(tag), commit, since)
+        held(self.tags.get(tag), &Some(commit.clone()), since)
     }
 
     /// Whether a check was green at some moment since `since`.
     pub fn was_green(&self, commit: &CommitId, name: &'static str, since: Ms) -> bool {
-        held(self.checks.get(&(commit.clone(), name)), &CheckState::Passed, since)
+        held(self.checks.get(&(commit.clone(), name)), &Some(CheckState::Passed), since)
     }
 
-    fn run(&self, id: &str) -> Option<&Runs> {
-        self.runs.iter().find(|run| run.id.to_string() == id)
+    /// Whether no check of a commit was anything but green at some moment since `since`.
+    pub fn was_all_green(&self, commit: &CommitId, since: Ms) -> bool {
+        ["test", "lint"].into_iter().all(|name| {
+            let list = self.checks.get(&(commit.clone(), name));
+            held(list, &Some(CheckState::Passed), since) || held(list, &None, since)
+        })
+    }
+
+    /// Whether a commit has been off the branch all the time since `since`.
+    pub fn was_off(&self, commit: &CommitId, since: Ms) -> bool {
+        self.unreachable.iter().any(|(at, off)| off == commit && *at < since)
+    }
+
+    /// Whether no tag, check or commit changed since `since`.
+    pub fn is_settled(&self, since: Ms) -> bool {
+        self.tags.values().all(|list| list.last().is_none_or(|(at, _)| *at < since))
+            && self.checks.values().all(|list| list.last().is_none_or(|(at, _)| *at < since))
+            && self.unreachable.iter().all(|(at, _)| *at < since)
+            && self.shared.is_empty()
+    }
+
+    /// A run by its id.
+    pub fn run(&self, id: &str) -> Option<&Runs> {
+        let id: u64 = id.parse().ok()?;
+        self.runs.iter().find(|run| run.id == id)
     }
 }
 
-fn held<T: PartialEq>(list: Option<&Vec<(Ms, T)>>, wanted: &T, since: Ms) -> bool {
+fn held<T: PartialEq>(list: Option<&Since<T>>, wanted: &T, since: Ms) -> bool {
     let Some(list) = list else { return false };
     list.iter().enumerate().any(|(at, (_, value))| {
         let until = list.get(at + 1).map_or(Ms::MAX, |next| next.0);
@@ -139,48 +205,64 @@ fn held<T: PartialEq>(list: Option<&Vec<(Ms, T)>>, wanted: &T, since: Ms) -> boo
 }
 
 impl World {
-    /// Accepts a start. Says which run it became.
-    fn accept(&mut self, plan: &RunPlan) -> Option<Run> {
+    /// What a run will be like.
+    fn draw_execution(&mut self) -> Execution {
         let now = self.mono;
-        let late = if self.is_hit(Fault::ListedLate) {
+        let late = if self.is_hit(Fault::ListedVeryLate) {
+            self.dice.between(46, 58) * MINUTE
+        } else if self.is_hit(Fault::ListedLate) {
             match self.dice.below(4) {
-                0 => self.dice.between(5, 50) * MINUTE,
+                0 => self.dice.between(5, 44) * MINUTE,
                 _ => self.dice.between(3, 120) * SECOND,
             }
         } else {
             self.dice.between(0, 3000)
         };
-        let begins = now + self.dice.between(100, 8000);
+        let mut held_until = now;
+        if self.is_hit(Fault::RunHeld) {
+            held_until += self.dice.between(10, 300) * SECOND;
+        }
+        let mut begins = held_until + self.dice.between(100, 8000);
+        if self.is_hit(Fault::RunQueuedLong) {
+            begins += self.dice.between(10, 100) * MINUTE;
+        }
         let length = match self.dice.below(20) {
             0 if self.code.slow_runs => self.dice.between(5, 40) * MINUTE,
             0..4 => self.dice.between(60, 240) * SECOND,
             _ => self.dice.between(2, 40) * SECOND,
         };
-        let conclusion = match self.dice.below(10) {
+        let mut conclusion = match self.dice.below(10) {
             0 | 1 => Conclusion::Failure,
             2 if self.dice.chance(300) => Conclusion::TimedOut,
-            3 if self.dice.chance(200) => Conclusion::Other("stale".into()),
             _ => Conclusion::Success,
         };
-        let execution = Execution { listed: now + late, begins, ends: begins + length, conclusion };
-        let ends = execution.ends;
+        if self.is_hit(Fault::ConcludedOddly) {
+            let odd = ["stale", "neutral", "skipped", "action_required", "startup_failure"];
+            let word = self.dice.pick(&odd).copied().unwrap_or("stale");
+            conclusion = Conclusion::Other(word.into());
+        }
+        let idle = self.is_hit(Fault::JobsSkipped);
+        Execution { listed: now + late, held_until, begins, ends: begins + length, conclusion, idle }
+    }
+
+    /// Accepts a start. Says which run it became.
+    fn accept(&mut self, plan: &RunPlan) -> Option<Run> {
+        let now = self.mono;
+        let execution = self.draw_execution();
+        let (begins, ends) = (execution.begins, execution.ends);
         let run = match &plan.start {
             Start::New => {
                 let id = 1000 + self.code.runs.len() as u64;
-                self.code.runs.push(Runs {
-                    id,
-                    deploy: plan.deploy.clone(),
-                    executions: vec![execution.clone()],
-                });
-                let run = Run { id: id.to_string().parse().ok()?, attempt: 1, url: None };
-                if self.is_hit(Fault::DuplicateRun) {
-                    self.code.runs.push(Runs {
-                        id: id + 1,
-                        deploy: plan.deploy.clone(),
-                        executions: vec![execution],
-                    });
+                let extra = match () {
+                    () if self.is_hit(Fault::ManyRuns) => 55,
+                    () if self.is_hit(Fault::DuplicateRun) => 1,
+                    () => 0,
+                };
+                for id in id..=id + extra {
+                    let (deploy, executions) = (plan.deploy.clone(), vec![execution.clone()]);
+                    self.code.runs.push(Runs { id, deploy, renamed: false, deleted: false, executions });
                 }
-                run
+                Run { id: id.to_string().parse().ok()?, attempt: 1, url: None }
             }
             Start::FailedJobs { run, .. } => {
                 let old = self.code.runs.iter_mut().find(|old| old.id.to_string() == run.as_str())?;
@@ -189,26 +271,26 @@ impl World {
                 Run { id: run.clone(), attempt, url: None }
             }
         };
-        self.tell(
-            "ci",
-            format!("accepted {} as run {} attempt {}", plan.deploy.short(), run.id, run.attempt),
-        );
+        tell!(self, "ci", "accepted {} as run {} attempt {}", plan.deploy.short(), run.id, run.attempt);
         let title =
             format!("deploy {} {}", plan.inputs.get("environment").cloned().unwrap_or_default(), plan.deploy);
         for at in [begins, ends] {
             self.hook(at, run.id.as_str(), &title);
         }
-        if self.is_hit(Fault::WebhookEarly) {
+        if !self.code.deaf && self.is_hit(Fault::WebhookEarly) {
             self.code.hooks.push(Hook { at: now, run: run.id.to_string(), title });
         }
         Some(run)
     }
 
     fn hook(&mut self, at: Ms, run: &str, title: &str) {
-        if self.is_hit(Fault::WebhookLost) {
+        if self.code.deaf || self.is_hit(Fault::WebhookLost) {
             return;
         }
-        let delay = self.dice.between(50, 4000);
+        let mut delay = self.dice.between(50, 4000);
+        if self.is_hit(Fault::WebhookLate) {
+            delay += self.dice.between(1, 20) * MINUTE;
+        }
         let hook = Hook { at: at + delay, run: run.to_owned(), title: title.to_owned() };
         if self.is_hit(Fault::WebhookTwice) {
             self.code.hooks.push(Hook { at: hook.at + self.dice.between(0, 30_000), ..hook.clone() });
@@ -220,6 +302,46 @@ impl World {
     pub fn code_down(&mut self) {
         self.note(Fault::CodeHostDown);
         self.code.down_until = self.mono + 10 * MINUTE;
+    }
+
+    /// The code host refuses everything as too much.
+    pub fn code_storm(&mut self) {
+        self.note(Fault::CodeHostStorm);
+        self.code.storm_until = self.mono + self.dice.between(1, 8) * MINUTE;
+    }
+
+    /// Somebody makes up a webhook: about a deploy that is there, or about nothing.
+    pub fn forge_hook(&mut self) {
+        self.note(Fault::WebhookForged);
+        let ids: Vec<DeployId> = self.oracle.deploys.keys().cloned().collect();
+        let deploy = self.dice.pick(&ids).map(ToString::to_string).unwrap_or_default();
+        let run = (1000 + self.dice.below(2 * self.code.runs.len() as u64 + 3)).to_string();
+        let title =
+            if self.dice.chance(700) { format!("deploy production {deploy}") } else { "success".into() };
+        self.code.hooks.push(Hook { at: self.mono, run, title });
+    }
+
+    /// Something happens to a run that nobody here asked for.
+    pub fn meddle(&mut self, fault: Fault) {
+        let now = self.mono;
+        let Some(at) = (!self.code.runs.is_empty())
+            .then(|| usize::try_from(self.dice.below(self.code.runs.len() as u64)).unwrap_or(0))
+        else {
+            return;
+        };
+        self.note(fault);
+        let id = self.code.runs[at].id;
+        tell!(self, "ci", "run {id}: {fault:?}");
+        match fault {
+            Fault::RunRenamed => self.code.runs[at].renamed = true,
+            Fault::RunDeleted => self.code.runs[at].deleted = true,
+            _ => {
+                if self.code.runs[at].executions.last().is_some_and(|last| last.ends <= now) {
+                    let execution = self.draw_execution();
+                    self.code.runs[at].executions.push(execution);
+                }
+            }
+        }
     }
 
     /// Somebody stops a run on the CI system.
@@ -251,8 +373,36 @@ impl World {
         let to = commit(self.dice.below(39) + 1);
         let now = self.mono;
         self.note(Fault::TagMoved);
-        self.tell("git", format!("{tag} now points to {}", to.short()));
-        self.code.tags.entry(tag.to_owned()).or_default().push((now, to));
+        tell!(self, "git", "{tag} now points to {}", to.short());
+        self.code.tags.entry(tag.to_owned()).or_default().push((now, Some(to)));
+    }
+
+    /// Somebody deletes a tag, or gives its name to a branch too.
+    pub fn spoil_tag(&mut self, fault: Fault) {
+        let Some(tag) = self.dice.pick(&TAGS).copied() else { return };
+        let now = self.mono;
+        self.note(fault);
+        tell!(self, "git", "{tag}: {fault:?}");
+        if fault == Fault::TagDeleted {
+            self.code.tags.entry(tag.to_owned()).or_default().push((now, None));
+        } else {
+            self.code.shared.entry(tag.to_owned()).or_insert(now);
+        }
+    }
+
+    /// The branch moves on.
+    pub fn move_branch(&mut self) {
+        self.note(Fault::BranchMoved);
+        self.code.head = commit(self.dice.below(39) + 1);
+    }
+
+    /// A commit is pushed off the branch.
+    pub fn force_push(&mut self) {
+        let commit = commit(self.dice.below(6) + 1);
+        let now = self.mono;
+        self.note(Fault::ForcePushed);
+        tell!(self, "git", "{} is off the branch", commit.short());
+        self.code.unreachable.push((now, commit));
     }
 
     /// A check changes its mind.
@@ -265,44 +415,67 @@ impl World {
             .expect("not empty");
         let now = self.mono;
         self.note(Fault::CheckFlips);
-        self.tell("git", format!("{name} of {} is {state:?}", commit.short()));
-        self.code.checks.entry((commit, name)).or_default().push((now, state));
+        tell!(self, "git", "{name} of {} is {state:?}", commit.short());
+        self.code.checks.entry((commit, name)).or_default().push((now, Some(state)));
+    }
+
+    /// A check is there no more.
+    pub fn drop_check(&mut self) {
+        let commit = commit(self.dice.below(6) + 1);
+        let Some(name) = self.dice.pick(&["test", "lint"]).copied() else { return };
+        let now = self.mono;
+        self.note(Fault::CheckVanishes);
+        tell!(self, "git", "{name} of {} is gone", commit.short());
+        self.code.checks.entry((commit, name)).or_default().push((now, None));
     }
 
     /// What is not decided is decided: everything that was red stays red.
     pub fn settle_checks(&mut self) {
         let now = self.mono;
         for list in self.code.checks.values_mut() {
-            if list.last().is_some_and(|last| last.1 == CheckState::Pending) {
-                list.push((now, CheckState::Passed));
+            if list.last().is_some_and(|last| last.1 == Some(CheckState::Pending)) {
+                list.push((now, Some(CheckState::Passed)));
             }
         }
     }
 }
 
 /// Code host and CI system behind the ports.
-pub struct SimCode(pub Shared);
+pub struct SimCode {
+    /// The world.
+    pub world: Shared,
+    /// Whose connection.
+    pub me: usize,
+}
 
 fn later(why: &str) -> OutsideError {
     OutsideError::Later { why: why.to_owned(), after: None }
 }
 
 impl SimCode {
-    async fn go(&self, what: String, fault: Fault) -> Result<(), OutsideError> {
-        let ms = {
-            let mut world = self.0.look();
-            if world.is_hit(Fault::CodeHostSlow) {
-                world.dice.between(SECOND, 9 * SECOND)
+    async fn go(&self, fault: Fault, what: impl Fn() -> String) -> Result<(), OutsideError> {
+        let (ms, hangs) = {
+            let mut world = self.world.look();
+            if world.is_hit(Fault::CodeHostHangs) {
+                (world.dice.between(30, 100) * SECOND, true)
+            } else if world.is_hit(Fault::CodeHostSlow) {
+                (world.dice.between(SECOND, 9 * SECOND), false)
             } else {
-                world.dice.between(0, 150)
+                (world.dice.between(0, 150), false)
             }
         };
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashBeforeCall).await;
-        let mut world = self.0.look();
-        world.tell("code", what);
-        if world.mono < world.code.down_until {
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashBeforeCall).await;
+        let mut world = self.world.look();
+        if world.records {
+            tell!(world, "code", "{} {}", crate::replica::name(self.me), what());
+        }
+        if hangs || world.mono < world.code.down_until {
             return Err(later("GitHub is down"));
+        }
+        if world.mono < world.code.storm_until {
+            let after = SignedDuration::from_secs(world.dice.between(1, 90));
+            return Err(OutsideError::Later { why: "GitHub says wait".into(), after: Some(after) });
         }
         if world.is_hit(fault) {
             return Err(OutsideError::Later {
@@ -314,28 +487,28 @@ impl SimCode {
     }
 
     async fn come_back(&self) {
-        let ms = self.0.look().dice.between(0, 60);
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashAfterCall).await;
+        let ms = self.world.look().dice.between(0, 60);
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashAfterCall).await;
     }
 
     async fn send_once(&self, plan: &RunPlan) -> Sent {
-        let ms = self.0.look().dice.between(5, 900);
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashBeforeCall).await;
-        let sent = self.0.look().receive(plan);
+        let ms = self.world.look().dice.between(5, 900);
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashBeforeCall).await;
+        let sent = self.world.look().receive(self.me, plan);
         let ms = {
-            let mut world = self.0.look();
+            let mut world = self.world.look();
             if world.is_hit(Fault::CodeHostSlow) {
                 world.dice.between(SECOND, 25 * SECOND)
             } else {
                 world.dice.between(0, 300)
             }
         };
-        self.0.pause(ms).await;
-        self.0.may_die(Fault::CrashAfterCall).await;
+        self.world.pause(ms).await;
+        self.world.may_die(self.me, Fault::CrashAfterCall).await;
         if matches!(sent, Sent::Refused { .. } | Sent::NotSent { .. }) {
-            self.0.look().refusal_heard(plan);
+            self.world.look().refusal_heard(self.me, plan);
         }
         sent
     }
@@ -343,15 +516,22 @@ impl SimCode {
 
 impl World {
     /// What happens to a request to start.
-    fn receive(&mut self, plan: &RunPlan) -> Sent {
-        self.tell("ci", format!("received a start of {} {:?}", plan.deploy.short(), plan.start));
+    fn receive(&mut self, me: usize, plan: &RunPlan) -> Sent {
+        tell!(
+            self,
+            "ci",
+            "received a start of {} {:?} from {}",
+            plan.deploy.short(),
+            plan.start,
+            crate::replica::name(me)
+        );
         let after = |seconds| Some(SignedDuration::from_secs(seconds));
         if self.mono < self.code.down_until {
             let sent = match self.dice.below(2) {
                 0 => Sent::NotSent { why: "cannot connect".into(), after: None },
                 _ => Sent::Unknown { why: "502".into() },
             };
-            self.turned_away(plan, &sent);
+            self.turned_away(me, plan, &sent);
             return sent;
         }
         let refused = [
@@ -359,19 +539,20 @@ impl World {
             (Fault::NotSent, Sent::NotSent { why: "cannot connect".into(), after: None }),
             (Fault::SendRateLimit, Sent::NotSent { why: "rate limit".into(), after: after(45) }),
             (Fault::SendTimeout, Sent::Unknown { why: "timeout".into() }),
+            (Fault::SendRedirected, Sent::Unknown { why: "302: look elsewhere".into() }),
+            (Fault::SendGarbled, Sent::Unknown { why: "200: <html>".into() }),
         ];
         for (fault, sent) in refused {
             if self.is_hit(fault) {
-                self.turned_away(plan, &sent);
+                self.turned_away(me, plan, &sent);
                 return sent;
             }
         }
-        let store = self.store.clone();
         let Some(run) = self.accept(plan) else {
-            self.sent(&store, plan, Received::NotStarted);
+            self.sent(me, plan, Received::NotStarted);
             return Sent::Refused { why: "no such run".into() };
         };
-        self.sent(&store, plan, Received::Accepted);
+        self.sent(me, plan, Received::Accepted);
         if self.is_hit(Fault::AcceptedThenError) {
             return Sent::Unknown { why: "500 after the run was made".into() };
         }
@@ -380,17 +561,16 @@ impl World {
 }
 
 impl World {
-    fn turned_away(&mut self, plan: &RunPlan, sent: &Sent) {
-        let store = self.store.clone();
+    fn turned_away(&mut self, me: usize, plan: &RunPlan, sent: &Sent) {
         let is_clear = matches!(sent, Sent::Refused { .. } | Sent::NotSent { .. });
-        self.sent(&store, plan, if is_clear { Received::NotStarted } else { Received::Unclear });
+        self.sent(me, plan, if is_clear { Received::NotStarted } else { Received::Unclear });
     }
 }
 
 #[async_trait]
 impl Pipelines for SimCode {
     async fn send(&self, plan: &RunPlan) -> Sent {
-        let mistake = self.0.look().mistake;
+        let mistake = self.world.look().mistake;
         let mut plan = plan.clone();
         if mistake == Some(Mistake::OtherCommitSent) {
             plan.inputs.insert("sha".into(), commit(7).to_string());
@@ -402,9 +582,9 @@ impl Pipelines for SimCode {
     }
 
     async fn find(&self, plan: &RunPlan, _since: Timestamp) -> Result<Vec<Run>, OutsideError> {
-        self.go(format!("find {}", plan.deploy.short()), Fault::ListingFails).await?;
+        self.go(Fault::ListingFails, || format!("find {}", plan.deploy.short())).await?;
         let found = {
-            let world = self.0.look();
+            let world = self.world.look();
             let now = world.mono;
             let listed = |run: &Runs, from: usize| {
                 let last = run.executions.iter().enumerate().skip(from).rfind(|(_, e)| e.listed <= now)?;
@@ -413,11 +593,15 @@ impl Pipelines for SimCode {
             };
             match &plan.start {
                 Start::New => {
-                    let ours = world.code.runs.iter().filter(|run| run.deploy == plan.deploy);
+                    let ours = world
+                        .code
+                        .runs
+                        .iter()
+                        .filter(|run| run.deploy == plan.deploy && !run.renamed && !run.deleted);
                     ours.filter_map(|run| listed(run, 0)).collect()
                 }
                 Start::FailedJobs { run, attempt } => {
-                    let old = world.code.run(run.as_str());
+                    let old = world.code.run(run.as_str()).filter(|old| !old.deleted);
                     old.and_then(|old| listed(old, *attempt as usize)).into_iter().collect()
                 }
             }
@@ -427,16 +611,18 @@ impl Pipelines for SimCode {
     }
 
     async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError> {
-        self.go(format!("read {} run {}", plan.deploy.short(), run.id), Fault::RunUnreadable).await?;
+        self.go(Fault::RunUnreadable, || format!("read {} run {}", plan.deploy.short(), run.id)).await?;
         let report = {
-            let world = self.0.look();
+            let world = self.world.look();
             let (now, mistake) = (world.mono, world.mistake);
-            let found = world.code.run(run.id.as_str());
+            let found = world.code.run(run.id.as_str()).filter(|found| !found.deleted);
             let at = (run.attempt as usize).saturating_sub(1);
             let Some(execution) = found.and_then(|found| found.executions.get(at)) else {
                 return Err(OutsideError::Refused { why: "no such run".into() });
             };
-            let standing = if now < execution.begins {
+            let standing = if now < execution.held_until {
+                Standing::Held
+            } else if now < execution.begins {
                 Standing::Queued
             } else if now < execution.ends {
                 Standing::Running
@@ -445,9 +631,10 @@ impl Pipelines for SimCode {
             } else {
                 Standing::Ended(execution.conclusion.clone())
             };
+            let is_idle = execution.idle && mistake != Some(Mistake::FailureReadAsSuccess);
             let job = Job {
                 name: "deploy".into(),
-                standing: standing.clone(),
+                standing: if is_idle { Standing::Skipped } else { standing.clone() },
                 started: Some(world.instant(execution.begins)),
                 ended: None,
                 url: None,
@@ -459,11 +646,16 @@ impl Pipelines for SimCode {
     }
 
     async fn stop(&self, _plan: &RunPlan, run: &Run) -> Result<(), OutsideError> {
-        self.go(format!("stop run {}", run.id), Fault::StopFails).await?;
+        self.go(Fault::StopFails, || format!("stop run {}", run.id)).await?;
         {
-            let mut world = self.0.look();
+            let mut world = self.world.look();
             let at = world.code.runs.iter().position(|other| other.id.to_string() == run.id.as_str());
-            if let Some(at) = at {
+            let now = world.mono;
+            let heard = world.oracle.stop_heard(run.id.as_str(), now);
+            world.check(heard);
+            if let Some(at) = at
+                && !world.is_hit(Fault::StopIgnored)
+            {
                 world.stop(at);
             }
         }
@@ -472,9 +664,9 @@ impl Pipelines for SimCode {
     }
 
     async fn identify(&self, plan: &RunPlan, link: &str) -> Result<Option<Run>, OutsideError> {
-        self.go(format!("identify {link}"), Fault::RunUnreadable).await?;
-        let world = self.0.look();
-        let found = world.code.run(link).filter(|run| run.deploy == plan.deploy);
+        self.go(Fault::RunUnreadable, || format!("identify {link}")).await?;
+        let world = self.world.look();
+        let found = world.code.run(link).filter(|run| run.deploy == plan.deploy && !run.deleted);
         Ok(found.and_then(|run| {
             let attempt = u32::try_from(run.executions.len()).ok()?;
             Some(Run { id: run.id.to_string().parse().ok()?, attempt, url: None })
@@ -485,15 +677,20 @@ impl Pipelines for SimCode {
 #[async_trait]
 impl Repositories for SimCode {
     async fn resolve(&self, _repo: &str, version: &Version) -> Result<Resolved, OutsideError> {
-        self.go(format!("resolve {version}"), Fault::RepositoryFails).await?;
+        self.go(Fault::RepositoryFails, || format!("resolve {version}")).await?;
         let resolved = {
-            let world = self.0.look();
+            let world = self.world.look();
             let first = world.code.tags.get(version.as_str()).and_then(|list| list.first());
             let found = match (world.mistake, first) {
-                (Some(Mistake::TagRemembered), Some((_, commit))) => Some((commit.clone(), RefKind::Tag)),
+                (Some(Mistake::TagRemembered), Some((_, Some(commit)))) => {
+                    Some((commit.clone(), RefKind::Tag))
+                }
                 _ => world.code.resolve(version.as_str()),
             };
             match found {
+                Some(_) if world.code.shared.contains_key(version.as_str()) => {
+                    Resolved::Ambiguous { what: "a tag and a branch".into() }
+                }
                 Some((commit, kind)) => {
                     let title = if commit.as_str().ends_with('5') { "[HOLD] wait" } else { "Add a till" };
                     Resolved::Pin(Pin { commit, kind, title: title.into(), author: "ada".into() })
@@ -509,25 +706,25 @@ impl Repositories for SimCode {
     }
 
     async fn is_reachable(&self, _repo: &str, commit: &CommitId, _: &str) -> Result<bool, OutsideError> {
-        self.go(format!("reach {}", commit.short()), Fault::RepositoryFails).await?;
-        Ok(!self.0.look().code.unreachable.contains(commit))
+        self.go(Fault::RepositoryFails, || format!("reach {}", commit.short())).await?;
+        Ok(!self.world.look().code.unreachable.iter().any(|(_, off)| off == commit))
     }
 
     async fn compare(&self, _: &str, base: &CommitId, head: &CommitId) -> Result<Comparison, OutsideError> {
-        self.go(format!("compare {} {}", base.short(), head.short()), Fault::RepositoryFails).await?;
+        self.go(Fault::RepositoryFails, || format!("compare {} {}", base.short(), head.short())).await?;
         let change =
             Change { commit: head.clone(), title: "Add a till".into(), author: "ada".into(), pull: None };
         Ok(Comparison { commits: vec![change], total: 1, behind: 0, url: None })
     }
 
     async fn checks(&self, _: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError> {
-        self.go(format!("checks {}", commit.short()), Fault::RepositoryFails).await?;
+        self.go(Fault::RepositoryFails, || format!("checks {}", commit.short())).await?;
         let list = {
-            let world = self.0.look();
+            let world = self.world.look();
             let green = world.mistake == Some(Mistake::ChecksAlwaysGreen);
             let state = |name: &'static str| {
                 let list = world.code.checks.get(&(commit.clone(), name))?;
-                let state = if green { CheckState::Passed } else { list.last()?.1 };
+                let state = if green { CheckState::Passed } else { list.last()?.1? };
                 Some(Check { name: name.to_owned(), state, url: None })
             };
             ["test", "lint"].into_iter().filter_map(state).collect()
@@ -537,7 +734,7 @@ impl Repositories for SimCode {
     }
 
     async fn recent(&self, _: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
-        self.go("recent".into(), Fault::RepositoryFails).await?;
+        self.go(Fault::RepositoryFails, || "recent".into()).await?;
         let recent = (1..).zip(TAGS).take(limit);
         Ok(recent
             .map(|(n, tag)| Recent { version: tag.parse().expect("a tag"), commit: commit(n) })

@@ -1,31 +1,62 @@
-//! Who watches: promises recomputed from the audit log, the stored deploys and the truth of the models, after every
-//! write. Written apart from the code it judges: it never asks a gate. Not here: judging a start (`intent`).
+//! Who watches: promises recomputed from the audit log, the stored deploys and the books of the models, after every
+//! write. Written apart from the code it judges: it never asks a gate.
+//!
+//! | promise | watched by |
+//! |---|---|
+//! | S1 approvals, S2 version and checks, S5 windows and freezes, S21 rules, S23 rollbacks | `intent`, at each intent |
+//! | S2 what is sent, S3 at most one start | `sent`, at each request that reaches the CI system |
+//! | S4 one active, S5 late sends | `intent`, `sent` |
+//! | S6 nobody is passed | `queue` |
+//! | S7 ended epochs write nothing; L4 takeover | `epochs` |
+//! | S8 acknowledged is stored, S9 one result, S19 bad items, L1, L5 | `end`; `chat` for a message posted twice |
+//! | S10 the chain, one entry for each change; S15 transitions | `moved` |
+//! | S11, S12 who may do what; S22 one person, one vote | `roles`, and `intent` for votes |
+//! | S13 buttons, replays | `decided` |
+//! | S14 success is proven, L2 in time; L10 asked in time | `moved` |
+//! | S17 secrets, S18 inert text | `words`, and `heard` for the audit log |
+//! | S20 emergencies | `intent`: requester, reason, other people; commit, checks and place are looked at all the same |
+//! | L7 stops are passed on | `stop_heard` |
+//! | L6, L9 nobody is forgotten, nothing stands still | `heal` |
+//!
+//! Not here: S16 (claims), which needs a gate in the workflow.
 
 mod calendar;
+mod decided;
+mod end;
+pub mod epochs;
 mod intent;
+mod queue;
+mod roles;
+mod sent;
+pub mod words;
 
-use crate::world::{Ms, Sort, World};
+pub use sent::Received;
+
+use crate::rules::Drawn;
+use crate::world::{Ms, World};
+use epochs::Epochs;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use shipgate_app::store::{Changes, Store as _};
-use shipgate_domain::audit::{Actor, Entry, Verifier};
+use shipgate_app::ports::Store as _;
+use shipgate_app::store::{Changes, Epoch};
+use shipgate_domain::audit::{Entry, Verifier};
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
-use shipgate_domain::run::{Conclusion, RunPlan, Start};
-use shipgate_store::SqliteStore;
+use shipgate_domain::run::Start;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// What became of a request to start, by the CI system's own books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A run was started.
-    Accepted,
-    /// Nothing was started, and the answer says so.
-    NotStarted,
-    /// Nothing was started, and the answer does not say so.
-    Unclear,
-}
+/// Stands in every secret; found anywhere but where it belongs, it has leaked (S17).
+pub const CANARY: &str = "cAnArY";
+/// Stands in what people write that tries to be more than text (S18).
+pub const HOSTILE: &str = "hOsTiLe";
+/// How late the state of a run may be while everything works: a minute between two looks, and the look (L2).
+const BEHIND: Ms = 75_000;
+/// How late the CI system may hear that a run is to be stopped, while everything works (L7): five seconds, and the way.
+const STOPPED_WITHIN: Ms = 6_000;
+/// How late people may be asked about an unknown outcome (L10).
+const ASKED_WITHIN: Ms = 66 * 60_000;
 
 /// A freeze from chat as the audit log tells it.
 #[derive(Clone, Debug)]
@@ -36,8 +67,15 @@ pub struct ChatFreeze {
     ended: bool,
 }
 
+/// Who wrote something.
+pub struct Writer<'a> {
+    /// The rules of the process.
+    pub drawn: &'a Drawn,
+    /// Their version.
+    pub version: &'a str,
+}
+
 /// What the oracles remember.
-#[derive(Default)]
 pub struct Oracle {
     seq: u64,
     chain: Verifier,
@@ -47,14 +85,21 @@ pub struct Oracle {
     freezes: BTreeMap<String, ChatFreeze>,
     digests: BTreeMap<String, String>,
     received: BTreeMap<(DeployId, u32), Vec<Received>>,
-    intended: BTreeMap<DeployId, Ms>,
     rules_changed: BTreeMap<DeployId, Ms>,
     acted: BTreeSet<String>,
+    /// When each deploy was last written about.
+    touched: BTreeMap<DeployId, Ms>,
     /// When anything but progress was written last.
     pub stirred: Ms,
-    /// Attempts whose certain refusal reached the process.
-    pub refused: BTreeSet<(DeployId, u32)>,
+    /// Attempts whose certain refusal reached the process that sent, which must live to write it.
+    refused: BTreeMap<(DeployId, u32), i64>,
+    /// When a start was marked as sent.
+    marked: BTreeMap<DeployId, Ms>,
     locks: BTreeMap<String, Lock>,
+    /// Who may write.
+    pub epochs: Epochs,
+    /// Runs that somebody wants stopped: since when, and whether the CI system heard of it.
+    stops: BTreeMap<String, (Ms, bool)>,
 }
 
 /// An answer of the inline store, which is always there at once.
@@ -65,45 +110,40 @@ pub fn at_once<T, E: std::fmt::Display>(answer: impl Future<Output = Result<T, E
     }
 }
 
+/// The same where an error is an answer too.
+pub fn answer_of<T>(answer: impl Future<Output = T>) -> T {
+    answer.now_or_never().expect("the inline store never waits")
+}
+
 impl World {
+    /// Keeps what an oracle found.
+    pub fn check(&mut self, found: Result<(), String>) {
+        if let Err(broken) = found {
+            self.fail(broken);
+        }
+    }
+
+    fn ask(&mut self, what: impl FnOnce(&mut Oracle, &mut World) -> Result<(), String>) {
+        let mut oracle = std::mem::replace(&mut self.oracle, Oracle::new(self.drawn.clone()));
+        let found = what(&mut oracle, self);
+        self.oracle = oracle;
+        self.check(found);
+    }
+
     /// Looks at what was just written.
-    pub fn watch(&mut self, store: &SqliteStore, changes: &Changes) {
-        let mut oracle = std::mem::take(&mut self.oracle);
-        if let Err(broken) = oracle.written(self, store, changes) {
-            self.fail(broken);
-        }
-        self.oracle = oracle;
+    pub fn watch(&mut self, me: usize, changes: &Changes) {
+        self.ask(|oracle, world| oracle.written(world, me, changes));
     }
 
-    /// A certain refusal reaches the process.
-    pub fn refusal_heard(&mut self, plan: &RunPlan) {
-        if let Some(deploy) = self.oracle.deploys.get(&plan.deploy) {
-            self.oracle.refused.insert((plan.deploy.clone(), deploy.attempts));
-        }
-    }
-
-    /// The process died: what it had heard and not yet written is lost.
-    pub fn forget_refusals(&mut self) {
-        let Oracle { refused, deploys, .. } = &mut self.oracle;
-        refused.retain(|(id, _)| !deploys.get(id).is_some_and(Deploy::is_active));
-    }
-
-    /// Looks at a request to start that just reached the CI system.
-    pub fn sent(&mut self, store: &SqliteStore, plan: &RunPlan, what: Received) {
-        let mut oracle = std::mem::take(&mut self.oracle);
-        if let Err(broken) = oracle.sent(self, store, plan, what) {
-            self.fail(broken);
-        }
-        self.oracle = oracle;
+    /// Looks at whoever just took a piece of work.
+    pub fn took(&mut self, by: Epoch) {
+        let found = self.oracle.epochs.writer(by.0).map(|_| ());
+        self.check(found);
     }
 
     /// Looks at everything once more, when nothing is left to do.
-    pub fn watch_the_end(&mut self, store: &SqliteStore) {
-        let mut oracle = std::mem::take(&mut self.oracle);
-        if let Err(broken) = oracle.ended(self, store) {
-            self.fail(broken);
-        }
-        self.oracle = oracle;
+    pub fn watch_the_end(&mut self) {
+        self.ask(|oracle, world| oracle.ended(world));
     }
 }
 
@@ -114,54 +154,78 @@ fn allowed(from: &str) -> &'static [&'static str] {
         "waiting" => &["waiting", "dispatching", "refused", "rejected", "cancelled", "expired"],
         "dispatching" => &["dispatching", "unknown", "waiting", "running", "failed", "cancelled"],
         "unknown" => &["unknown", "running", "failed", "outcome_unknown"],
-        "running" => &["running", "succeeded", "failed", "cancelled"],
+        "running" => &["running", "succeeded", "failed", "cancelled", "outcome_unknown"],
         _ => &[],
     }
 }
 
 impl Oracle {
-    fn written(&mut self, world: &mut World, store: &SqliteStore, changes: &Changes) -> Result<(), String> {
-        let fresh = at_once(store.audit(self.seq, 10_000));
+    /// Nothing is known yet.
+    pub fn new(_: Arc<Drawn>) -> Self {
+        Self {
+            seq: 0,
+            chain: Verifier::default(),
+            deploys: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            freezes: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            received: BTreeMap::new(),
+            rules_changed: BTreeMap::new(),
+            acted: BTreeSet::new(),
+            touched: BTreeMap::new(),
+            stirred: 0,
+            refused: BTreeMap::new(),
+            marked: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            epochs: Epochs::default(),
+            stops: BTreeMap::new(),
+        }
+    }
+
+    fn written(&mut self, world: &mut World, me: usize, changes: &Changes) -> Result<(), String> {
+        let life = self.epochs.writer(changes.by.0)?.clone();
+        if life.replica != me {
+            return Err(format!("S7: epoch {} was used by another process", changes.by.0));
+        }
+        let writer = Writer { drawn: &life.drawn, version: &life.version };
+        let fresh = at_once(world.store.audit(self.seq, 10_000));
         let mut events = Vec::new();
         for row in fresh {
             self.chain.check(&row).map_err(|broken| format!("S10: {broken}"))?;
             self.seq = row.seq;
+            if row.body.contains(CANARY) {
+                return Err(format!("S17: a secret stands in audit row {}", row.seq));
+            }
             let entry: Entry = serde_json::from_str(&row.body).map_err(|e| format!("S10: {e}"))?;
-            self.heard(world, &entry)?;
+            self.heard(world, &writer, &entry)?;
             events.push(entry.event.clone());
             if let Some(deploy) = &entry.deploy {
+                self.touched.insert(deploy.clone(), world.mono);
                 self.rows.entry(deploy.clone()).or_default().push(entry);
             }
         }
         let mut changed = Vec::new();
         for row in &changes.deploys {
             let id = &row.deploy.id;
-            let now = at_once(store.deploy(id)).ok_or_else(|| format!("{} is not stored", id.short()))?;
-            self.moved(world, store, &now)?;
+            let now =
+                at_once(world.store.deploy(id)).ok_or_else(|| format!("{} is not stored", id.short()))?;
+            self.moved(world, &writer, &now)?;
             changed.push((id.clone(), !self.deploys.contains_key(id)));
             self.deploys.insert(id.clone(), now);
         }
-        self.locks_changed(store, &events)?;
+        self.locks_changed(world, &events)?;
         if changes.inbox_done.is_some() {
-            self.decided(world, changes, &changed, &events)?;
+            self.decided(world, me, changes, &changed, &events)?;
         }
         Ok(())
     }
 
     /// One audit entry.
-    fn heard(&mut self, world: &World, entry: &Entry) -> Result<(), String> {
+    fn heard(&mut self, world: &World, writer: &Writer<'_>, entry: &Entry) -> Result<(), String> {
         if entry.event != "progressed" {
             self.stirred = world.mono;
         }
-        if let Actor::Person { account, person } = &entry.actor {
-            let may_act = world.chat.accounts.get(account).is_some_and(|a| a.active && !a.bot && !a.guest);
-            if !may_act && entry.event != "denied" {
-                return Err(format!("S11: {} by {}, which is no person's account", entry.event, account.id));
-            }
-            if world.drawn.person_of(account) != person.as_str() {
-                return Err(format!("S22: {} acted as {person}", account.id));
-            }
-        }
+        self.may(world, writer.drawn, entry)?;
         match entry.event.as_str() {
             "freeze_added" => {
                 let (id, freeze) =
@@ -186,7 +250,7 @@ impl Oracle {
     }
 
     /// One deploy, as it is stored now.
-    fn moved(&mut self, world: &World, store: &SqliteStore, now: &Deploy) -> Result<(), String> {
+    fn moved(&mut self, world: &World, writer: &Writer<'_>, now: &Deploy) -> Result<(), String> {
         let id = now.id.short();
         let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
         let steps = rows.iter().filter(|row| row.event != "requested").count() as u64;
@@ -230,44 +294,90 @@ impl Oracle {
                 return Err(format!("S2: the commit of {id} changed"));
             }
         }
+        let before = before.clone();
+        self.in_state(world, writer, &before, now)
+    }
+
+    /// What must be true of the state that a deploy came into.
+    fn in_state(
+        &mut self,
+        world: &World,
+        writer: &Writer<'_>,
+        before: &Deploy,
+        now: &Deploy,
+    ) -> Result<(), String> {
+        let id = now.id.short();
         match &now.state {
             State::Dispatching { intent, .. } if !before.is_active() => {
-                self.intended(world, store, before, now, intent)?;
-                self.intended.insert(now.id.clone(), world.mono);
+                self.intended(world, writer, before, now, intent)
             }
-            State::Dispatching { intent, phase: Phase::Unknown { asked: Some(_), .. }, .. }
-                if self.refused.contains(&(now.id.clone(), intent.attempt)) =>
-            {
-                return Err(format!("L10: people are asked about {id}, whose start was refused for certain"));
+            State::Dispatching { phase: Phase::Sent { .. }, .. } => {
+                self.marked.insert(now.id.clone(), world.mono);
+                Ok(())
+            }
+            State::Dispatching { intent, phase: Phase::Unknown { asked: Some(_), .. }, .. } => {
+                if self.refused.contains_key(&(now.id.clone(), intent.attempt)) {
+                    let what = "whose start was refused for certain";
+                    return Err(format!("L10: people are asked about {id}, {what}"));
+                }
+                let marked = self.marked.get(&now.id).copied().unwrap_or(0);
+                let is_first = !matches!(
+                    &before.state,
+                    State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. }
+                );
+                let was_calm = world.calm_since.is_some_and(|calm| calm < marked);
+                if is_first && was_calm && world.mono - marked > ASKED_WITHIN {
+                    return Err(format!("L10: people are asked about {id} too late"));
+                }
+                Ok(())
             }
             State::Running { run, intent, .. } if matches!(before.state, State::Dispatching { .. }) => {
-                let known = world.code.runs.iter().find(|known| known.id.to_string() == run.id.as_str());
+                let known = world.code.run(run.id.as_str());
                 let is_ours = match &intent.plan.start {
                     Start::New => known.is_some_and(|known| known.deploy == now.id),
                     Start::FailedJobs { run: old, attempt } => *old == run.id && run.attempt > *attempt,
                 };
-                if !is_ours {
-                    return Err(format!("S2: {id} was bound to run {}, which is not its own", run.id));
+                if is_ours {
+                    Ok(())
+                } else {
+                    Err(format!("S2: {id} was bound to run {}, which is not its own", run.id))
                 }
             }
-            State::Done { outcome: Outcome::Succeeded, ran: Some(ran), .. } => {
-                let known = world.code.runs.iter().find(|known| known.id.to_string() == ran.run.id.as_str());
+            State::Running { run, cancel: Some(_), .. } => {
+                let is_news = !matches!(&before.state, State::Running { cancel: Some(_), .. });
+                if is_news && world.calm_since.is_some() {
+                    self.stops.insert(run.id.to_string(), (world.mono, false));
+                }
+                Ok(())
+            }
+            State::Done { outcome, ran: Some(ran), .. } => {
+                let unheard = self.stops.get(ran.run.id.as_str()).filter(|(_, heard)| !heard);
+                if unheard.is_some_and(|(asked, _)| world.mono - asked > STOPPED_WITHIN) {
+                    return Err(format!("L7: run {} was to be stopped, and nobody told it", ran.run.id));
+                }
+                let known = world.code.run(ran.run.id.as_str());
                 let execution = known.and_then(|known| known.executions.get(ran.run.attempt as usize - 1));
-                let is_proven =
-                    execution.is_some_and(|e| e.conclusion == Conclusion::Success && e.ends <= world.mono);
-                if !is_proven {
+                if *outcome == Outcome::Succeeded && !execution.is_some_and(|e| e.has_succeeded(world.mono)) {
                     return Err(format!("S14: {id} counts as succeeded; run {} did not succeed", ran.run.id));
                 }
+                let behind = execution.map_or(0, |execution| world.mono - execution.ends);
+                let is_calm =
+                    execution.is_some_and(|e| world.calm_since.is_some_and(|calm| calm + 300_000 < e.ends));
+                let is_news = matches!(before.state, State::Running { .. }) && *outcome != Outcome::Unknown;
+                if is_news && is_calm && behind > BEHIND {
+                    return Err(format!("L2: the end of {id}'s run was noticed {behind} ms late"));
+                }
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A person's lock is lifted only by a person, and written down.
-    fn locks_changed(&mut self, store: &SqliteStore, events: &[String]) -> Result<(), String> {
+    fn locks_changed(&mut self, world: &World, events: &[String]) -> Result<(), String> {
+        let locks = at_once(world.store.locks());
         let now: BTreeMap<String, Lock> =
-            at_once(store.locks()).into_iter().map(|lock| (lock.environment.to_string(), lock)).collect();
+            locks.into_iter().map(|lock| (lock.environment.to_string(), lock)).collect();
         for (place, lock) in &self.locks {
             let is_lifted = !now.contains_key(place);
             if is_lifted && lock.quarantine.is_none() && !events.iter().any(|event| event == "lock_released")
@@ -279,123 +389,20 @@ impl Oracle {
         Ok(())
     }
 
-    /// What followed from one thing that somebody did (S13).
-    fn decided(
-        &mut self,
-        world: &World,
-        changes: &Changes,
-        changed: &[(DeployId, bool)],
-        events: &[String],
-    ) -> Result<(), String> {
-        let Some((_, key, _)) = &world.item else { return Ok(()) };
-        let Some(done) = world.done.get(key) else { return Ok(()) };
-        // A request of somebody who may not is written down, refused; that is no change.
-        let is_refusal =
-            |(id, is_new): &&(DeployId, bool)| *is_new && self.deploys.get(id).is_some_and(Deploy::is_done);
-        let acts = !changed.iter().all(|one| is_refusal(&one))
-            || !changes.locks.is_empty()
-            || !changes.unlocks.is_empty()
-            || !changes.freezes.is_empty();
-        if !acts {
-            return Ok(());
-        }
-        match done.sort {
-            Sort::Said => Ok(()),
-            Sort::NotTheirs => Err(format!("S13: {key}, a made-up or foreign button, changed something")),
-            Sort::Pressed(label) => {
-                let shipgate_app::inbound::Content::Press { value, .. } = &done.inbound.content else {
-                    return Ok(());
-                };
-                let is_single = ["Re-run", "Roll back", "Deploy to"].contains(&label);
-                let who = world.drawn.person_of(&done.inbound.account);
-                let once = if is_single { value.clone() } else { format!("{value} {who}") };
-                if !self.acted.insert(once) {
-                    return Err(format!("S13: “{label}” acted twice, the second time by {key}"));
+    /// The CI system heard that a run is to be stopped (L7).
+    pub fn stop_heard(&mut self, run: &str, now: Ms) -> Result<(), String> {
+        match self.stops.get_mut(run) {
+            Some((asked, heard)) if !*heard => {
+                *heard = true;
+                let late = now - *asked;
+                if late > STOPPED_WITHIN {
+                    Err(format!("L7: run {run} was stopped {late} ms late"))
+                } else {
+                    Ok(())
                 }
-                let old = changed.iter().any(|(deploy, _)| {
-                    self.rules_changed.get(deploy).is_some_and(|changed| *changed > done.drawn)
-                });
-                if old && events.iter().any(|event| event == "approved") {
-                    return Err(format!("S13: {key} approved what its card had not shown"));
-                }
-                Ok(())
             }
+            _ => Ok(()),
         }
-    }
-
-    /// A request to start reached the CI system (S2, S3).
-    fn sent(
-        &mut self,
-        world: &World,
-        store: &SqliteStore,
-        plan: &RunPlan,
-        what: Received,
-    ) -> Result<(), String> {
-        let id = plan.deploy.short();
-        let deploy = at_once(store.deploy(&plan.deploy)).ok_or_else(|| format!("S2: {id} is unknown"))?;
-        let State::Dispatching { intent, phase, .. } = &deploy.state else {
-            return Err(format!("S3: {id} was sent while {}", deploy.state.name()));
-        };
-        if matches!(phase, Phase::Ready) {
-            return Err(format!("S3: {id} was sent before it was marked as sent"));
-        }
-        if intent.plan != *plan {
-            return Err(format!("S2: what was sent for {id} is not what was approved"));
-        }
-        let commit = deploy.commit().map(ToString::to_string);
-        if Some(plan.commit.to_string()) != commit || plan.inputs.get("sha").cloned() != commit {
-            return Err(format!("S2: another commit was sent for {id} than was pinned"));
-        }
-        let since = self.intended.get(&plan.deploy).copied().unwrap_or(0);
-        if world.mono - since > 36_000 + world.moved_back {
-            return Err(format!("S5: {id} was sent {} ms after its intent", world.mono - since));
-        }
-        let all = self.received.entry((plan.deploy.clone(), intent.attempt)).or_default();
-        all.push(what);
-        if all.len() > 1 {
-            return Err(format!("S3: attempt {} of {id} was sent {} times", intent.attempt, all.len()));
-        }
-        let accepted = self
-            .received
-            .iter()
-            .filter(|((deploy, _), _)| *deploy == plan.deploy)
-            .flat_map(|(_, all)| all)
-            .filter(|what| **what == Received::Accepted)
-            .count();
-        if accepted > 1 { Err(format!("S3: {id} was started {accepted} times")) } else { Ok(()) }
-    }
-
-    /// When nothing is left to do: S8, S9, S10, and nobody is left behind.
-    fn ended(&mut self, world: &mut World, store: &SqliteStore) -> Result<(), String> {
-        let mut chain = Verifier::default();
-        for row in at_once(store.audit(0, 1_000_000)) {
-            chain.check(&row).map_err(|broken| format!("S10: {broken}"))?;
-        }
-        let counts = at_once(store.counts());
-        if counts.inbox + counts.inbox_dead > 0 {
-            return Err(format!("S8: {} deliveries wait, {} were put away", counts.inbox, counts.inbox_dead));
-        }
-        if counts.effects_dead > world.chat.replies_failed {
-            return Err(format!("L5: {} effects were given up", counts.effects_dead));
-        }
-        for (key, done) in world.done.iter().filter(|(_, done)| done.acked) {
-            let now = world.now();
-            if at_once(store.inbox_put(&done.inbound, now)) == shipgate_app::store::Accepted::New {
-                return Err(format!("S8: {key} was acknowledged and is not stored"));
-            }
-        }
-        for deploy in self.deploys.values() {
-            let State::Done { outcome, ran, .. } = &deploy.state else {
-                return Err(format!("L1: {} is still {}", deploy.id.short(), deploy.state.name()));
-            };
-            let key = format!("final/{}", deploy.id);
-            let finals = world.chat.messages.iter().filter(|seen| seen.key == key).count();
-            let is_announced = ran.is_some() || matches!(outcome, Outcome::Unknown | Outcome::Failed { .. });
-            if finals != usize::from(is_announced) {
-                return Err(format!("S9: {} has {finals} final messages", deploy.id.short()));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -409,16 +416,4 @@ fn chat_freeze(data: &serde_json::Value) -> Option<(String, ChatFreeze)> {
         ended: false,
     };
     Some((data["id"].as_str()?.to_owned(), freeze))
-}
-
-impl World {
-    /// Whether nothing of the calendar kept a deploy from starting for the last minutes.
-    pub fn was_open(&self, deploy: &Deploy) -> bool {
-        let Some(place) = self.drawn.place(deploy.request.environment.as_str()) else { return false };
-        [0, 60, 120].into_iter().all(|seconds| {
-            let at = self.now() - jiff::SignedDuration::from_secs(seconds);
-            calendar::is_open(&self.drawn, place, at)
-                && !calendar::is_frozen(&self.oracle, &self.drawn, place.name, at)
-        })
-    }
 }

@@ -4,62 +4,58 @@ use crate::chat::Shown;
 use crate::code::TAGS;
 use crate::faults::Fault;
 use crate::rules::{ACCOUNTS, PLACES, SERVICES, account};
-use crate::world::{MINUTE, Ms, SECOND, Sort, World};
+use crate::world::{Delivery, HOUR, MINUTE, Ms, SECOND, Sort, World, tell};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
 use shipgate_app::words::FieldKind;
-use shipgate_domain::deploy::{Phase, State};
+use shipgate_domain::deploy::{Deploy, Phase, State};
 use shipgate_domain::ids::Account;
+use std::sync::Arc;
 
 /// What the executor has to do itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Nothing more.
     Done,
-    /// End the process.
-    Crash,
-    /// End the process and start it with other rules.
+    /// End a process.
+    Crash(usize),
+    /// End all processes.
+    CrashAll,
+    /// Stop a process in order, and start it again.
+    Restart(usize),
+    /// End all processes and start them with other rules.
     ChangeRules,
+    /// Bring other rules to one process after the other.
+    Upgrade,
 }
 
 const LEADS: [&str; 6] = ["U1CYD", "U2CYD", "U1DOT", "D2DOT", "U1ADA", "U1BEN"];
 const DEVS: [&str; 5] = ["U1ADA", "D2ADA", "U1BEN", "U1CYD", "U1EVE"];
+/// What tries to be more than text.
+const HOSTILE: [&str; 4] = [
+    "<!channel> <https://evil.example|Approve> *now*",
+    "`x`\u{202e}gnp.exe\u{200b} @here",
+    "line one\r\nSUCCEEDED\u{1b}[2J",
+    "${{ github.token }} $(id) [a](javascript:b)",
+];
 
 impl World {
     /// The next thing that happens outside.
     pub fn act(&mut self) -> Act {
         match self.dice.below(1000) {
-            0..250 => self.ask_for_something(),
-            250..620 => self.press_something(),
-            620..700 => self.say_something(),
-            700..740 => self.fill_a_form(),
-            740..790 => self.lock_something(),
-            790..840 => self.freeze_something(),
-            840..850 => self.say("anybody", "status"),
-            850..880 => self.move_somebody(),
-            880..900 => self.hit(Fault::TagMoved, World::move_tag),
-            900..920 => self.hit(Fault::CheckFlips, World::flip_check),
-            920..930 => self.hit(Fault::CancelledElsewhere, World::cancel_elsewhere),
-            930..940 => self.hit(Fault::MessageGone, World::delete_a_card),
-            940..945 => self.hit(Fault::ChatDown, World::chat_down),
-            945..950 => self.hit(Fault::CodeHostDown, World::code_down),
-            950..960 => {
-                let by = self.forward();
-                self.hit(Fault::ClockForward, |world| world.jump(by));
-            }
-            960..970 => {
-                let by = -self.dice.between(200, 3000);
-                self.hit(Fault::ClockBack, |world| world.jump(by));
-            }
-            970..985 if self.rates.of(Fault::CrashIdle) > 0 && self.may_die() => {
-                self.note(Fault::CrashIdle);
-                return Act::Crash;
-            }
-            985.. if self.rates.of(Fault::RulesChange) > 0 && self.may_die() => {
-                self.note(Fault::RulesChange);
-                return Act::ChangeRules;
-            }
-            _ => {}
+            0..240 => self.ask_for_something(),
+            240..580 => self.press_something(),
+            580..650 => self.say_something(),
+            650..690 => self.fill_a_form(),
+            690..735 => self.lock_something(),
+            735..780 => self.freeze_something(),
+            780..785 => self.say("anybody", "status"),
+            785..825 => return self.befall_a_process(),
+            825..870 => self.befall_chat(),
+            870..905 => self.befall_people(),
+            905..965 => self.befall_code(),
+            965..985 => self.befall_clock(),
+            _ => self.replay(),
         }
         Act::Done
     }
@@ -67,6 +63,141 @@ impl World {
     fn hit(&mut self, fault: Fault, what: impl FnOnce(&mut World)) {
         if self.rates.of(fault) > 0 {
             what(self);
+        }
+    }
+
+    /// Something happens to processes or their database.
+    fn befall_a_process(&mut self) -> Act {
+        let me = self.any_replica();
+        let (fault, act) = match self.dice.below(20) {
+            0..5 => (Fault::FrozenTooLong, None),
+            5..8 => (Fault::CutOff, None),
+            8 => (Fault::DatabaseDown, None),
+            9..12 => (Fault::CrashIdle, Some(Act::Crash(me))),
+            12 => (Fault::CrashAll, Some(Act::CrashAll)),
+            13 | 14 => (Fault::Restarted, Some(Act::Restart(me))),
+            15 | 16 => (Fault::RulesChange, Some(Act::ChangeRules)),
+            _ => (Fault::RollingUpgrade, Some(Act::Upgrade)),
+        };
+        let all_may = (0..self.replicas.len()).all(|one| self.may_die(one));
+        if self.rates.of(fault) == 0 || !all_may {
+            return Act::Done;
+        }
+        let is_up = self.replicas[me].is_up;
+        match (fault, act) {
+            (Fault::FrozenTooLong, _) => self.freeze(),
+            (Fault::CutOff, _) => self.cut_off(),
+            (Fault::DatabaseDown, _) => self.database_down(),
+            (Fault::CrashIdle | Fault::Restarted, _) if !is_up => {}
+            (fault, Some(act)) => {
+                self.note(fault);
+                return act;
+            }
+            (_, None) => {}
+        }
+        Act::Done
+    }
+
+    fn befall_chat(&mut self) {
+        match self.dice.below(8) {
+            0 | 1 => self.hit(Fault::MessageGone, World::delete_a_card),
+            2 | 3 => self.hit(Fault::ChatDown, World::chat_down),
+            4 => {
+                let is_rare = self.dice.chance(250);
+                self.hit(Fault::ChatDownLong, |world| {
+                    if is_rare {
+                        world.chat_down_long()
+                    }
+                });
+            }
+            5 => self.hit(Fault::ChatStorm, World::chat_storm),
+            6 => self.hit(Fault::ChannelArchived, |world| world.chat_refuses(Fault::ChannelArchived)),
+            _ => self.hit(Fault::BotRemoved, |world| world.chat_refuses(Fault::BotRemoved)),
+        }
+    }
+
+    fn befall_people(&mut self) {
+        match self.dice.below(8) {
+            0..4 => self.move_somebody(),
+            4 => self.hit(Fault::GroupEmptied, World::empty_a_group),
+            5 => self.hit(Fault::ApproverRemoved, World::remove_an_approver),
+            6 => self.hit(Fault::AccountDeactivated, |world| {
+                world.lose_account(Fault::AccountDeactivated, |facts| facts.active = false);
+            }),
+            _ => self.hit(Fault::AccountMadeGuest, |world| {
+                world.lose_account(Fault::AccountMadeGuest, |facts| facts.guest = true);
+            }),
+        }
+    }
+
+    fn befall_code(&mut self) {
+        match self.dice.below(16) {
+            0..3 => self.hit(Fault::TagMoved, World::move_tag),
+            3 => self.hit(Fault::TagDeleted, |world| world.spoil_tag(Fault::TagDeleted)),
+            4 => self.hit(Fault::NameShared, |world| world.spoil_tag(Fault::NameShared)),
+            5 => self.hit(Fault::BranchMoved, World::move_branch),
+            6 => self.hit(Fault::ForcePushed, World::force_push),
+            7 | 8 => self.hit(Fault::CheckFlips, World::flip_check),
+            9 => self.hit(Fault::CheckVanishes, World::drop_check),
+            10 => self.hit(Fault::CancelledElsewhere, World::cancel_elsewhere),
+            11 => self.hit(Fault::RerunElsewhere, |world| world.meddle(Fault::RerunElsewhere)),
+            12 => self.hit(Fault::RunRenamed, |world| world.meddle(Fault::RunRenamed)),
+            13 => self.hit(Fault::RunDeleted, |world| world.meddle(Fault::RunDeleted)),
+            14 => match self.dice.below(2) {
+                0 => self.hit(Fault::CodeHostDown, World::code_down),
+                _ => self.hit(Fault::CodeHostStorm, World::code_storm),
+            },
+            _ => self.hit(Fault::WebhookForged, World::forge_hook),
+        }
+    }
+
+    fn befall_clock(&mut self) {
+        let (fault, by) = match self.dice.below(10) {
+            0..5 => (Fault::ClockForward, self.forward()),
+            5 => (Fault::ClockForwardDay, 24 * HOUR),
+            6..9 => (Fault::ClockBack, -self.dice.between(200, 3000)),
+            _ => (Fault::ClockBackHour, -HOUR),
+        };
+        self.hit(fault, |world| {
+            world.note(fault);
+            world.jump(by);
+        });
+    }
+
+    /// Something that was done long ago comes again, word for word.
+    fn replay(&mut self) {
+        let done: Vec<String> =
+            self.done.iter().filter(|(_, d)| d.acked).map(|(key, _)| key.clone()).collect();
+        if self.rates.of(Fault::InboundReplayed) > 0
+            && let Some(done) = self.dice.pick(&done).and_then(|key| self.done.get(key)).cloned()
+        {
+            self.note(Fault::InboundReplayed);
+            self.deliveries.push(Delivery { at: self.mono, inbound: done.inbound });
+        }
+    }
+
+    /// All processes get other rules.
+    pub fn change_rules(&mut self) {
+        let now = self.now();
+        let mut drawn = (*self.drawn).clone();
+        if drawn.change(&mut self.dice, now) {
+            self.note(Fault::AccountsLinked);
+        }
+        self.drawn = Arc::new(drawn);
+        for replica in &mut self.replicas {
+            replica.drawn = self.drawn.clone();
+        }
+        tell!(self, "rules", "{:?} {:?} {:?}", self.drawn.places, self.drawn.groups, self.drawn.freezes);
+    }
+
+    /// Each process gets other rules when it starts next; the second perhaps much later.
+    pub fn change_rules_one_by_one(&mut self) {
+        let before = self.drawn.clone();
+        self.change_rules();
+        if let Some(last) = self.replicas.get_mut(1)
+            && self.dice.chance(500)
+        {
+            last.drawn = before;
         }
     }
 
@@ -78,8 +209,31 @@ impl World {
     }
 
     fn anybody(&mut self, of: &[&str]) -> Account {
-        let list = if self.dice.chance(850) { of } else { &ACCOUNTS };
+        let odd = [
+            (Fault::BotActs, "UBOT"),
+            (Fault::GuestActs, "UGUEST"),
+            (Fault::ExternalActs, "UOTHER"),
+            (Fault::StrangerActs, "USTRANGE"),
+            (Fault::LeaverActs, "ULEFT"),
+        ];
+        if self.dice.chance(150)
+            && let Some((fault, who)) = self.dice.pick(&odd).copied()
+            && self.rates.of(fault) > 0
+        {
+            self.note(fault);
+            return account(who);
+        }
+        let list = if self.dice.chance(900) { of } else { &ACCOUNTS };
         account(self.dice.pick(list).copied().unwrap_or("U1ADA"))
+    }
+
+    /// A reason, perhaps one that tries to be more than text.
+    fn reason(&mut self, usual: &str) -> String {
+        if self.is_hit_of(Fault::HostileText, 10) {
+            let text = self.dice.pick(&HOSTILE).copied().unwrap_or_default();
+            return format!("{text} {}", crate::oracle::HOSTILE);
+        }
+        usual.to_owned()
     }
 
     fn inbound(&self, account: &Account, content: Content) -> Inbound {
@@ -132,13 +286,46 @@ impl World {
             12..15 => format!("deploy {service} to {place} {version} --emergency \"it burns\""),
             15 => format!("deploy {service} to {place} {version} --hold"),
             16 | 17 => format!("rollback {service} on {place}"),
-            18 => format!("rollback {service} on {place} to {version} because it is slow"),
+            18 => {
+                let why = self.reason("it is slow");
+                format!("rollback {service} on {place} to {version} because {why}")
+            }
             _ => format!("deploy {place}"),
         };
         self.say_as(&account, text.clone());
         if self.dice.chance(80) {
             let other = self.anybody(&DEVS);
             self.say_as(&other, text);
+        }
+    }
+
+    /// A press by somebody who should not, or should not once more: the requester, or a second account.
+    fn press_oddly(&mut self, shown: &Shown) {
+        if shown.label == "Approve" && self.is_hit_of(Fault::OwnApproval, 4) {
+            let own = self.oracle.deploys.get(&shown.deploy).map(|deploy| deploy.request.account.clone());
+            if let Some(own) = own {
+                self.press_as(own, shown, None);
+            }
+        }
+        if self.is_hit_of(Fault::SecondAccount, 4) {
+            let (one, two) = if self.dice.chance(500) { ("U1CYD", "U2CYD") } else { ("U1DOT", "D2DOT") };
+            self.press_as(account(one), shown, None);
+            self.press_as(account(two), shown, None);
+        }
+        if self.is_hit_of(Fault::TwoAtOnce, 6) {
+            let at = self.mono + self.dice.between(5, 400);
+            let (one, two) = (self.anybody(&LEADS), self.anybody(&LEADS));
+            self.press_as(one, shown, Some(at));
+            self.press_as(two, shown, Some(at));
+        }
+    }
+
+    fn press_as(&mut self, who: Account, shown: &Shown, at: Option<Ms>) {
+        let content = Content::Press { value: shown.value.clone(), message: Some(shown.on.clone()) };
+        let inbound = self.inbound(&who, content);
+        match at {
+            Some(at) => self.deliver_at(inbound, Sort::Pressed(shown.label), shown.drawn, at),
+            None => self.deliver(inbound, Sort::Pressed(shown.label), shown.drawn),
         }
     }
 
@@ -154,6 +341,7 @@ impl World {
             self.note(Fault::PressedStale);
         }
         self.press(&shown);
+        self.press_oddly(&shown);
         // Somebody else at the same instant.
         if self.dice.chance(350) {
             self.press(&shown);
@@ -171,6 +359,12 @@ impl World {
             sort = Sort::NotTheirs;
         } else if self.is_hit(Fault::PressedForeign) {
             on = MessageRef { channel: "C#elsewhere".into(), id: on.id };
+            sort = Sort::NotTheirs;
+        } else if self.is_hit(Fault::PressedElsewhere)
+            && let Some(other) = self.chat.buttons.iter().rfind(|other| other.deploy != shown.deploy)
+        {
+            let token = value.split_once('.').map(|(_, token)| token.to_owned()).unwrap_or_default();
+            (value, on) = (format!("{}.{token}", other.deploy), other.on.clone());
             sort = Sort::NotTheirs;
         }
         let content = Content::Press { value, message: Some(on) };
@@ -192,9 +386,9 @@ impl World {
         let Some(id) = self.dice.pick(&open).cloned() else { return };
         let text = match self.dice.below(10) {
             0..4 => format!("approve {id}"),
-            4 => format!("reject {id} because it is late"),
+            4 => format!("reject {id} because {}", self.reason("it is late")),
             5 | 6 => format!("cancel {id}"),
-            7 => format!("hold {id} a moment"),
+            7 => format!("hold {id} {}", self.reason("a moment")),
             8 => format!("resume {id}"),
             _ => format!("rerun {id}"),
         };
@@ -209,6 +403,7 @@ impl World {
         let at = usize::try_from(self.dice.below(self.chat.forms.len() as u64)).unwrap_or(0);
         let (to, form) = self.chat.forms[at].clone();
         let run = self.code.runs.last().map(|run| run.id.to_string()).unwrap_or_default();
+        let why = self.reason("because");
         let fields = form.fields.iter().map(|field| {
             let value = match (&field.kind, field.name.as_str()) {
                 (_, "run") => run.clone(),
@@ -216,14 +411,25 @@ impl World {
                 (FieldKind::Select { options, .. }, _) => {
                     options.first().map(|(value, _)| value.clone()).unwrap_or_default()
                 }
-                (FieldKind::Text { .. }, _) => "because".to_owned(),
+                (FieldKind::Text { .. }, _) => why.clone(),
             };
             (field.name.clone(), value)
         });
-        let content = Content::Submit { context: form.context.clone(), fields: fields.collect() };
-        let inbound = self.inbound(&to.account, content);
+        let mut content = Content::Submit { context: form.context.clone(), fields: fields.collect() };
         let now = self.mono;
-        self.deliver(inbound, Sort::Said, now);
+        if self.is_hit_of(Fault::FormForged, 4)
+            && let Content::Submit { context, .. } = &mut content
+        {
+            let deploy = self.oracle.deploys.keys().next_back().map(ToString::to_string).unwrap_or_default();
+            *context = format!("{{\"form\":\"reject\",\"value\":\"{deploy}.{}\"}}", "0".repeat(26));
+            let inbound = self.inbound(&to.account, content);
+            return self.deliver(inbound, Sort::NotTheirs, now);
+        }
+        let inbound = self.inbound(&to.account, content);
+        self.deliver(inbound.clone(), Sort::Said, now);
+        if self.is_hit_of(Fault::FormTwice, 4) {
+            self.deliver(inbound, Sort::Said, now);
+        }
     }
 
     fn lock_something(&mut self) {
@@ -240,6 +446,12 @@ impl World {
     fn freeze_something(&mut self) {
         let place = self.dice.pick(&PLACES).copied().unwrap_or("staging");
         let name = self.dice.below(4);
+        let is_dispatching = |d: &Deploy| {
+            d.request.environment.as_str() == place && matches!(d.state, State::Dispatching { .. })
+        };
+        if self.rates.of(Fault::FrozenInFlight) > 0 && self.oracle.deploys.values().any(is_dispatching) {
+            self.note(Fault::FrozenInFlight);
+        }
         let text = match self.dice.below(3) {
             0 | 1 => format!("freeze add \"Stop {name}\" {place} for {}m", self.dice.between(1, 4)),
             _ => format!("freeze end \"Stop {name}\""),
@@ -263,9 +475,32 @@ impl World {
         }
         self.note(Fault::GroupChanges);
         let list: Vec<&str> = members.iter().map(|account| account.id.as_str()).collect();
-        self.tell("chat", format!("{group} is now {}", list.join(" ")));
+        tell!(self, "chat", "{group} is now {}", list.join(" "));
         let now = self.mono;
         self.chat.groups.entry(group).or_default().push((now, members));
+    }
+
+    fn empty_a_group(&mut self) {
+        let group = if self.dice.chance(500) { "S0DEV" } else { "S0LEAD" };
+        self.note(Fault::GroupEmptied);
+        tell!(self, "chat", "{group} is empty");
+        let now = self.mono;
+        self.chat.groups.entry(group).or_default().push((now, Vec::new()));
+    }
+
+    /// Somebody who approved a deploy that still waits is taken out of the group.
+    fn remove_an_approver(&mut self) {
+        let waiting = self.oracle.deploys.values().filter(|d| matches!(d.state, State::Waiting { .. }));
+        let who: Vec<Account> = waiting.flat_map(|d| d.approvals.iter().map(|a| a.account.clone())).collect();
+        let Some(who) = self.dice.pick(&who).cloned() else { return };
+        let mut members = self.chat.members("S0LEAD");
+        if members.contains(&who) {
+            self.note(Fault::ApproverRemoved);
+            tell!(self, "chat", "{} leaves S0LEAD after a yes", who.id);
+            members.retain(|other| *other != who);
+            let now = self.mono;
+            self.chat.groups.entry("S0LEAD").or_default().push((now, members));
+        }
     }
 
     fn delete_a_card(&mut self) {
@@ -284,6 +519,10 @@ impl World {
     /// People put right what is left over after the trouble: they answer what is asked, or stop it.
     pub fn help(&mut self) {
         let lead = account("U1DOT");
+        if let Some(facts) = self.chat.accounts.get_mut(&lead) {
+            (facts.active, facts.guest) = (true, false);
+            self.chat.lost.remove(&lead);
+        }
         self.chat.groups.entry("S0LEAD").or_default().push((self.mono, vec![lead.clone(), account("U1CYD")]));
         self.chat.groups.entry("S0DEV").or_default().push((self.mono, vec![lead.clone(), account("U1ADA")]));
         let deploys: Vec<_> = self.oracle.deploys.values().cloned().collect();
@@ -297,6 +536,9 @@ impl World {
                         _ => format!("approve {id}"),
                     };
                     self.say_as(&lead, text);
+                }
+                State::Running { cancel: None, .. } if self.dice.chance(300) => {
+                    self.say_as(&lead, format!("cancel {id}"));
                 }
                 State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. } => {
                     let shown = self.chat.buttons.iter().rfind(|shown| {

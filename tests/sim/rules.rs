@@ -104,6 +104,8 @@ pub struct Place {
 pub struct Drawn {
     /// When the simulation begins.
     pub begins: Timestamp,
+    /// When the clocks of the zone change, if they do, not long after.
+    pub change: Timestamp,
     /// The zone of all rules.
     pub zone: &'static str,
     /// Who is who.
@@ -129,9 +131,9 @@ pub const PLACES: [&str; 2] = ["staging", "production"];
 /// Services by name, with their repositories.
 pub const SERVICES: [(&str, &str); 2] = [("shop", "acme/shop"), ("web", "acme/web")];
 /// Everybody who ever does something.
-pub const ACCOUNTS: [&str; 12] = [
+pub const ACCOUNTS: [&str; 13] = [
     "U1ADA", "D2ADA", "U1BEN", "U1CYD", "U2CYD", "U1DOT", "D2DOT", "U1EVE", "USTRANGE", "UBOT", "UGUEST",
-    "ULEFT",
+    "ULEFT", "UOTHER",
 ];
 
 impl Drawn {
@@ -156,6 +158,7 @@ impl Drawn {
         let freezes = (0..dice.below(4).saturating_sub(1)).map(|n| Frozen::draw(dice, n, &local)).collect();
         let mut drawn = Self {
             begins,
+            change,
             zone,
             people,
             groups: BTreeMap::new(),
@@ -183,10 +186,11 @@ impl Drawn {
         self.groups = BTreeMap::from([("devs", devs), ("leads", leads)]);
     }
 
-    /// The rules somebody changed while the process was down.
-    pub fn change(&mut self, dice: &mut Dice, now: Timestamp) {
+    /// The rules somebody changed while the process was down. Says whether accounts were linked to other people.
+    pub fn change(&mut self, dice: &mut Dice, now: Timestamp) -> bool {
         let local = now.to_zoned(zone_of(self.zone));
-        match dice.below(6) {
+        let what = dice.below(7);
+        match what {
             0 => self.draw_groups(dice),
             1 => {
                 let number = 10 + dice.below(1_000_000);
@@ -196,6 +200,16 @@ impl Drawn {
             3 => {
                 if let Some(moved) = self.people.get_mut("cyd").and_then(Vec::pop) {
                     self.people.entry("eve").or_default().push(moved);
+                }
+            }
+            // Somebody unknown turns out to be somebody known, who may have asked or said yes meanwhile.
+            5 => {
+                let stranger = account("USTRANGE");
+                if self.person_of(&stranger).contains(':') {
+                    let names: Vec<&'static str> = self.people.keys().copied().collect();
+                    if let Some(name) = dice.pick(&names) {
+                        self.people.entry(name).or_default().push(stranger);
+                    }
                 }
             }
             4 => {
@@ -210,6 +224,7 @@ impl Drawn {
                 (self.places[at].after_staging, self.places[at].by_service) = (after, queue);
             }
         }
+        what == 3 || what == 5
     }
 
     /// The rules of an environment.

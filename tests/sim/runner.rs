@@ -1,94 +1,74 @@
-//! The executor: polls the bot's workers in the order the seed says, moves time, lets things happen, ends the process
-//! and starts it again. Not here: what the bot or anybody else does.
+//! The executor: polls the workers of all processes in the order the seed says, moves time, lets things happen, ends
+//! processes and starts them again. Not here: what the bot or anybody else does, or what must be true at the end
+//! (`heal`).
 
-use crate::chat::SimChat;
-use crate::code::SimCode;
-use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
 use crate::oracle::at_once;
 use crate::people::Act;
-use crate::store::SimStore;
-use crate::world::{Delivery, MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Sort, Wait, World};
+use crate::process::{Kind, Parts, Process};
+use crate::replica::name;
+use crate::world::{Delivery, MINUTE, Ms, SECOND, Shared, Sort, Wait, Wake, World, tell};
 use crate::{Options, Outcome};
 use shipgate_app::inbound::Content;
-use shipgate_app::ports::{Clock as _, Providers, Store};
-use shipgate_app::{App, Ports};
-use shipgate_domain::deploy::State;
-use shipgate_domain::ids::DeployId;
-use shipgate_domain::policy::Provider;
+use shipgate_app::ports::Store as _;
 use shipgate_store::SqliteStore;
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// After so many steps a seed counts as running in circles (L9).
 const MOST_STEPS: u64 = 400_000;
-/// Everything must be over this long after the trouble stopped: an hour until people are asked, five until it is
-/// given up, and some minutes for each step.
-const HEALED_BY: Ms = 9 * 60 * MINUTE;
-
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// One worker of the process.
-struct Task {
-    name: &'static str,
-    work: Work,
-    ready: Ms,
-    /// Goes on earlier when something is written; holds what it knew.
-    idle: Option<u64>,
-}
 
 /// What can happen next.
 enum Choice {
-    Task(usize),
+    Task(usize, usize),
     Delivery(usize),
     Hook(usize),
     Act,
-    Up,
+    Up(usize),
 }
 
-struct Sim {
-    shared: Shared,
-    store: Arc<SqliteStore>,
-    app: Option<Arc<App>>,
-    tasks: Vec<Task>,
-    up_at: Option<Ms>,
+/// One seed at work.
+pub struct Sim {
+    pub(crate) parts: Parts,
+    pub(crate) processes: Vec<Process>,
     next_act: Option<Ms>,
     acts_left: u32,
     steps: u64,
     incarnation: u64,
-    seed: u64,
 }
 
 /// Runs one seed to its end, or to the first broken promise.
+#[must_use]
 pub fn run(seed: u64, options: &Options) -> Outcome {
     let store = Arc::new(SqliteStore::in_memory().expect("there is memory for a small database"));
-    let shared = Shared::new(World::new(seed, options.mistake, store.clone()));
+    let shared = Shared::new(World::new(seed, options, store.clone()));
+    let count = shared.look().replicas.len();
     let mut sim = Sim {
-        shared,
-        store,
-        app: None,
-        tasks: Vec::new(),
-        up_at: Some(0),
+        parts: Parts { shared, store, seed },
+        processes: (0..count).map(|_| Process::default()).collect(),
         next_act: Some(100),
         acts_left: options.events,
         steps: 0,
         incarnation: 0,
-        seed,
     };
+    for (me, process) in sim.processes.iter_mut().enumerate() {
+        process.up_at = Some(i64::try_from(me).unwrap_or(0) * 500);
+    }
     sim.run();
-    let world = sim.shared.look();
+    let mut world = sim.parts.shared.look();
     let mut states: BTreeMap<&'static str, u64> = BTreeMap::new();
     for deploy in world.oracle.deploys.values() {
         *states.entry(deploy.state.name()).or_default() += 1;
     }
+    let fired = Fault::ALL.iter().map(|fault| (*fault, world.fired[*fault as usize]));
     Outcome {
         seed,
         violation: world.violation.clone(),
-        history: world.history.clone(),
-        fired: world.fired.clone(),
+        fired: fired.filter(|(_, count)| *count > 0).collect(),
+        history: std::mem::take(&mut world.history),
         states,
         steps: sim.steps,
     }
@@ -99,111 +79,20 @@ impl Sim {
         // Trouble.
         while self.next_act.is_some() && self.step(Ms::MAX) {}
         // A while without new wishes, with the same trouble.
-        let horizon = self.shared.look().mono + 2 * MINUTE;
+        let horizon = self.parts.shared.look().mono + 2 * MINUTE;
         while self.step(horizon) {}
-        if self.is_broken() {
-            return;
+        if !self.is_broken() {
+            self.heal();
         }
-        self.heal();
     }
 
-    fn is_broken(&self) -> bool {
-        self.shared.look().violation.is_some()
+    pub(crate) fn is_broken(&self) -> bool {
+        self.parts.shared.look().violation.is_some()
     }
 
-    /// Trouble stops; now everything must come to its end (L1, L9).
-    fn heal(&mut self) {
-        let (silent, start) = {
-            let mut world = self.shared.look();
-            world.rates.calm();
-            world.settle_checks();
-            (world.chat.down_until, world.code.down_until) = (0, 0);
-            world.tell("calm", "trouble stops");
-            (world.dice.chance(150), world.mono)
-        };
-        self.run_for(4 * MINUTE);
-        for _ in 0..8 {
-            let is_quiet = self.shared.look().is_quiet();
-            if is_quiet {
-                self.nobody_was_forgotten();
-                break;
-            }
-            self.run_for(20 * SECOND);
-        }
-        while !self.is_broken() {
-            if self.is_over() {
-                self.run_for(2 * MINUTE);
-                break;
-            }
-            let mono = self.shared.look().mono;
-            if mono - start > HEALED_BY {
-                let mut world = self.shared.look();
-                let open: Vec<String> = world
-                    .oracle
-                    .deploys
-                    .values()
-                    .filter(|deploy| !deploy.is_done())
-                    .map(|deploy| format!("{} {}", deploy.id.short(), deploy.state.name()))
-                    .collect();
-                world.fail(format!("L1: not over nine hours after the trouble stopped: {open:?}"));
-                break;
-            }
-            if !silent {
-                self.shared.look().help();
-            }
-            self.run_for(3 * MINUTE);
-        }
-        if self.is_broken() {
-            return;
-        }
-        let due = at_once(self.store.effect_next_due(None));
-        let mut world = self.shared.look();
-        if due.is_some_and(|due| world.now().duration_since(due) > jiff::SignedDuration::from_secs(5)) {
-            world.fail("L9: an effect is due and nobody carries it out".into());
-        }
-        let store = self.store.clone();
-        world.watch_the_end(&store);
-    }
-
-    fn run_for(&mut self, ms: Ms) {
-        let horizon = self.shared.look().mono + ms;
+    pub(crate) fn run_for(&mut self, ms: Ms) {
+        let horizon = self.parts.shared.look().mono + ms;
         while self.step(horizon) {}
-    }
-
-    fn is_over(&self) -> bool {
-        let world = self.shared.look();
-        world.oracle.deploys.values().all(|deploy| deploy.is_done())
-            && world.deliveries.is_empty()
-            && at_once(self.store.counts()).inbox == 0
-    }
-
-    /// A deploy that a fresh process starts at once was forgotten by the old one (L6, L9).
-    fn nobody_was_forgotten(&mut self) {
-        if self.is_broken() || self.app.is_none() {
-            return;
-        }
-        let waiting: Vec<DeployId> = {
-            let world = self.shared.look();
-            let list = world.oracle.deploys.values();
-            list.filter(|d| matches!(d.state, State::Waiting { .. }) && world.was_open(d))
-                .map(|d| d.id.clone())
-                .collect()
-        };
-        if waiting.is_empty() {
-            return;
-        }
-        self.die("to see whether anybody was forgotten");
-        self.up_at = Some(self.shared.look().mono);
-        self.run_for(6 * SECOND);
-        let mut world = self.shared.look();
-        let forgotten = waiting.iter().find(|id| {
-            let deploy = world.oracle.deploys.get(*id);
-            deploy.is_some_and(|deploy| deploy.attempts > 0 || deploy.is_active())
-                && deploy.is_some_and(|deploy| !matches!(deploy.state, State::Waiting { .. }))
-        });
-        if let Some(id) = forgotten.cloned() {
-            world.fail(format!("L6: {} could start long ago, and nobody looked", id.short()));
-        }
     }
 
     /// One step. False when nothing happens before the horizon, or all is lost.
@@ -213,120 +102,190 @@ impl Sim {
         }
         self.steps += 1;
         if self.steps > MOST_STEPS {
-            self.shared.look().fail(format!("L9: no end after {MOST_STEPS} steps"));
+            self.parts.shared.look().fail(format!("L9: no end after {MOST_STEPS} steps"));
             return false;
         }
-        let choice = {
-            let mut world = self.shared.look();
-            let (now, kicks) = (world.mono, world.kicks);
-            let mut choices = Vec::new();
-            let mut next = Ms::MAX;
-            let mut consider = |at: Ms, choice: Choice| {
-                if at <= now { choices.push(choice) } else { next = next.min(at) }
-            };
-            for (index, task) in self.tasks.iter().enumerate() {
-                let is_woken = task.idle.is_some_and(|knew| knew != kicks);
-                consider(if is_woken { now } else { task.ready }, Choice::Task(index));
-            }
-            for (index, delivery) in world.deliveries.iter().enumerate() {
-                consider(delivery.at, Choice::Delivery(index));
-            }
-            for (index, hook) in world.code.hooks.iter().enumerate() {
-                consider(hook.at, Choice::Hook(index));
-            }
-            if let Some(at) = self.next_act {
-                consider(at, Choice::Act);
-            }
-            if let Some(at) = self.up_at {
-                consider(at, Choice::Up);
-            }
-            if choices.is_empty() {
-                if next > horizon {
-                    world.mono = world.mono.max(horizon);
-                    return false;
-                }
-                world.mono = next;
-                return true;
-            }
-            let at = usize::try_from(world.dice.below(choices.len() as u64)).unwrap_or(0);
-            choices.swap_remove(at)
-        };
+        let Some(choice) = self.choose(horizon) else { return !self.is_broken() && self.can_go_on(horizon) };
         match choice {
-            Choice::Task(index) => self.poll(index),
+            Choice::Task(me, index) => self.poll(me, index),
             Choice::Delivery(index) => self.arrive(index),
             Choice::Hook(index) => self.hear_hook(index),
             Choice::Act => self.act(),
-            Choice::Up => self.start(),
+            Choice::Up(me) => {
+                self.incarnation += 1;
+                self.processes[me].start(&self.parts, me, self.incarnation);
+            }
         }
-        if self.shared.look().crash {
-            self.die("killed");
+        let crash = self.parts.shared.look().crash.take();
+        if let Some(me) = crash {
+            self.die(me, "is killed");
         }
+        self.wake_all();
         true
     }
 
-    fn poll(&mut self, index: usize) {
-        let task = &mut self.tasks[index];
+    fn can_go_on(&self, horizon: Ms) -> bool {
+        self.parts.shared.look().mono < horizon
+    }
+
+    /// What happens next; none when time had to pass first.
+    fn choose(&mut self, horizon: Ms) -> Option<Choice> {
+        let mut world = self.parts.shared.look();
+        let now = world.mono;
+        let mut choices = Vec::with_capacity(8);
+        let mut next = Ms::MAX;
+        let mut consider = |at: Ms, choice: Choice| {
+            if at <= now { choices.push(choice) } else { next = next.min(at) }
+        };
+        for (me, process) in self.processes.iter().enumerate() {
+            let frozen = world.replicas[me].frozen_until;
+            for (index, task) in process.tasks.iter().enumerate() {
+                consider(task.ready.max(frozen), Choice::Task(me, index));
+            }
+            if let Some(at) = process.up_at {
+                consider(at, Choice::Up(me));
+            }
+        }
+        for (index, delivery) in world.deliveries.iter().enumerate() {
+            consider(delivery.at, Choice::Delivery(index));
+        }
+        for (index, hook) in world.code.hooks.iter().enumerate() {
+            consider(hook.at, Choice::Hook(index));
+        }
+        if let Some(at) = self.next_act {
+            consider(at, Choice::Act);
+        }
+        if choices.is_empty() {
+            world.pass(next.min(horizon));
+            return None;
+        }
+        let at = usize::try_from(world.dice.below(choices.len() as u64)).unwrap_or(0);
+        Some(choices.swap_remove(at))
+    }
+
+    fn poll(&mut self, me: usize, index: usize) {
+        let process = &mut self.processes[me];
+        let task = &mut process.tasks[index];
+        self.parts.shared.look().at_work = match task.kind {
+            Kind::Inbox(worker) => Some(worker),
+            _ => None,
+        };
         let mut context = Context::from_waker(Waker::noop());
-        let polled = task.work.as_mut().poll(&mut context);
-        let mut world = self.shared.look();
+        // As in `App::run`, a panic ends one piece of work and is no end of the worker.
+        let polled = catch_unwind(AssertUnwindSafe(|| task.work.as_mut().poll(&mut context)));
+        let mut world = self.parts.shared.look();
         let wait = world.wait.take();
         match (polled, wait) {
-            (Poll::Ready(()), _) => {
-                let done = self.tasks.swap_remove(index);
+            (Err(_), _) => {
+                let task = process.tasks.swap_remove(index);
+                tell!(world, name(me), "the {} worker panicked and begins again", task.kind.name());
+                let ready = world.mono + SECOND;
                 drop(world);
-                if done.name == "boot" {
-                    self.begin_work();
+                process.begin(&self.parts, me, task.kind, ready);
+            }
+            (Ok(Poll::Ready(())), _) => {
+                let done = process.tasks.swap_remove(index);
+                match done.kind {
+                    Kind::Boot => {
+                        drop(world);
+                        process.begin_work(&self.parts, me);
+                    }
+                    Kind::Lives => {
+                        tell!(world, name(me), "was taken for dead and enters anew");
+                        world.replicas[me].items.clear();
+                        drop(world);
+                        process.tasks.clear();
+                        process.boot(&self.parts);
+                    }
+                    Kind::Leave => {
+                        drop(world);
+                        self.die(me, "has stopped");
+                    }
+                    Kind::Inbox(_) | Kind::Effects | Kind::Hint => {}
                 }
             }
-            (Poll::Pending, Some(Wait::Until(at))) => (task.ready, task.idle) = (at, None),
-            (Poll::Pending, Some(Wait::Idle(at))) => (task.ready, task.idle) = (at, Some(world.kicks)),
-            (Poll::Pending, Some(Wait::Never)) => (task.ready, task.idle) = (Ms::MAX, None),
-            (Poll::Pending, None) => {
-                let name = task.name;
-                world.fail(format!("the {name} worker waits for something the simulation does not know"));
+            (Ok(Poll::Pending), Some(Wait::Until(at))) => (task.ready, task.wait) = (at, None),
+            (Ok(Poll::Pending), Some(wait @ (Wait::Idle(at) | Wait::Unless(at)))) => {
+                (task.ready, task.wait) = (at, Some(wait));
+            }
+            (Ok(Poll::Pending), Some(Wait::Never)) => (task.ready, task.wait) = (Ms::MAX, None),
+            (Ok(Poll::Pending), None) => {
+                let kind = task.kind.name();
+                world.fail(format!("the {kind} worker waits for something the simulation does not know"));
+            }
+        }
+    }
+
+    fn wake_all(&mut self) {
+        let mut world = self.parts.shared.look();
+        let now = world.mono;
+        for wake in std::mem::take(&mut world.wakes) {
+            for (me, process) in self.processes.iter_mut().enumerate() {
+                process.wake(wake, me, now, &mut |most| world.dice.between(0, most));
             }
         }
     }
 
     fn act(&mut self) {
         let act = {
-            let mut world = self.shared.look();
+            let mut world = self.parts.shared.look();
             self.acts_left = self.acts_left.saturating_sub(1);
             let gap = match world.dice.below(20) {
-                0..7 => world.dice.between(0, 200),
-                7..14 => world.dice.between(200, 15_000),
-                14..18 => world.dice.between(15_000, 90_000),
-                _ => world.dice.between(90_000, 500_000),
+                0..8 => world.dice.between(0, 200),
+                8..15 => world.dice.between(200, 15_000),
+                15..19 => world.dice.between(15_000, 60_000),
+                _ => world.dice.between(60_000, 400_000),
             };
             self.next_act = (self.acts_left > 0).then_some(world.mono + gap);
             world.act()
         };
         match act {
             Act::Done => {}
-            Act::Crash => self.die("killed while it had nothing to do"),
+            Act::Crash(me) => self.die(me, "is killed while it has nothing to do"),
+            Act::CrashAll => {
+                for me in 0..self.processes.len() {
+                    self.die(me, "is killed with all others");
+                }
+            }
+            Act::Restart(me) => self.processes[me].leave(&self.parts, me),
             Act::ChangeRules => {
-                self.die("stopped for new rules");
-                let mut world = self.shared.look();
-                let now = world.now();
-                let mut drawn = world.drawn.clone();
-                drawn.change(&mut world.dice, now);
-                world.drawn = drawn;
-                let text =
-                    format!("{:?} {:?} {:?}", world.drawn.places, world.drawn.groups, world.drawn.freezes);
-                world.tell("rules", text);
+                for me in 0..self.processes.len() {
+                    self.die(me, "is stopped for new rules");
+                }
+                self.parts.shared.look().change_rules();
+            }
+            Act::Upgrade => self.upgrade(),
+        }
+    }
+
+    /// New rules reach one process after the other.
+    fn upgrade(&mut self) {
+        self.parts.shared.look().change_rules_one_by_one();
+        for me in 0..self.processes.len() {
+            let is_first = me == 0;
+            if is_first || self.parts.shared.look().dice.chance(500) {
+                self.die(me, "is stopped for new rules");
+            }
+            if !is_first && let Some(up_at) = &mut self.processes[me].up_at {
+                *up_at += self.parts.shared.look().dice.between(0, 40 * SECOND);
             }
         }
     }
 
     /// Something from chat arrives: stored, then acknowledged. What is not acknowledged comes again.
     fn arrive(&mut self, index: usize) {
-        let mut world = self.shared.look();
+        let mut world = self.parts.shared.look();
         let Delivery { inbound, .. } = world.deliveries.swap_remove(index);
         let again = |world: &mut World| {
             let at = world.mono + world.dice.between(500, 5000);
             world.deliveries.push(Delivery { at, inbound: inbound.clone() });
         };
-        if self.app.is_none() || world.is_struck(Fault::CrashBeforeStored) {
+        let me = world.any_replica();
+        if !world.is_well(me)
+            || self.processes[me].app.is_none()
+            || world.is_hit(Fault::InboundNotStored)
+            || world.is_struck(me, Fault::CrashBeforeStored)
+        {
             again(&mut world);
             return;
         }
@@ -340,11 +299,11 @@ impl Sim {
         }
         let now = world.now();
         if world.mistake != Some(Mistake::AckBeforeStored) || !world.dice.chance(50) {
-            at_once(self.store.inbox_put(&stored, now));
-            world.tell("ingress", format!("stored {}", inbound.key));
+            at_once(self.parts.store.inbox_put(&stored, now));
+            tell!(world, "ingress", "{} stored {}", name(me), inbound.key);
         }
-        world.kicks += 1;
-        if world.is_struck(Fault::CrashBeforeAck) {
+        world.wakes.push(Wake::Inbox);
+        if world.is_struck(me, Fault::CrashBeforeAck) {
             again(&mut world);
             return;
         }
@@ -354,128 +313,39 @@ impl Sim {
         if world.is_hit(Fault::InboundTwice) {
             again(&mut world);
         }
+        if self.processes.len() > 1 && world.is_hit(Fault::InboundToBoth) {
+            let at = world.mono;
+            world.deliveries.push(Delivery { at, inbound });
+        }
     }
 
     fn hear_hook(&mut self, index: usize) {
-        let mut world = self.shared.look();
+        let mut world = self.parts.shared.look();
         let hook = world.code.hooks.swap_remove(index);
-        world.tell("webhook", &hook.title);
-        let ready = world.mono;
-        drop(world);
-        let Some(app) = self.app.clone() else { return };
-        let work = Box::pin(async move {
-            let _ = app.hint(Provider::Github, &hook.run, &hook.title).await;
-        });
-        self.tasks.push(Task { name: "hint", work, ready, idle: None });
+        tell!(world, "webhook", "{} {}", hook.run, hook.title);
+        let me = world.any_replica();
+        if world.is_well(me) {
+            drop(world);
+            self.processes[me].hear(&self.parts, hook.run, hook.title);
+        }
     }
 
-    /// The process is gone: what was committed stays, the rest never was.
-    fn die(&mut self, why: &str) {
-        self.tasks.clear();
-        self.app = None;
-        let mut world = self.shared.look();
-        world.crash = false;
-        world.item = None;
-        world.forget_refusals();
-        world.tell("process", why);
+    /// A process is gone: what was committed stays, the rest never was.
+    pub(crate) fn die(&mut self, me: usize, why: &str) {
+        self.processes[me].tasks.clear();
+        self.processes[me].app = None;
+        let mut world = self.parts.shared.look();
+        tell!(world, name(me), "{why}");
         let after = world.dice.between(100, 15_000);
-        self.up_at = Some(world.mono + after);
-    }
-
-    fn start(&mut self) {
-        self.up_at = None;
-        self.incarnation += 1;
-        let shared = self.shared.clone();
-        let rules = shared.look().drawn.rules();
-        {
-            let mut world = shared.look();
-            world.rules_version = rules.version.to_string();
-            let text =
-                format!("starts for the {}. time, rules {}", self.incarnation, &world.rules_version[..8]);
-            world.tell("process", text);
-        }
-        let code = Arc::new(SimCode(shared.clone()));
-        let store: Arc<dyn Store> = Arc::new(SimStore { inner: self.store.clone(), world: shared.clone() });
-        let ports = Ports {
-            store,
-            chat: Arc::new(SimChat(shared.clone())),
-            providers: Providers::default().with(Provider::Github, code.clone(), code),
-            clock: Arc::new(SimClock(shared.clone())),
-            random: Arc::new(SimRandom(Mutex::new(Dice::of(self.seed, 100 + self.incarnation)))),
-        };
-        let app = Arc::new(App::new(rules, ports));
-        self.app = Some(app.clone());
-        let work = Box::pin(async move {
-            if let Err(error) = app.start().await {
-                shared.look().fail(format!("the process does not start: {error}"));
-            }
-        });
-        let ready = self.shared.look().mono;
-        self.tasks.push(Task { name: "boot", work, ready, idle: None });
-    }
-
-    fn begin_work(&mut self) {
-        let Some(app) = self.app.clone() else { return };
-        let ready = self.shared.look().mono;
-        for worker in 0..1 {
-            let work = Box::pin(work_inbox(app.clone(), self.shared.clone(), worker));
-            self.tasks.push(Task { name: "inbox", work, ready, idle: None });
-        }
-        let work = Box::pin(live(app.clone(), self.shared.clone()));
-        self.tasks.push(Task { name: "live", work, ready, idle: None });
-        for _ in 0..3 {
-            let work = Box::pin(work_effects(app.clone(), self.shared.clone(), self.store.clone()));
-            self.tasks.push(Task { name: "effects", work, ready, idle: None });
-        }
-    }
-}
-
-/// Says every three seconds that the replica lives, and buries those that do not.
-async fn live(app: Arc<App>, shared: Shared) {
-    loop {
-        if let Err(error) = app.renew().await {
-            shared.look().tell("replica", format!("failed: {error}"));
-        }
-        shared.pause(3 * SECOND).await;
-    }
-}
-
-async fn work_inbox(app: Arc<App>, shared: Shared, worker: u32) {
-    loop {
-        let worked = app.work_inbox(worker).await;
-        shared.look().item = None;
-        match worked {
-            Ok(true) => shared.step_aside().await,
-            Ok(false) => {
-                let until = shared.look().mono + MINUTE;
-                shared.wait(Wait::Idle(until)).await;
-            }
-            Err(error) => {
-                shared.look().tell("inbox", format!("failed: {error}"));
-                shared.pause(SECOND).await;
-            }
-        }
-    }
-}
-
-async fn work_effects(app: Arc<App>, shared: Shared, store: Arc<SqliteStore>) {
-    loop {
-        match app.work_effect(None).await {
-            Ok(true) => shared.step_aside().await,
-            Ok(false) => {
-                let due = at_once(store.effect_next_due(None));
-                let until = {
-                    let now = SimClock(shared.clone()).now();
-                    let due = due.map(|due| due.duration_since(now).as_millis());
-                    let due = due.and_then(|ms| Ms::try_from(ms).ok()).unwrap_or(MINUTE);
-                    shared.look().mono + due.clamp(1, MINUTE)
-                };
-                shared.wait(Wait::Idle(until)).await;
-            }
-            Err(error) => {
-                shared.look().tell("effects", format!("failed: {error}"));
-                shared.pause(SECOND).await;
-            }
-        }
+        let at = world.mono + after;
+        world.is_in_trouble(at);
+        world.replicas[me].is_up = false;
+        let until = world.mono + crate::world::HOUR;
+        world.expect_takeover(me, until);
+        let replica = &mut world.replicas[me];
+        replica.items.clear();
+        (replica.epoch, replica.frozen_until, replica.cut_until) = (None, 0, 0);
+        world.forget_refusals();
+        self.processes[me].up_at = Some(at);
     }
 }

@@ -1,9 +1,11 @@
-//! The real database behind a wrapper that lets others go first, dies around writes, and shows each write to the
-//! oracles. Not here: any SQL, any oracle.
+//! The real database as one process has it: behind a wrapper that lets others go first, fails, lies, dies around writes,
+//! and shows each write to the oracles. Not here: any SQL, any oracle.
 
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
-use crate::world::Shared;
+use crate::oracle::epochs::Life;
+use crate::replica::{Item, name};
+use crate::world::{HOUR, MINUTE, Ms, SECOND, Shared, Wake, tell};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use shipgate_app::effects::{Lane, Leased};
@@ -20,35 +22,79 @@ use shipgate_domain::ids::DeployId;
 use shipgate_store::SqliteStore;
 use std::sync::Arc;
 
-/// The store as the process has it.
+/// While all is well a replica says so rarely; see [`crate::world::World::is_in_trouble`].
+const RELAXED: Ms = 1000 * HOUR;
+
+/// The store as a process has it.
 pub struct SimStore {
     /// The database.
     pub inner: Arc<SqliteStore>,
     /// Everything else.
     pub world: Shared,
+    /// Whose connection.
+    pub me: usize,
+}
+
+fn failed(doing: &'static str) -> StoreError {
+    StoreError::Failed { doing, source: "the connection was lost".into() }
 }
 
 impl SimStore {
-    async fn turn(&self) {
-        let (aside, slow) = {
+    /// Time for others. An error when there is no database.
+    async fn turn(&self, doing: &'static str) -> Result<(), StoreError> {
+        let (aside, slow, is_cut) = {
             let mut world = self.world.look();
-            (world.dice.chance(250), world.dice.chance(10))
+            let draw = world.dice.below(1000);
+            let is_cut = world.replicas[self.me].cut_until > world.mono;
+            (draw < 250, draw >= 990, is_cut)
         };
+        if is_cut {
+            let ms = self.world.look().dice.between(0, 2000);
+            self.world.pause(ms).await;
+            return Err(failed(doing));
+        }
         if slow {
             let ms = self.world.look().dice.between(1, 300);
             self.world.pause(ms).await;
         } else if aside {
             self.world.step_aside().await;
         }
+        Ok(())
+    }
+
+    /// Before a read.
+    async fn reading(&self, doing: &'static str) -> Result<(), StoreError> {
+        self.turn(doing).await?;
+        let mut world = self.world.look();
+        let item = world.at_work.and_then(|worker| world.replicas[self.me].items.get(&worker));
+        if item.is_some_and(|item| world.poisoned.contains(&item.key)) {
+            tell!(world, name(self.me), "the work on an item panics");
+            drop(world);
+            std::panic::resume_unwind(Box::new("a poisoned item"));
+        }
+        if world.may_die(self.me) && world.is_hit(Fault::ReadFails) {
+            return Err(failed(doing));
+        }
+        Ok(())
+    }
+
+    /// The length of a life that the database sees, by the database's own clock.
+    fn life(&self, now: Timestamp, alive_until: Timestamp) -> (Ms, Ms, Ms) {
+        let mut world = self.world.look();
+        let length = Ms::try_from(alive_until.duration_since(now).as_millis()).unwrap_or(0);
+        let is_relaxed = world.restless_until <= world.mono || world.rates.is_calm();
+        world.replicas[self.me].is_relaxed = is_relaxed;
+        (world.mono, world.mono + if is_relaxed { RELAXED } else { length }, length)
     }
 }
 
 #[async_trait]
 impl Store for SimStore {
     async fn commit(&self, mut changes: Changes) -> Result<(), StoreError> {
-        self.turn().await;
-        self.world.may_die(Fault::CrashBeforeCommit).await;
-        {
+        let doing = "write a decision";
+        self.turn(doing).await?;
+        self.world.may_die(self.me, Fault::CrashBeforeCommit).await;
+        let ms = {
             let mut guard = self.world.look();
             let world = &mut *guard;
             match world.mistake {
@@ -59,26 +105,47 @@ impl Store for SimStore {
                 Some(Mistake::CommitLost) if world.dice.chance(20) => return Ok(()),
                 _ => {}
             }
+            if world.may_die(self.me) && world.is_hit(Fault::CommitFails) {
+                return Err(failed(doing));
+            }
+            if world.is_hit(Fault::CommitSlow) { world.dice.between(SECOND, 50 * SECOND) } else { 0 }
+        };
+        if ms > 0 {
+            self.world.pause(ms).await;
         }
         let written = self.inner.commit(changes.clone()).await;
-        {
-            let mut world = self.world.look();
+        let is_unconfirmed = {
+            let mut guard = self.world.look();
+            let world = &mut *guard;
             match &written {
                 Ok(()) => {
-                    for entry in &changes.audit {
-                        let deploy =
-                            entry.deploy.as_ref().map(|id| id.short().to_owned()).unwrap_or_default();
-                        world.tell("written", format!("{} {deploy} {}", entry.event, closed(&entry.data)));
+                    if world.records {
+                        for entry in &changes.audit {
+                            let deploy = entry.deploy.as_ref().map(DeployId::short).unwrap_or_default();
+                            let by = changes.by.0;
+                            let what = closed(&entry.data);
+                            tell!(world, "written", "by {by}: {} {deploy} {what}", entry.event);
+                        }
                     }
-                    world.kicks += 1;
-                    world.watch(&self.inner, &changes);
+                    if !changes.effects.is_empty() || changes.finish.is_some() {
+                        world.wakes.push(Wake::Effects(self.me));
+                    }
+                    world.watch(self.me, &changes);
+                    world.may_die(self.me) && world.is_hit(Fault::CommitUnconfirmed)
                 }
-                Err(error) => world.tell("written", format!("not: {error}")),
+                Err(error) => {
+                    tell!(world, "written", "by {}: not: {error}", changes.by.0);
+                    false
+                }
             }
+        };
+        self.world.may_die(self.me, Fault::CrashAfterCommit).await;
+        if is_unconfirmed {
+            return Err(failed(doing));
         }
-        self.world.may_die(Fault::CrashAfterCommit).await;
         if written.is_ok() {
-            self.turn().await;
+            // What follows a write may be long in coming.
+            let _ = self.turn(doing).await;
         }
         written
     }
@@ -88,12 +155,15 @@ impl Store for SimStore {
     }
 
     async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError> {
-        self.turn().await;
+        self.turn("take the next command").await?;
         let next = self.inner.inbox_next(by, worker).await?;
         let mut world = self.world.look();
-        world.item = next.as_ref().map(|item| (item.id, item.inbound.key.clone(), item.attempts));
         if let Some(item) = &next {
-            world.tell("inbox", format!("{} begun before: {}", item.inbound.key, item.attempts));
+            let one = Item { id: item.id, key: item.inbound.key.clone(), begun: item.attempts };
+            world.replicas[self.me].items.insert(worker, one);
+            world.wakes.push(Wake::Inbox);
+            tell!(world, "inbox", "{} {} begun before: {}", name(self.me), item.inbound.key, item.attempts);
+            world.took(by);
         }
         Ok(next)
     }
@@ -106,10 +176,26 @@ impl Store for SimStore {
         lease_now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Leased>, StoreError> {
+        let is_cut = {
+            let world = self.world.look();
+            world.replicas[self.me].cut_until > world.mono
+        };
+        if is_cut {
+            self.turn("lease an effect").await?;
+        }
         let leased = self.inner.effect_lease(by, lane, now, lease_now, lease_until).await?;
         if let Some(leased) = &leased {
-            self.world.look().tell("effect", format!("{} begun before: {}", leased.key, leased.attempts));
-            self.turn().await;
+            {
+                let mut world = self.world.look();
+                tell!(world, "effect", "{} {} begun before: {}", name(self.me), leased.key, leased.attempts);
+                world.took(by);
+                world.wakes.push(Wake::Effects(self.me));
+                if world.is_hit(Fault::WorkPanics) {
+                    drop(world);
+                    std::panic::resume_unwind(Box::new("work on an effect"));
+                }
+            }
+            self.turn("lease an effect").await?;
         }
         Ok(leased)
     }
@@ -118,59 +204,100 @@ impl Store for SimStore {
         self.inner.effect_next_due(lane).await
     }
     async fn effect_wake(&self, key: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.turn().await;
+        self.turn("wake an effect").await?;
         self.inner.effect_wake(key, at).await?;
-        self.world.look().kicks += 1;
+        self.world.look().wakes.push(Wake::Effects(self.me));
         Ok(())
     }
     async fn effects_wake_all(&self, at: Timestamp) -> Result<(), StoreError> {
         self.inner.effects_wake_all(at).await
     }
+
     async fn replica_enter(
         &self,
         rules: &str,
         now: Timestamp,
         alive_until: Timestamp,
     ) -> Result<Epoch, StoreError> {
-        let epoch = self.inner.replica_enter(rules, now, alive_until).await?;
-        // One process at a time has the file: whoever opens it knows that the one before is gone.
-        let before = self.world.look().epoch.replace(epoch);
-        if let Some(before) = before {
-            self.inner.replica_leave(before).await?;
-        }
+        self.turn("enter as a replica").await?;
+        let (mono, until, length) = self.life(now, alive_until);
+        let (at, end) = {
+            let world = self.world.look();
+            (world.instant(mono), world.instant(until))
+        };
+        let epoch = self.inner.replica_enter(rules, at, end).await?;
+        let mut world = self.world.look();
+        tell!(world, name(self.me), "enters with epoch {} and rules {:.8}", epoch.0, rules);
+        world.replicas[self.me].epoch = Some(epoch.0);
+        let drawn = world.replicas[self.me].running.clone();
+        let version = rules.to_owned();
+        let life = Life { replica: self.me, drawn, version, entered: mono, until, ended: None };
+        let booked = world.oracle.epochs.entered(epoch.0, life, length);
+        world.check(booked);
+        // The others may have to stand aside.
+        let soon = world.mono + MINUTE;
+        world.is_in_trouble(soon);
         Ok(epoch)
     }
+
     async fn replica_renew(
         &self,
         epoch: Epoch,
         now: Timestamp,
         alive_until: Timestamp,
     ) -> Result<Standing, StoreError> {
-        self.inner.replica_renew(epoch, now, alive_until).await
+        self.turn("live on").await?;
+        let (mono, until, _) = self.life(now, alive_until);
+        let (at, end) = {
+            let world = self.world.look();
+            (world.instant(mono), world.instant(until))
+        };
+        let renewed = self.inner.replica_renew(epoch, at, end).await;
+        let mut world = self.world.look();
+        let booked = match &renewed {
+            Ok(_) => world.oracle.epochs.renewed(epoch.0, mono, until),
+            Err(StoreError::Conflict { .. }) => world.oracle.epochs.refused(epoch.0),
+            Err(StoreError::Failed { .. }) => Ok(()),
+        };
+        world.check(booked);
+        let checked = world.oracle.epochs.check(mono);
+        world.check(checked);
+        if matches!(renewed, Ok(Standing::Aside)) {
+            tell!(world, name(self.me), "stands aside");
+        }
+        Ok(renewed?)
     }
+
     async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError> {
-        self.inner.replica_leave(epoch).await
+        self.turn("leave").await?;
+        self.inner.replica_leave(epoch).await?;
+        let mut world = self.world.look();
+        let mono = world.mono;
+        world.oracle.epochs.left(epoch.0, mono);
+        tell!(world, name(self.me), "leaves with epoch {}", epoch.0);
+        Ok(())
     }
+
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.inner.prune(before).await
     }
     async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError> {
-        self.turn().await;
+        self.reading("read a deploy").await?;
         self.inner.deploy(id).await
     }
     async fn deploys(&self, filter: &Filter) -> Result<Vec<Deploy>, StoreError> {
-        self.turn().await;
+        self.reading("list deploys").await?;
         self.inner.deploys(filter).await
     }
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         self.inner.deploy_of_run(provider, run).await
     }
     async fn revision(&self, scope: &Scope) -> Result<u64, StoreError> {
-        self.turn().await;
+        self.reading("read how often something changed").await?;
         self.inner.revision(scope).await
     }
     async fn surroundings(&self, about: &About) -> Result<Surroundings, StoreError> {
-        self.turn().await;
+        self.reading("read what surrounds a deploy").await?;
         let mut around = self.inner.surroundings(about).await?;
         if self.world.look().mistake == Some(Mistake::FreezesHidden) {
             around.freezes.clear();
@@ -180,22 +307,25 @@ impl Store for SimStore {
             let mut world = self.world.look();
             if world.dice.chance(250) { world.dice.between(1, 500) } else { 0 }
         };
-        self.world.pause(ms).await;
+        if ms > 0 {
+            self.world.pause(ms).await;
+        }
         Ok(around)
     }
     async fn locks(&self) -> Result<Vec<Lock>, StoreError> {
-        self.turn().await;
+        self.reading("list locks").await?;
         self.inner.locks().await
     }
     async fn freezes(&self, ended: bool) -> Result<(u64, Vec<Freeze>), StoreError> {
-        self.turn().await;
+        self.reading("list freezes").await?;
         self.inner.freezes(ended).await
     }
     async fn card(&self, deploy: &DeployId) -> Result<Option<CardRow>, StoreError> {
-        self.turn().await;
+        self.reading("read a card").await?;
         self.inner.card(deploy).await
     }
     async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.reading("read a note").await?;
         self.inner.note(name).await
     }
     async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Row>, StoreError> {

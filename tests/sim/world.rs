@@ -1,19 +1,20 @@
-//! Everything outside the process: the clock, the truth about chat, code and people, what was seen and what happened.
+//! Everything outside the processes: the clock, the truth about chat, code and people, what was seen and what happened.
 //! Not here: how it answers the ports (`chat`, `code`, `store`), what people do (`people`).
 
+use crate::Options;
 use crate::chat::ChatModel;
 use crate::code::CodeModel;
 use crate::dice::Dice;
 use crate::faults::{Fault, Rates};
 use crate::mistakes::Mistake;
 use crate::oracle::Oracle;
-use crate::rules::Drawn;
+use crate::replica::Replica;
+use crate::rules::{Drawn, zone_of};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::ports::{Clock, Random};
-use shipgate_app::store::Epoch;
 use shipgate_store::SqliteStore;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,8 @@ pub type Ms = i64;
 pub const SECOND: Ms = 1000;
 /// A minute.
 pub const MINUTE: Ms = 60 * SECOND;
+/// An hour.
+pub const HOUR: Ms = 60 * MINUTE;
 
 /// Why a worker does not go on.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +37,21 @@ pub enum Wait {
     Until(Ms),
     /// Until something is written, or until this moment.
     Idle(Ms),
+    /// Until a replica is in trouble, or until this moment.
+    Unless(Ms),
     /// For ever: the process is about to die.
     Never,
+}
+
+/// Somebody to wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Something came in.
+    Inbox,
+    /// Something was written, or found, by this replica.
+    Effects(usize),
+    /// A replica is in trouble: the others look after each other more often.
+    Lives,
 }
 
 /// How an inbound came about; the oracles judge what may follow from it.
@@ -45,11 +61,11 @@ pub enum Sort {
     Said,
     /// A button that somebody saw, with what it says.
     Pressed(&'static str),
-    /// A made-up button, or one brought from another channel.
+    /// A made-up button or form, or one brought from elsewhere.
     NotTheirs,
 }
 
-/// Something a person did, on its way to the process.
+/// Something a person did, on its way to a process.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// When it arrives.
@@ -71,6 +87,19 @@ pub struct Done {
     pub drawn: Ms,
 }
 
+/// A line of history.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// When, by the clock that nobody moves.
+    pub mono: Ms,
+    /// When, by the clock on the wall.
+    pub wall: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub event: String,
+}
+
 /// The world.
 pub struct World {
     /// Chance.
@@ -86,82 +115,114 @@ pub struct World {
     /// How often each kind of trouble happens.
     pub rates: Rates,
     /// How often each kind of trouble happened.
-    pub fired: BTreeMap<Fault, u64>,
+    pub fired: Vec<u64>,
+    /// Whether history is written.
+    pub records: bool,
     /// What happened, line by line.
-    pub history: Vec<String>,
+    pub history: Vec<Line>,
     /// The first broken promise.
     pub violation: Option<String>,
     /// Why the last polled worker waits.
     pub wait: Option<Wait>,
-    /// The process is to die now.
-    pub crash: bool,
-    /// Counts writes, which wake idle workers.
-    pub kicks: u64,
+    /// Which worker of the inbox is polled now, if it is one.
+    pub at_work: Option<u32>,
+    /// This process is to die now.
+    pub crash: Option<usize>,
+    /// Who is to be woken.
+    pub wakes: Vec<Wake>,
     /// Which mistake is planted.
     pub mistake: Option<Mistake>,
-    /// The rules and people of this seed.
-    pub drawn: Drawn,
+    /// The newest rules and the people of this seed.
+    pub drawn: Arc<Drawn>,
+    /// The processes, from outside.
+    pub replicas: Vec<Replica>,
+    /// Until then replicas say every three seconds that they live.
+    pub restless_until: Ms,
     /// Chat.
     pub chat: ChatModel,
     /// CI and code.
     pub code: CodeModel,
-    /// What is on its way to the process.
+    /// What is on its way to the processes.
     pub deliveries: Vec<Delivery>,
     /// Everything people did, by delivery key.
     pub done: BTreeMap<String, Done>,
-    /// The inbox item at work: its row, its key, how often it was begun before.
-    pub item: Option<(i64, String, u32)>,
-    /// The epoch of the process that has the file.
-    pub epoch: Option<Epoch>,
+    /// Items that make the work on them panic.
+    pub poisoned: BTreeSet<String>,
     /// Who watches.
     pub oracle: Oracle,
     /// The database.
     pub store: Arc<SqliteStore>,
-    /// Version of the rules under which the process runs.
-    pub rules_version: String,
     /// When the clock was moved last.
     pub jumped: Ms,
+    /// By how much.
+    pub last_jump: Ms,
+    /// When the trouble stopped.
+    pub calm_since: Option<Ms>,
     next_key: u64,
 }
 
+/// Writes a line of history, when anybody wants to read it.
+macro_rules! tell {
+    ($world:expr, $actor:expr, $($text:tt)+) => {
+        if $world.records {
+            let event = format!($($text)+);
+            $world.line($actor, event);
+        }
+    };
+}
+pub(crate) use tell;
+
 impl World {
     /// A world at its beginning.
-    pub fn new(seed: u64, mistake: Option<Mistake>, store: Arc<SqliteStore>) -> Self {
+    pub fn new(seed: u64, options: &Options, store: Arc<SqliteStore>) -> Self {
         let mut dice = Dice::of(seed, 1);
-        let drawn = Drawn::draw(&mut dice);
-        let rates = Rates::draw(&mut dice);
-        let chat = ChatModel::new(&drawn, &mut dice);
+        let drawn = Arc::new(Drawn::draw(&mut dice));
+        let rates = Rates::draw(&mut dice, &options.without);
+        let chat = ChatModel::new(&mut dice);
         let code = CodeModel::new(&mut dice);
-        Self {
+        let count = if dice.chance(750) { 2 } else { 1 };
+        let mut world = Self {
             dice,
             base: drawn.begins,
             mono: 0,
             offset: 0,
             moved_back: 0,
             rates,
-            fired: BTreeMap::new(),
+            fired: vec![0; Fault::ALL.len()],
+            records: options.records,
             history: Vec::new(),
             violation: None,
             wait: None,
-            crash: false,
-            kicks: 0,
-            mistake,
-            drawn,
+            at_work: None,
+            crash: None,
+            wakes: Vec::new(),
+            mistake: options.mistake,
+            replicas: Vec::new(),
+            restless_until: 0,
             chat,
             code,
             deliveries: Vec::new(),
             done: BTreeMap::new(),
-            item: None,
-            epoch: None,
-            oracle: Oracle::default(),
+            poisoned: BTreeSet::new(),
+            oracle: Oracle::new(drawn.clone()),
+            drawn,
             store,
-            rules_version: String::new(),
             jumped: -MINUTE,
+            last_jump: 0,
+            calm_since: None,
             next_key: 0,
+        };
+        world.replicas = (0..count).map(|_| Replica::new(world.drawn.clone())).collect();
+        if count == 2 && world.is_hit_of(Fault::ClocksDiffer, 10) {
+            world.replicas[1].skew = world.dice.between(-2_500, 2_500);
         }
+        if world.is_hit(Fault::WebhooksAllLost) {
+            world.code.deaf = true;
+        }
+        world
     }
 
-    /// The clock that people and rules go by.
+    /// The clock on the wall.
     pub fn now(&self) -> Timestamp {
         self.instant(self.mono + self.offset)
     }
@@ -181,26 +242,60 @@ impl World {
         self.mono - self.oracle.stirred > 30 * SECOND
     }
 
+    /// Time passes.
+    pub fn pass(&mut self, to: Ms) {
+        let before = self.now();
+        self.mono = self.mono.max(to);
+        if before < self.drawn.change && self.now() >= self.drawn.change {
+            let zone = zone_of(self.drawn.zone);
+            let offset = |at| zone.to_offset(at).seconds();
+            let turned = offset(self.now()) - offset(before);
+            if turned != 0 {
+                self.note(if turned > 0 { Fault::HourSkipped } else { Fault::HourDoubled });
+            }
+        }
+    }
+
+    /// When something that is dated so was decided, by the clock that nobody moves.
+    pub fn decided_at(&self, dated: Timestamp) -> Ms {
+        let ago = Ms::try_from(self.now().duration_since(dated).as_millis()).unwrap_or(0);
+        self.mono - ago.max(0)
+    }
+
+    /// How far the clock was moved forward since something that is dated so.
+    pub fn moved_since(&self, dated: Timestamp) -> Ms {
+        let is_since = self.decided_at(dated) <= self.jumped;
+        if is_since { self.last_jump.max(0) } else { 0 }
+    }
+
     /// Moves the clock.
     pub fn jump(&mut self, by: Ms) {
-        self.note(if by < 0 { Fault::ClockBack } else { Fault::ClockForward });
+        self.last_jump = by;
         self.offset += by;
         self.moved_back += (-by).max(0);
         self.jumped = self.mono;
-        self.kicks += 1;
-        self.tell("clock", format!("jumped by {by} ms"));
+        for me in 0..self.replicas.len() {
+            self.wakes.push(Wake::Effects(me));
+        }
+        self.wakes.push(Wake::Lives);
+        tell!(self, "clock", "jumped by {by} ms");
     }
 
     /// Writes a line of history.
-    pub fn tell(&mut self, actor: &str, event: impl AsRef<str>) {
-        let line = format!("{} {:>10} {actor:<9} {}", self.now(), self.mono, event.as_ref());
-        self.history.push(line);
+    pub fn line(&mut self, actor: impl Into<String>, event: String) {
+        let wall = self.now();
+        self.history.push(Line { mono: self.mono, wall, actor: actor.into(), event });
     }
 
     /// Whether this kind of trouble happens now.
     pub fn is_hit(&mut self, fault: Fault) -> bool {
-        let rate = self.rates.of(fault);
-        let hit = self.dice.chance(rate);
+        self.is_hit_of(fault, 1)
+    }
+
+    /// Whether this kind of trouble happens now, so many times as often as it is drawn. The draw is made in any case,
+    /// so that a kind that is turned off changes nothing else.
+    pub fn is_hit_of(&mut self, fault: Fault, times: u64) -> bool {
+        let hit = self.dice.below(1000) < self.rates.of(fault) * times;
         if hit {
             self.note(fault);
         }
@@ -209,46 +304,60 @@ impl World {
 
     /// Counts a kind of trouble that happened.
     pub fn note(&mut self, fault: Fault) {
-        *self.fired.entry(fault).or_default() += 1;
-        self.tell("trouble", format!("{fault:?}"));
+        self.fired[fault as usize] += 1;
+        tell!(self, "trouble", "{fault:?}");
     }
 
     /// A promise is broken.
     pub fn fail(&mut self, why: String) {
-        self.tell("ORACLE", &why);
+        tell!(self, "ORACLE", "{why}");
         if self.violation.is_none() {
             self.violation = Some(why);
         }
     }
 
     /// Sends what somebody did on its way.
-    pub fn deliver(&mut self, mut inbound: Inbound, sort: Sort, drawn: Ms) {
-        self.next_key += 1;
-        inbound.key = format!("k{}", self.next_key);
+    pub fn deliver(&mut self, inbound: Inbound, sort: Sort, drawn: Ms) {
         let mut at = self.mono + self.dice.between(5, 400);
         if self.is_hit(Fault::InboundLate) {
             at += self.dice.between(1, 20) * SECOND;
         }
-        let text = format!("{} {:?} {:?}", inbound.key, sort, inbound.content);
-        let actor = inbound.account.id.clone();
-        self.tell(&actor, text);
+        if self.is_hit_of(Fault::InboundVeryLate, 1) {
+            at += self.dice.between(1, 15) * MINUTE;
+        }
+        self.deliver_at(inbound, sort, drawn, at);
+    }
+
+    /// Sends what somebody did on its way, to arrive at a moment.
+    pub fn deliver_at(&mut self, mut inbound: Inbound, sort: Sort, drawn: Ms, at: Ms) {
+        self.next_key += 1;
+        inbound.key = format!("k{}", self.next_key);
+        inbound.reply_to.response_url =
+            Some(format!("https://chat/{}{}", crate::oracle::CANARY, inbound.key));
+        inbound.reply_to.trigger = Some(format!("{}{}", crate::oracle::CANARY, inbound.key));
+        if self.is_hit(Fault::ItemPoisoned) && sort == Sort::Said {
+            self.poisoned.insert(inbound.key.clone());
+        }
+        tell!(self, &inbound.account.id, "{} {sort:?} {:?}", inbound.key, inbound.content);
         let done = Done { sort, inbound: inbound.clone(), acked: false, drawn };
         self.done.insert(inbound.key.clone(), done);
         self.deliveries.push(Delivery { at, inbound });
     }
 
-    /// Whether the process may die here. An inbox item that was begun twice is left to finish: after a third death it
-    /// would be put away for good, which is another promise than those that are watched here.
-    pub fn may_die(&self) -> bool {
-        self.item.as_ref().is_none_or(|(_, _, begun)| *begun < 2)
+    /// Whether a process may come to harm here. An inbox item that was begun twice is left to finish: after a third
+    /// beginning without an end it is put away, and only items that are themselves the trouble are to be.
+    pub fn may_die(&self, me: usize) -> bool {
+        self.replicas[me].items.values().all(|item| item.begun < 2)
     }
 
     /// Whether the process dies here.
-    pub fn is_struck(&mut self, fault: Fault) -> bool {
-        if self.crash || !self.may_die() || !self.is_hit(fault) {
+    pub fn is_struck(&mut self, me: usize, fault: Fault) -> bool {
+        let hit = self.dice.below(1000) < self.rates.of(fault);
+        if !hit || self.crash.is_some() || !self.may_die(me) {
             return false;
         }
-        self.crash = true;
+        self.note(fault);
+        self.crash = Some(me);
         true
     }
 }
@@ -286,8 +395,8 @@ impl Shared {
     }
 
     /// Dies here, perhaps.
-    pub async fn may_die(&self, fault: Fault) {
-        let dies = self.look().is_struck(fault);
+    pub async fn may_die(&self, me: usize, fault: Fault) {
+        let dies = self.look().is_struck(me, fault);
         if dies {
             self.wait(Wait::Never).await;
         }
@@ -314,22 +423,27 @@ impl Future for Pause {
     }
 }
 
-/// The process's clock.
-pub struct SimClock(pub Shared);
+/// A process's clock.
+pub struct SimClock {
+    /// The world.
+    pub world: Shared,
+    /// Whose clock.
+    pub me: usize,
+}
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        let world = self.0.look();
+        let world = self.world.look();
         let late = if world.mistake == Some(Mistake::ClockWrong) { 60 * MINUTE } else { 0 };
-        world.instant(world.mono + world.offset - late)
+        world.instant(world.mono + world.offset + world.replicas[self.me].skew - late)
     }
     fn lease_now(&self) -> Timestamp {
-        let world = self.0.look();
-        world.instant(world.mono)
+        let world = self.world.look();
+        world.instant(world.mono + world.replicas[self.me].skew)
     }
 }
 
-/// The process's randomness, from a stream of its own.
+/// A process's randomness, from a stream of its own.
 pub struct SimRandom(pub Mutex<Dice>);
 
 impl Random for SimRandom {

@@ -3,7 +3,9 @@
 
 use super::Oracle;
 use crate::rules::{Drawn, Place, zone_of};
+use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::deploy::Deploy;
 
 /// Whether the local clock stands inside a window of the place.
 pub fn is_open(drawn: &Drawn, place: &Place, at: Timestamp) -> bool {
@@ -34,4 +36,15 @@ pub fn is_frozen(oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> 
         });
         by_settings || by_chat
     })
+}
+
+impl World {
+    /// Whether nothing of the calendar kept a deploy from starting for the last minutes.
+    pub fn was_open(&self, deploy: &Deploy) -> bool {
+        let Some(place) = self.drawn.place(deploy.request.environment.as_str()) else { return false };
+        [0, 60, 120].into_iter().all(|seconds| {
+            let at = self.now() - SignedDuration::from_secs(seconds);
+            is_open(&self.drawn, place, at) && !is_frozen(&self.oracle, &self.drawn, place.name, at)
+        })
+    }
 }

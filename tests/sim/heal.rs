@@ -1,0 +1,142 @@
+//! After the trouble: everything must come to its end, and nobody may be forgotten (L1 to L10). Not here: what must be
+//! true all the time (`oracle`).
+
+use crate::oracle::at_once;
+use crate::runner::Sim;
+use crate::world::{MINUTE, Ms, SECOND, World, tell};
+use shipgate_app::ports::Store as _;
+use shipgate_app::store::Epoch;
+use shipgate_domain::deploy::State;
+use shipgate_domain::ids::DeployId;
+
+/// Everything must be over this long after the trouble stopped: an hour until people are asked, four until it is given
+/// up, half an hour for a run that is lost, two for runs that wait for a machine, and some minutes for each step.
+const HEALED_BY: Ms = 10 * 60 * MINUTE;
+
+impl World {
+    /// Nothing goes wrong any more.
+    fn calm_down(&mut self) {
+        self.rates.calm();
+        self.settle_checks();
+        self.chat.mend();
+        self.code.mend();
+        for replica in &mut self.replicas {
+            (replica.frozen_until, replica.cut_until) = (0, 0);
+        }
+        self.calm_since = Some(self.mono);
+        tell!(self, "calm", "trouble stops");
+    }
+}
+
+impl Sim {
+    /// Trouble stops; now everything must come to its end (L1, L9).
+    pub(crate) fn heal(&mut self) {
+        // Whoever is suspended or cut off comes back by itself.
+        let rest = {
+            let world = self.parts.shared.look();
+            world.all_well_at() - world.mono
+        };
+        self.run_for(rest);
+        let (silent, start) = {
+            let mut world = self.parts.shared.look();
+            world.calm_down();
+            (world.dice.chance(150), world.mono)
+        };
+        self.run_for(4 * MINUTE);
+        for _ in 0..8 {
+            let is_quiet = self.parts.shared.look().is_quiet();
+            if is_quiet {
+                self.nobody_was_forgotten();
+                break;
+            }
+            self.run_for(20 * SECOND);
+        }
+        while !self.is_broken() {
+            if self.is_over() {
+                self.run_for(2 * MINUTE);
+                break;
+            }
+            let mono = self.parts.shared.look().mono;
+            if mono - start > HEALED_BY {
+                self.is_not_over();
+                break;
+            }
+            if !silent {
+                self.parts.shared.look().help();
+            }
+            self.run_for(3 * MINUTE);
+        }
+        if self.is_broken() {
+            return;
+        }
+        let due = at_once(self.parts.store.effect_next_due(None));
+        let mut world = self.parts.shared.look();
+        if due.is_some_and(|due| world.now().duration_since(due) > jiff::SignedDuration::from_secs(8)) {
+            world.fail("L9: an effect is due and nobody carries it out".into());
+        }
+        world.watch_the_end();
+    }
+
+    /// Ends a process whose leases are not to be waited for.
+    fn stop_in_order(&mut self, me: usize) {
+        let epoch = self.parts.shared.look().replicas[me].epoch;
+        if let Some(epoch) = epoch {
+            at_once(self.parts.store.replica_leave(Epoch(epoch)));
+            let mut world = self.parts.shared.look();
+            let mono = world.mono;
+            world.oracle.epochs.left(epoch, mono);
+        }
+        self.die(me, "is stopped to see whether anybody was forgotten");
+    }
+
+    fn is_not_over(&self) {
+        let mut world = self.parts.shared.look();
+        let open = world.oracle.deploys.values().filter(|deploy| !deploy.is_done());
+        let open: Vec<String> =
+            open.map(|deploy| format!("{} {}", deploy.id.short(), deploy.state.name())).collect();
+        let counts = at_once(self.parts.store.counts());
+        world.fail(format!("L1: not over ten hours after the trouble stopped: {open:?} {counts:?}"));
+    }
+
+    /// Whether nothing is left to do but to look for reminders now and then (L5).
+    fn is_over(&self) -> bool {
+        let world = self.parts.shared.look();
+        let counts = at_once(self.parts.store.counts());
+        world.oracle.deploys.values().all(|deploy| deploy.is_done())
+            && world.deliveries.is_empty()
+            && counts.inbox == 0
+            && counts.effects <= 1
+    }
+
+    /// A deploy that a fresh process starts at once was forgotten by the old ones (L6, L9).
+    fn nobody_was_forgotten(&mut self) {
+        let is_up = self.processes.iter().all(|process| process.app.is_some());
+        if self.is_broken() || !is_up {
+            return;
+        }
+        let waiting: Vec<DeployId> = {
+            let world = self.parts.shared.look();
+            let list = world.oracle.deploys.values();
+            list.filter(|d| matches!(d.state, State::Waiting { .. }) && world.was_open(d))
+                .map(|d| d.id.clone())
+                .collect()
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        for me in 0..self.processes.len() {
+            self.stop_in_order(me);
+            self.processes[me].up_at = Some(self.parts.shared.look().mono);
+        }
+        self.run_for(6 * SECOND);
+        let mut world = self.parts.shared.look();
+        let forgotten = waiting.iter().find(|id| {
+            let deploy = world.oracle.deploys.get(*id);
+            deploy.is_some_and(|deploy| deploy.attempts > 0 || deploy.is_active())
+                && deploy.is_some_and(|deploy| !matches!(deploy.state, State::Waiting { .. }))
+        });
+        if let Some(id) = forgotten.cloned() {
+            world.fail(format!("L6: {} could start long ago, and nobody looked", id.short()));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! When nothing is left to do: nothing acknowledged is missing, each result was announced once, no bad item hurt another
+//! (S8, S9, S10, S19, L1, L5). Not here: getting there (`heal`).
+
+use super::{Oracle, at_once};
+use crate::world::World;
+use shipgate_app::ports::Store as _;
+use shipgate_app::store::Accepted;
+use shipgate_domain::audit::Verifier;
+use shipgate_domain::deploy::{Deploy, Outcome, State};
+
+impl Oracle {
+    pub(super) fn ended(&mut self, world: &mut World) -> Result<(), String> {
+        let store = world.store.clone();
+        let mut chain = Verifier::default();
+        for row in at_once(store.audit(0, 1_000_000)) {
+            chain.check(&row).map_err(|broken| format!("S10: {broken}"))?;
+        }
+        let counts = at_once(store.counts());
+        if counts.inbox > 0 {
+            return Err(format!("S8: {} deliveries wait", counts.inbox));
+        }
+        if counts.inbox_dead != world.poisoned.len() as u64 {
+            let bad = world.poisoned.len();
+            return Err(format!(
+                "S19: {} deliveries were put away, of which {bad} are bad",
+                counts.inbox_dead
+            ));
+        }
+        if counts.effects_dead > world.chat.replies_failed {
+            return Err(format!("L5: {} effects were given up", counts.effects_dead));
+        }
+        for (key, done) in world.done.iter().filter(|(_, done)| done.acked) {
+            let now = world.now();
+            if at_once(store.inbox_put(&done.inbound, now)) == Accepted::New {
+                return Err(format!("S8: {key} was acknowledged and is not stored"));
+            }
+        }
+        self.deploys.values().try_for_each(|deploy| announced(world, deploy))
+    }
+}
+
+/// The result stands in the channel, once, and the card offers nothing that is over.
+fn announced(world: &World, deploy: &Deploy) -> Result<(), String> {
+    let id = deploy.id.short();
+    let State::Done { outcome, ran, .. } = &deploy.state else {
+        return Err(format!("L1: {id} is still {}", deploy.state.name()));
+    };
+    let key = format!("final/{}", deploy.id);
+    let finals: Vec<bool> =
+        world.chat.messages.iter().filter(|seen| seen.key == key).map(|seen| seen.late).collect();
+    let is_announced = ran.is_some() || matches!(outcome, Outcome::Unknown | Outcome::Failed { .. });
+    // One that came too late to be known may stand beside it, or be it.
+    let known = finals.iter().filter(|late| !**late).count();
+    let is_right =
+        if is_announced { known == 1 || (known == 0 && finals.len() == 1) } else { finals.is_empty() };
+    if !is_right {
+        return Err(format!("S9: {id} has {} final messages", finals.len()));
+    }
+    let over = ["Approve", "Reject", "Hold", "Resume", "Cancel"];
+    let stale = world.chat.buttons.iter().find(|shown| {
+        let on = world.chat.messages.iter().find(|seen| seen.at == shown.on);
+        let counts = on.is_some_and(|on| !on.gone && !on.late && !on.spoiled && on.is_newest);
+        shown.current && shown.deploy == deploy.id && over.contains(&shown.label) && counts
+    });
+    match stale {
+        Some(shown) => Err(format!("L5: the card of {id}, which is over, still says “{}”", shown.label)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,61 @@
+//! Who may do what: the table of rights, written out once more (S11, S22). Not here: rights to start (`intent`).
+
+use super::Oracle;
+use crate::rules::{Drawn, Line};
+use crate::world::{Ms, World};
+use shipgate_domain::audit::{Actor, Entry};
+
+/// What was read outside may be this old when something is decided (S1), with a little for the write itself.
+pub const FRESH: Ms = 62_000;
+
+/// Groups of which one must contain whoever causes an event; none when anybody's word is written down.
+fn groups_for(event: &str) -> Option<&'static [&'static str]> {
+    match event {
+        "approved" | "rejected" | "resolved" | "freeze_added" | "freeze_ended" => Some(&["leads"]),
+        "cancel_asked" | "closed" | "held" | "resumed" | "lock_taken" | "lock_released" => {
+            Some(&["devs", "leads"])
+        }
+        // Written down and judged: whoever may not is refused at once, or never starts.
+        "requested" | "denied" => None,
+        _ => Some(&[]),
+    }
+}
+
+impl Oracle {
+    /// Whether whoever caused an event might.
+    pub(super) fn may(&self, world: &World, drawn: &Drawn, entry: &Entry) -> Result<(), String> {
+        let Actor::Person { account, person } = &entry.actor else {
+            let is_personal = matches!(groups_for(&entry.event), Some(groups) if !groups.is_empty());
+            return if is_personal { Err(format!("S11: {} by nobody", entry.event)) } else { Ok(()) };
+        };
+        if drawn.person_of(account) != person.as_str() {
+            return Err(format!("S22: {} acted as {person}", account.id));
+        }
+        if entry.event == "denied" {
+            return Ok(());
+        }
+        // What the platform said a moment ago may still be believed.
+        let since = world.mono - FRESH - world.moved_back;
+        let is_lost = world.chat.lost.get(account).is_some_and(|at| *at < since);
+        let is_person = world.chat.accounts.get(account).is_some_and(|facts| !facts.bot);
+        let was_person = !["UBOT", "UGUEST", "ULEFT", "UOTHER"].contains(&account.id.as_str());
+        if is_lost || !is_person || !was_person {
+            return Err(format!("S11: {} by {}, which is no person's account", entry.event, account.id));
+        }
+        let Some(groups) = groups_for(&entry.event) else { return Ok(()) };
+        // An own request may be stopped by whoever made it, wherever they belong now.
+        let belongs = groups.iter().any(|group| self.belongs(world, drawn, person.as_str(), group, since));
+        if belongs { Ok(()) } else { Err(format!("S11: {} by {person}, who may not", entry.event)) }
+    }
+
+    /// Whether a person belonged to a group at some moment since `since`.
+    pub(super) fn belongs(&self, world: &World, drawn: &Drawn, person: &str, group: &str, since: Ms) -> bool {
+        let lines = drawn.groups.get(group).map_or(&[][..], Vec::as_slice);
+        lines.iter().any(|line| match line {
+            Line::Person(name) => *name == person,
+            Line::Outside(id) => world.chat.accounts.keys().any(|account| {
+                drawn.person_of(account) == person && world.chat.was_member(id, account, since)
+            }),
+        })
+    }
+}
