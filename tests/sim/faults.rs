@@ -91,7 +91,7 @@ faults! {
     FormForged,
     /// Somebody writes what looks like markup, a mention or a link.
     HostileText,
-    /// A freeze is added while a start is under way.
+    /// A freeze or a lock comes while a start is decided.
     FrozenInFlight,
     // What comes in.
     /// The same delivery comes twice.
@@ -267,7 +267,8 @@ pub struct Rates {
 }
 
 /// A process that dies all the time does nothing else, and these are asked at every step.
-const OFTEN_ASKED: [Fault; 10] = [
+const OFTEN_ASKED: [Fault; 11] = [
+    Fault::FrozenInFlight,
     Fault::CrashBeforeCommit,
     Fault::CrashAfterCommit,
     Fault::CrashBeforeCall,

@@ -8,7 +8,7 @@ use crate::world::{Delivery, HOUR, MINUTE, Ms, SECOND, Sort, World, tell};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
 use shipgate_app::words::FieldKind;
-use shipgate_domain::deploy::{Deploy, Phase, State};
+use shipgate_domain::deploy::{Phase, State};
 use shipgate_domain::ids::Account;
 use std::sync::Arc;
 
@@ -446,18 +446,27 @@ impl World {
     fn freeze_something(&mut self) {
         let place = self.dice.pick(&PLACES).copied().unwrap_or("staging");
         let name = self.dice.below(4);
-        let is_dispatching = |d: &Deploy| {
-            d.request.environment.as_str() == place && matches!(d.state, State::Dispatching { .. })
-        };
-        if self.rates.of(Fault::FrozenInFlight) > 0 && self.oracle.deploys.values().any(is_dispatching) {
-            self.note(Fault::FrozenInFlight);
-        }
         let text = match self.dice.below(3) {
             0 | 1 => format!("freeze add \"Stop {name}\" {place} for {}m", self.dice.between(1, 4)),
             _ => format!("freeze end \"Stop {name}\""),
         };
         let account = self.anybody(&LEADS);
         self.say_as(&account, text);
+    }
+
+    /// Somebody freezes an environment, or locks it, while a start there is decided.
+    pub fn freeze_at_once(&mut self, place: &str) {
+        let name = self.dice.below(1000);
+        let text = if self.dice.chance(600) {
+            format!("freeze add \"Now {name}\" {place} for {}m", self.dice.between(1, 3))
+        } else {
+            format!("lock {place} migrating --for {}m", self.dice.between(1, 3))
+        };
+        let who = account(if self.dice.chance(500) { "U1DOT" } else { "U1CYD" });
+        let content = Content::Mention { text };
+        let inbound = self.inbound(&who, content);
+        let (now, at) = (self.mono, self.mono + self.dice.between(0, 200));
+        self.deliver_at(inbound, Sort::Said, now, at);
     }
 
     /// Somebody joins or leaves a group.

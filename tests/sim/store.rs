@@ -305,7 +305,14 @@ impl Store for SimStore {
         // Between what a decision looked at and its write is where others get in.
         let ms = {
             let mut world = self.world.look();
-            if world.dice.chance(250) { world.dice.between(1, 500) } else { 0 }
+            if world.is_hit(Fault::FrozenInFlight) {
+                world.freeze_at_once(about.environment.as_str());
+                world.dice.between(300, 900)
+            } else if world.dice.chance(250) {
+                world.dice.between(1, 500)
+            } else {
+                0
+            }
         };
         if ms > 0 {
             self.world.pause(ms).await;

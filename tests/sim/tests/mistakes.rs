@@ -3,7 +3,7 @@
 use shipgate_sim::{Mistake, Options, run};
 
 /// Within so many seeds a mistake must be found.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 10_000;
 
 fn is_found(mistake: Mistake, promise: &str) {
     let options = Options { mistake: Some(mistake), ..Options::default() };
