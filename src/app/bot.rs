@@ -1,5 +1,6 @@
 //! The bot as one value: its rules, its ports, and what all use cases share. Not here: any use case.
 
+use crate::alive::Alive;
 use crate::commands::{Grammar, Names};
 use crate::effects::{Effect, Lane, NewEffect};
 use crate::inbound::ReplyTo;
@@ -69,6 +70,8 @@ pub struct App {
     pub(crate) effects_woken: [Notify; Lane::ALL.len()],
     /// This life as a replica; it changes only while no work is in hand.
     epoch: AtomicI64,
+    /// Whether others may have taken this replica for dead.
+    pub(crate) alive: Alive,
     /// Another replica came later with other rules: the work is its.
     is_aside: AtomicBool,
     /// How many milliseconds the clock of the rules was ahead of the one that nobody moves, when last looked.
@@ -117,6 +120,7 @@ impl App {
             inbox_woken: Notify::new(),
             effects_woken: Default::default(),
             epoch: AtomicI64::new(Epoch::default().0),
+            alive: Alive::default(),
             is_aside: AtomicBool::new(false),
             ahead: AtomicI64::new(i64::MIN),
             unfinished: Mutex::new(Vec::new()),

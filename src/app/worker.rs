@@ -18,6 +18,8 @@ use tracing::Instrument as _;
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// A replica that was silent for this long counts as dead: others take its work over (INVARIANTS L4).
 const LIFE: SignedDuration = SignedDuration::from_secs(12);
+/// Where nobody confirmed for so long that this replica lives, it stands still: sooner than others take it for dead.
+const SURE: SignedDuration = SignedDuration::from_secs(11);
 /// How often a replica says that it lives.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Work on an effect is cut off after this long, well before its lease ends.
@@ -39,6 +41,7 @@ impl App {
         let lease_now = self.clock.lease_now();
         let rules = self.rules.version.to_string();
         self.begin_epoch(self.store.replica_enter(&rules, lease_now, later(lease_now, LIFE)).await?);
+        self.alive.confirm(later(lease_now, SURE));
         let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects.push(NewEffect::whenever(Effect::Remind, now));
@@ -109,6 +112,7 @@ impl App {
     pub async fn renew(&self) -> Result<(), StoreError> {
         let now = self.clock.lease_now();
         let standing = self.store.replica_renew(self.epoch(), now, later(now, LIFE)).await?;
+        self.alive.confirm(later(now, SURE));
         self.stand(standing);
         if self.was_set_back() {
             tracing::warn!("the clock was set back: everything that waits is looked at now");
@@ -121,12 +125,18 @@ impl App {
         let mut workers = JoinSet::new();
         for worker in 0..INBOX_WORKERS {
             let (app, inbox_stop) = (self.clone(), stop.clone());
-            let work = move || app.clone().serve_inbox(worker, inbox_stop.clone());
+            let work = move || {
+                let work = app.clone().serve_inbox(worker, inbox_stop.clone());
+                app.clone().while_alive(inbox_stop.clone(), work)
+            };
             workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
         }
         for lane in Lane::ALL.into_iter().flat_map(|lane| std::iter::repeat_n(lane, lane.workers())) {
             let (app, effects_stop) = (self.clone(), stop.clone());
-            let work = move || app.clone().serve_effects(lane, effects_stop.clone());
+            let work = move || {
+                let work = app.clone().serve_effects(lane, effects_stop.clone());
+                app.clone().while_alive(effects_stop.clone(), work)
+            };
             workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
         }
         while let Some(ended) = workers.join_next().await {
@@ -134,6 +144,10 @@ impl App {
                 tracing::error!("a worker ended unexpectedly: {error}");
             }
         }
+    }
+
+    async fn while_alive(self: Arc<Self>, stop: CancellationToken, work: impl Future<Output = ()>) {
+        self.alive.work(|| self.clock.lease_now(), &stop, work).await;
     }
 
     async fn serve_inbox(self: Arc<Self>, worker: u32, stop: CancellationToken) {

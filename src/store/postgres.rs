@@ -43,6 +43,8 @@ use transaction::transact;
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    /// Connections for the signs of life alone: work that has taken all others must not make a replica look dead.
+    pulse: Pool,
 }
 
 /// How a database is opened.
@@ -97,8 +99,10 @@ impl PostgresStore {
 
     fn reach(address: Address) -> Result<Self, OpenError> {
         let place = address.place();
-        let pool = Pool::new(address).map_err(|source| OpenError::Database { place, source })?;
-        Ok(Self { pool })
+        let pool = |address| {
+            Pool::new(address).map_err(|source| OpenError::Database { place: place.clone(), source })
+        };
+        Ok(Self { pool: pool(address.clone())?, pulse: pool(address)? })
     }
 }
 
@@ -133,7 +137,7 @@ impl Store for PostgresStore {
         now: Timestamp,
         alive_until: Timestamp,
     ) -> Result<Epoch, StoreError> {
-        replicas::enter(&self.pool, rules, now, alive_until).await.doing("enter as a replica")
+        replicas::enter(&self.pulse, rules, now, alive_until).await.doing("enter as a replica")
     }
 
     async fn replica_renew(
@@ -142,11 +146,11 @@ impl Store for PostgresStore {
         now: Timestamp,
         alive_until: Timestamp,
     ) -> Result<Standing, StoreError> {
-        transact(&self.pool, &Renew { epoch, now, alive_until }).await.doing("live on")
+        transact(&self.pulse, &Renew { epoch, now, alive_until }).await.doing("live on")
     }
 
     async fn replica_leave(&self, epoch: Epoch) -> Result<(), StoreError> {
-        transact(&self.pool, &Leave(epoch)).await.doing("leave")
+        transact(&self.pulse, &Leave(epoch)).await.doing("leave")
     }
 
     async fn effect_lease(
