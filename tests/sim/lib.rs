@@ -7,6 +7,7 @@
 //! cargo run --profile sim -p shipgate-sim -- --seeds 0..1000000   a long run, with progress
 //! cargo run --profile sim -p shipgate-sim -- --seed 36            one seed, told in full
 //! cargo run --profile sim -p shipgate-sim -- --seed 36 --shrink   with the fewest troubles that break the promise
+//! cargo run --profile sim -p shipgate-sim --bin mistakes          plants every mistake; how soon each is found
 //! ```
 //!
 //! - `runner` polls the workers of all processes in an order that the seed draws, and ends processes wherever they wait;
@@ -14,7 +15,7 @@
 //! - `chat`, `code`, `store` answer the bot's ports; `people` decides what anybody does; `faults` is what goes wrong.
 //! - `oracle` recomputes the promises after every write, from the audit log and the books of the models; its first lines
 //!   say which promise is watched where. `heal` stops the trouble, after which everything must come to its end.
-//! - `mistakes` can be planted in models and wrappers; tests show that each is found.
+//! - `mistakes` can be planted in models and wrappers, `planted` ones in the product; each is found.
 //!
 //! A seed that breaks a promise is kept in `regressions.txt` with the fix. A new fault is a line in `faults` and the
 //! place where it strikes; a new promise is a check in `oracle`.
@@ -28,6 +29,7 @@ mod many;
 mod mistakes;
 mod oracle;
 mod people;
+pub mod planted;
 mod process;
 mod replica;
 mod rules;
