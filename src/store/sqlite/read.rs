@@ -34,6 +34,12 @@ pub(super) fn freezes(db: &Connection, ended: bool) -> Result<(u64, Vec<Freeze>)
 }
 
 pub(super) fn deploys(db: &Connection, filter: &Filter) -> Result<Vec<Deploy>, Trouble> {
+    let (sql, values) = listing(filter);
+    many(db, "deploys", &sql, params_from_iter(values))
+}
+
+/// The statement behind a list of deploys, and its values.
+pub(super) fn listing(filter: &Filter) -> (String, Vec<Box<dyn ToSql>>) {
     let mut wheres = vec!["1".to_owned()];
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     let mut is = |condition: &str, value: Option<&str>| {
@@ -61,7 +67,7 @@ pub(super) fn deploys(db: &Connection, filter: &Filter) -> Result<Vec<Deploy>, T
         wheres.join(" AND "),
         values.len()
     );
-    many(db, "deploys", &sql, params_from_iter(values))
+    (sql, values)
 }
 
 /// The newest deploy of a run, one that is not over first: a re-run shares the run of the deploy before it.

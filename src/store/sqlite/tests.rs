@@ -2,10 +2,10 @@
 //! Not here: everything that the port shows (`tests/`).
 
 use super::fault::{Fault, Trouble};
-use super::{Mode, SqliteStore, migrate, open};
+use super::{Mode, SqliteStore, migrate, open, read};
 use jiff::Timestamp;
-use rusqlite::{Connection, ffi};
-use shipgate_app::store::{Changes, Epoch, Store, StoreError};
+use rusqlite::{Connection, ffi, params_from_iter};
+use shipgate_app::store::{Changes, Epoch, Filter, Store, StoreError};
 use std::error::Error as _;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
@@ -14,6 +14,24 @@ fn place() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("shipgate.db"), Timestamp::UNIX_EPOCH).unwrap();
     (folder, store)
+}
+
+/// A start, and every command, lists what is open: with a hundred thousand deploys behind it, that must not become slow.
+#[test]
+fn a_list_of_what_is_open_does_not_walk_through_the_past() {
+    let mut db = open::connect_memory().unwrap();
+    migrate::migrate(&mut db, ":memory:".as_ref(), Timestamp::UNIX_EPOCH).unwrap();
+    let environment = Some("production".parse().unwrap());
+    for filter in [
+        Filter { only_open: true, limit: 10_000, ..Filter::default() },
+        Filter { only_open: true, environment, limit: 1000, ..Filter::default() },
+    ] {
+        let (sql, values) = read::listing(&filter);
+        let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        let plan: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(plan.iter().all(|step| step.contains("deploys_open")), "{plan:?}");
+    }
 }
 
 /// The first replica that enters.

@@ -27,6 +27,8 @@ CREATE TABLE shipgate.deploys (
 CREATE UNIQUE INDEX deploys_one_active ON shipgate.deploys (lock_group) WHERE active;
 CREATE INDEX deploys_open ON shipgate.deploys (lock_group) WHERE is_open;
 CREATE INDEX deploys_newest ON shipgate.deploys (requested_at, id);
+-- Lists of what is open must not walk through everything that ever was.
+CREATE INDEX deploys_open_newest ON shipgate.deploys (requested_at, id) WHERE is_open;
 CREATE INDEX deploys_short ON shipgate.deploys (short_id);
 CREATE INDEX deploys_run ON shipgate.deploys (provider, run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX deploys_ran ON shipgate.deploys (service, environment, ended_at) WHERE ran;
