@@ -1,8 +1,10 @@
 //! The command line: what can be said, and who does it. Not here: doing it.
 
+use crate::wiring::SystemClock;
 use crate::{database, demo, serve, settings};
 use clap::{Parser, Subcommand};
 use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
+use shipgate_app::ports::Clock as _;
 use shipgate_app::store::Store;
 use shipgate_domain::audit::Verifier;
 use std::io::{Read as _, Write as _};
@@ -14,7 +16,7 @@ use std::time::Duration;
 /// A chat-ops bot that stands between people and their deploys.
 #[derive(Debug, Parser)]
 #[command(name = "shipgate", version, about, arg_required_else_help = true)]
-pub struct Cli {
+struct Cli {
     /// Settings file.
     #[arg(long, global = true, default_value = "shipgate.toml", value_name = "FILE")]
     config: PathBuf,
@@ -37,7 +39,12 @@ enum Command {
         listen: SocketAddr,
     },
     /// Runs the bot.
-    Serve,
+    Serve {
+        /// The database was put back from a backup: close every environment off, ask the CI systems for what it has
+        /// forgotten, and let people decide.
+        #[arg(long)]
+        restored: bool,
+    },
     /// All problems of the settings and the environment at once.
     Check,
     /// What a chat platform must be told about the app.
@@ -107,12 +114,22 @@ enum Audit {
     Export,
 }
 
+/// The whole program.
+pub fn main() -> ExitCode {
+    // One TLS provider for every client, before any of them exists.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("shipgate: another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    run(Cli::parse())
+}
+
 /// Does what was said.
-pub fn run(cli: Cli) -> ExitCode {
+fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo { listen } => demo::main(listen),
-        Command::Serve => match grammar(cli.commands.as_deref()) {
-            Ok(grammar) => serve::main(&cli.config, grammar),
+        Command::Serve { restored } => match grammar(cli.commands.as_deref()) {
+            Ok(grammar) => serve::main(&cli.config, grammar, restored),
             Err(code) => code,
         },
         Command::Check => {
@@ -130,7 +147,7 @@ pub fn run(cli: Cli) -> ExitCode {
             audit(&*database::look_at(settings).await?, &command, cli.json).await
         }),
         Command::Backup { to } => with_store(&cli.config, async |settings| {
-            database::backup(settings, &to).await?;
+            database::backup(settings, &to, SystemClock::default().now()).await?;
             println!("wrote {}", to.display());
             Ok(())
         }),

@@ -75,10 +75,10 @@ fn postgres(settings: &StoreSettings) -> anyhow::Result<&Address> {
 }
 
 /// Copies the database into a new file while the bot works.
-pub async fn backup(settings: &StoreSettings, to: &Path) -> anyhow::Result<()> {
+pub async fn backup(settings: &StoreSettings, to: &Path, at: Timestamp) -> anyhow::Result<()> {
     match settings {
         StoreSettings::Sqlite(path) => {
-            SqliteStore::look_at(path)?.backup(to).await.context("the backup was not made")
+            SqliteStore::look_at(path)?.backup(to, at).await.context("the backup was not made")
         }
         StoreSettings::Postgres(address) => anyhow::bail!(
             "PostgreSQL brings its own backup, which this program does not repeat. Run\n  \

@@ -110,7 +110,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     times.connect(app.clone());
     app.start().await?;
 
-    let operations = Operations { store: store.clone(), figures, sockets: None };
+    let operations = Operations { app: app.clone(), store: store.clone(), figures, sockets: None };
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Clock, Providers, Store};
+use shipgate_app::restore;
 use shipgate_app::{App, CronReminder, Ports, Rules};
 use shipgate_chat::slack::socket::{SocketStatus, Wiring};
 use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
@@ -33,11 +34,13 @@ const LAST_WORK: Duration = Duration::from_secs(40);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// Once in so many takings, a day, what is long done is forgotten.
 const PRUNE_EVERY: u64 = 8640;
+/// Not at once: it walks through all that is done, and a start has better things to do.
+const FIRST_PRUNE: u64 = 60;
 /// Keys of deliveries are remembered this long: no platform repeats one later.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// Runs until SIGTERM or SIGINT.
-pub fn main(config: &Path, grammar: Grammar) -> ExitCode {
+pub fn main(config: &Path, grammar: Grammar, restored: bool) -> ExitCode {
     let settings = match Settings::read(config, &environment) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -53,7 +56,7 @@ pub fn main(config: &Path, grammar: Grammar) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served = runtime
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(serve(settings, grammar)));
+        .and_then(|runtime| runtime.block_on(serve(settings, grammar, restored)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -63,11 +66,12 @@ pub fn main(config: &Path, grammar: Grammar) -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
+async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
     let store = database::open(&settings.store, clock.now()).await?;
+    let since = forgotten_since(store.as_ref(), restored, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), settings.limits));
     let slack_settings = settings.slack.clone().context(
         "no chat platform is configured: add [slack] to the settings, or try `shipgate demo` first",
@@ -118,17 +122,45 @@ async fn serve(settings: Settings, grammar: Grammar) -> anyhow::Result<()> {
     }
     let is_socket =
         matches!(settings.slack.as_ref().map(|s| &s.transport), Some(SlackTransport::Socket { .. }));
-    let operations = Operations { store: store.clone(), figures, sockets: is_socket.then_some(sockets) };
+    let operations =
+        Operations { app: app.clone(), store: store.clone(), figures, sockets: is_socket.then_some(sockets) };
     routes = routes.merge(ops::routes(Arc::new(operations)));
 
     let listener = TcpListener::bind(settings.http.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another program there?", settings.http.listen))?;
-    app.start().await?;
+    match since {
+        Some(since) => app.start_restored(since).await?,
+        None => app.start().await?,
+    }
     background.spawn(app.clone().run(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
+}
+
+/// Since when the database has forgotten what happened; none when it is the one that worked last.
+///
+/// # Errors
+/// It is a copy, and nobody said that it is to be worked on.
+async fn forgotten_since(
+    store: &dyn Store,
+    restored: bool,
+    now: Timestamp,
+) -> anyhow::Result<Option<Timestamp>> {
+    let behind = restore::behind_since(store).await?;
+    match (behind, restored) {
+        (Some(since), false) => anyhow::bail!(
+            "the database is a backup, made at {since}. What happened since then is not in it, and Shipgate could \
+             start once more what was started already. If this is to be the database from now on, run \
+             `shipgate serve --restored`: every environment is closed off until a person lifts it, the CI systems are \
+             asked for runs since that moment, and those that the backup does not know are listed in the channel. \
+             Otherwise name the newer database under [store] url"
+        ),
+        (Some(since), true) => Ok(Some(since)),
+        (None, true) => Ok(Some(restore::known_until(store, now).await?)),
+        (None, false) => Ok(None),
+    }
 }
 
 /// Serves until a signal comes, then ends everything in order: no new requests, work in hand is finished, the rest
@@ -256,7 +288,7 @@ pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Canc
             gauge("shipgate_effects_dead", counts.effects_dead);
             gauge("shipgate_deploys_open", counts.open_deploys);
         }
-        if looks.is_multiple_of(PRUNE_EVERY) {
+        if looks % PRUNE_EVERY == FIRST_PRUNE {
             let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
             match store.prune(before).await {
                 Ok(rows) => tracing::info!(rows, "forgot what is long done"),
@@ -273,6 +305,8 @@ pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Canc
 
 /// What the program knows about itself.
 pub struct Operations {
+    /// The bot, which writes its signs of life.
+    pub app: Arc<App>,
     /// Database.
     pub store: Arc<dyn Store>,
     /// Figures.
@@ -287,8 +321,9 @@ impl Ops for Operations {
         let mut parts = Vec::new();
         // Waking nobody goes the way of every write: a store that refuses to write is not ready.
         let trouble = match self.store.effect_wake("nobody", Timestamp::UNIX_EPOCH).await {
-            Ok(()) => None,
-            Err(error) => Some(error.to_string()),
+            // That wrote nothing, so a disk without room is met by the signs of life only.
+            Ok(()) => self.app.store_trouble(),
+            Err(error) => Some(error.with_causes()),
         };
         parts.push(Part { name: "store".into(), trouble });
         if let Some(sockets) = &self.sockets {

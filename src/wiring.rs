@@ -91,7 +91,7 @@ impl Intake {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!("cannot store what came in: {error}");
+                tracing::error!("cannot store what came in: {}", error.with_causes());
                 metrics::counter!("shipgate_store_failures_total").increment(1);
                 Err(NotTaken::Stored(error.to_string()))
             }

@@ -76,6 +76,12 @@ pub struct App {
     is_aside: AtomicBool,
     /// How many milliseconds the clock of the rules was ahead of the one that nobody moves, when last looked.
     ahead: AtomicI64,
+    /// Why the last sign of life could not be written.
+    trouble: Mutex<Option<String>>,
+    /// Runs that this database has forgotten are still being looked for.
+    pub(crate) looking_back: AtomicBool,
+    /// This database was put back to an earlier day not long ago.
+    pub(crate) was_restored: AtomicBool,
     /// Effects that the database did not let this replica finish: given back as soon as it does.
     unfinished: Mutex<Vec<Unfinished>>,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
@@ -123,6 +129,9 @@ impl App {
             alive: Alive::default(),
             is_aside: AtomicBool::new(false),
             ahead: AtomicI64::new(i64::MIN),
+            trouble: Mutex::new(None),
+            looking_back: AtomicBool::new(false),
+            was_restored: AtomicBool::new(false),
             unfinished: Mutex::new(Vec::new()),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
@@ -159,6 +168,16 @@ impl App {
     #[must_use]
     pub fn is_aside(&self) -> bool {
         self.is_aside.load(Ordering::Acquire)
+    }
+
+    /// Why the database takes no writes, as the last sign of life found, seconds ago.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     pub(crate) fn stand(&self, standing: Standing) {

@@ -5,6 +5,7 @@ use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::messages::digest_of;
+use crate::point;
 use crate::ports::{ChatError, Post};
 use crate::store::{CardButton, CardPost, CardRow, StoreError};
 use crate::words::{Body, Button, Card, Message, Style};
@@ -187,7 +188,9 @@ impl App {
         let mut minted = self.changes(now);
         row.revision += 1;
         minted.cards.push(row.clone());
+        point!("card/unminted");
         self.commit(minted).await?;
+        point!("card/minted");
 
         let mut trouble = None;
         for (channel, has_buttons) in channels {
@@ -208,7 +211,9 @@ impl App {
         row.revision += 1;
         let mut done = self.changes(self.now());
         done.cards.push(row);
+        point!("card/shown");
         self.commit(done).await?;
+        point!("card/written");
         Ok(match trouble {
             // Elapsed times go on while it runs.
             None if matches!(deploy.state, State::Running { .. }) => Finish::Again(later(now, TICK)),
@@ -236,13 +241,14 @@ impl App {
             }
         }
         // Only the very first try can be sure that none before it posted the card unseen.
-        let again = row.revision > 1;
+        let again = row.revision > 1 || self.may_have_said();
         let first = old.map_or(0, |p| p.reposts + 1);
         let mut reposts = first;
         let mut post = Post { channel: channel.to_owned(), thread: None, body, key: String::new() };
         loop {
             post.key = format!("card/{}/{channel}/{reposts}", row.deploy);
             let message = self.chat.post(&post, again).await?;
+            point!("card/posted");
             // What an earlier try may have posted says what was true then.
             let shown = if again { self.chat.edit(&message, &post.body).await } else { Ok(()) };
             let late = match shown {
@@ -381,7 +387,9 @@ impl App {
                 }
             }
         }
-        match self.chat.post(&post, leased.attempts > 0).await {
+        let posted = self.chat.post(&post, leased.attempts > 0 || self.may_have_said()).await;
+        point!("say/posted");
+        match posted {
             Ok(_) => Ok(Finish::Done),
             Err(error) => {
                 if let (ChatError::Gone { .. }, Some(deploy)) = (&error, under) {

@@ -4,6 +4,7 @@
 use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
+use crate::point;
 use crate::ports::{OutsideError, Post, Sent};
 use crate::store::{Expect, StoreError};
 use crate::words::Body;
@@ -64,13 +65,16 @@ impl App {
             Ok(step) => self.record(&mut mark, &deploy, &step, Actor::Shipgate),
             Err(illegal) => return Ok(self.retry(1, illegal.to_string())),
         }
+        point!("send/unmarked");
         self.commit(mark).await?;
+        point!("send/marked");
         // A write may take long, and the mark says when it was begun: what was judged then may not hold any more.
         let sent = if self.now() > intent.send_by {
             Sent::NotSent { why: "the database took too long to write that it is sent".into(), after: None }
         } else {
             pipelines.send(&intent.plan).await
         };
+        point!("send/answered");
         let now = self.now();
         tracing::info!(deploy.id = %id, attempt, outcome = sent_word(&sent), "sent a start");
         metrics::counter!("shipgate_sends_total", "outcome" => sent_word(&sent)).increment(1);
@@ -84,6 +88,7 @@ impl App {
             Sent::Unknown { why } => Event::SendUnknown { why },
         };
         self.learn_until_written(id, event).await?;
+        point!("send/written");
         Ok(Finish::Done)
     }
 
@@ -116,6 +121,7 @@ impl App {
         };
         match found {
             Ok(mut runs) if !runs.is_empty() => {
+                point!("reconcile/found");
                 runs.sort_by(|a, b| (a.id.as_str().len(), &a.id).cmp(&(b.id.as_str().len(), &b.id)));
                 let run = runs.remove(0);
                 self.stop_strays(&deploy, &run, &runs).await?;

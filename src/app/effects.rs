@@ -73,6 +73,11 @@ pub enum Effect {
     },
     /// Look for reminders that are due.
     Remind,
+    /// Ask the CI systems for the runs that a database of an earlier day has forgotten.
+    LookBack {
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 impl Effect {
@@ -91,6 +96,7 @@ impl Effect {
             Effect::Reply { .. } => "reply",
             Effect::OpenForm { .. } => "open_form",
             Effect::Remind => "remind",
+            Effect::LookBack { .. } => "look_back",
         }
     }
 
@@ -106,7 +112,8 @@ impl Effect {
             | Effect::Follow { .. }
             | Effect::StopRun { .. }
             | Effect::JudgeLine { .. }
-            | Effect::Remind => Lane::Work,
+            | Effect::Remind
+            | Effect::LookBack { .. } => Lane::Work,
         }
     }
 
@@ -121,9 +128,11 @@ impl Effect {
             | Effect::StopRun { deploy }
             | Effect::Card { deploy } => Some(deploy),
             Effect::Say { under, .. } => under.as_ref(),
-            Effect::JudgeLine { .. } | Effect::Reply { .. } | Effect::OpenForm { .. } | Effect::Remind => {
-                None
-            }
+            Effect::JudgeLine { .. }
+            | Effect::Reply { .. }
+            | Effect::OpenForm { .. }
+            | Effect::Remind
+            | Effect::LookBack { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
+use crate::point;
 use crate::ports::OutsideError;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +30,7 @@ impl App {
             Err(error) => return Ok(self.retry(60, error.to_string())),
         };
         let read = pipelines.read(&intent.plan, run).await;
+        point!("follow/read");
         let now = self.now();
         match read {
             Ok(report) => {
@@ -108,6 +110,7 @@ impl App {
             Ok(pipelines) => pipelines.stop(&intent.plan, run).await,
             Err(error) => Err(error),
         };
+        point!("stop/answered");
         match stopped {
             Ok(()) => {
                 let mut changes = self.changes(self.now());
@@ -128,6 +131,7 @@ impl App {
         let named = || title.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| word.parse().ok());
         // A re-run's title still carries the first deploy's id: who is bound to the run comes first.
         let id: Option<DeployId> = self.store.deploy_of_run(provider.as_str(), run).await?.or_else(named);
+        point!("hint/heard");
         let Some(id) = id else { return Ok(()) };
         let Some(deploy) = self.store.deploy(&id).await? else { return Ok(()) };
         let now = self.now();

@@ -53,6 +53,19 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// Its kind for logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Content::Slash { .. } => "slash",
+            Content::Mention { .. } => "mention",
+            Content::Press { .. } => "press",
+            Content::Submit { .. } => "submit",
+        }
+    }
+}
+
 /// Where an answer to one person goes. Holds secrets for minutes: it is deleted with the inbox row when that is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyTo {

@@ -6,14 +6,18 @@ use crate::cards::{Press, token_hash};
 use crate::commands::{Action as Wish, Entry, Invocation, Parsed};
 use crate::effects::{Effect, NewEffect};
 use crate::inbound::{Content, Inbound, ReplyTo};
+use crate::point;
+use crate::poison::said;
 use crate::ports::MessageRef;
 use crate::store::{CardButton, Changes, Expect, StoreError, Waiting};
 use crate::words::{Form, Message};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::{DeployId, PersonId};
 use shipgate_domain::people::Action;
+use std::panic::AssertUnwindSafe;
 
 /// How often one item starts over because something changed under it.
 const TRIES: usize = 10;
@@ -85,8 +89,26 @@ impl App {
         let Some(item) = self.store.inbox_next(self.epoch(), worker).await? else { return Ok(false) };
         // Where one was, there may be more: the next worker looks while this one works.
         self.inbox_woken.notify_one();
+        if Self::is_spent(&item) {
+            self.put_item_away(&item).await?;
+            return Ok(true);
+        }
+        match AssertUnwindSafe(self.work_item(&item)).catch_unwind().await {
+            Ok(worked) => worked?,
+            // It was counted before it began, and comes again until it was tried often enough.
+            Err(panic) => {
+                let why = said(panic.as_ref());
+                tracing::error!(item = item.id, "work on a command broke off: {why}");
+                metrics::counter!("shipgate_worker_panics_total").increment(1);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn work_item(&self, item: &Waiting) -> Result<(), StoreError> {
+        point!("inbox", item.inbound.content.name(), "taken");
         for _ in 0..TRIES {
-            let mut visit = self.visit(&item);
+            let mut visit = self.visit(item);
             match &item.inbound.content {
                 Content::Slash { command, text } => {
                     self.hear(&mut visit, text, Entry::Slash(command)).await?
@@ -103,21 +125,24 @@ impl App {
             }
             let mut changes = visit.changes;
             changes.inbox_done = Some(item.id);
+            point!("inbox", item.inbound.content.name(), "understood");
             match self.commit(changes).await {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    point!("inbox", item.inbound.content.name(), "done");
+                    return Ok(());
+                }
             }
         }
-        let mut visit = self.visit(&item);
+        let mut visit = self.visit(item);
         let busy = self.words().too_busy();
         visit.answer(busy);
         visit.changes.inbox_done = Some(item.id);
-        self.commit(visit.changes).await?;
-        Ok(true)
+        self.commit(visit.changes).await
     }
 
-    fn visit<'a>(&self, item: &'a Waiting) -> Visit<'a> {
+    pub(crate) fn visit<'a>(&self, item: &'a Waiting) -> Visit<'a> {
         let now = self.now();
         Visit {
             inbound: &item.inbound,

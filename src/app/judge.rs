@@ -2,6 +2,7 @@
 
 use crate::bot::App;
 use crate::effects::{Effect, Finish, NewEffect};
+use crate::point;
 use crate::ports::{OutsideError, Resolved};
 use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundings};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,9 @@ const TRIES: usize = 8;
 impl App {
     /// Judges one deploy, and writes what follows. Says when to look again.
     pub(crate) async fn judge(&self, id: &DeployId) -> Result<Finish, StoreError> {
+        if self.is_looking_back() {
+            return Ok(Finish::Again(later(self.now(), SignedDuration::from_secs(1))));
+        }
         for _ in 0..TRIES {
             let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
             let looked = match &deploy.state {
@@ -80,7 +84,10 @@ impl App {
             Ok(step) => self.record(&mut changes, deploy, &step, Actor::Shipgate),
             Err(illegal) => tracing::info!(deploy.id = %deploy.id, "ignored “{name}”: {illegal}"),
         }
-        self.commit(changes).await
+        point!("learn", name, "before");
+        self.commit(changes).await?;
+        point!("learn", name, "after");
+        Ok(())
     }
 
     /// Resolves the version, once. `None`: the deploy moved on, judge it as it is now.

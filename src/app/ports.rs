@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shipgate_domain::facts::{Change, Check, Pin};
-use shipgate_domain::ids::{Account, CommitId, Platform, Version};
+use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
-use shipgate_domain::policy::Provider;
+use shipgate_domain::policy::{Pipeline, Provider};
 use shipgate_domain::run::{Progress, Run, RunPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,13 +146,30 @@ pub struct Output {
     pub next: u64,
 }
 
+/// A run that carries the id of a deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The run.
+    pub run: Run,
+    /// The deploy whose id it carries.
+    pub deploy: DeployId,
+    /// What the CI system calls it; harmless text.
+    pub title: String,
+}
+
 /// A CI system: starts, finds, reads and stops runs.
 #[async_trait]
 pub trait Pipelines: Send + Sync {
-    /// Sends the plan once: no retry of any kind inside, no redirect, at most 30 s.
+    /// Sends the plan once: no retry of any kind inside, no redirect. Ends before `SEND_TIME` is over, whatever it
+    /// waits for: after that, a missing answer is taken for lost.
     async fn send(&self, plan: &RunPlan) -> Sent;
     /// All runs that carry the plan's deploy id and could come from a send at or after `since`. Complete, or an error.
     async fn find(&self, plan: &RunPlan, since: Timestamp) -> Result<Vec<Run>, OutsideError>;
+    /// All runs since then that carry the id of any deploy, oldest first. Complete, or an error.
+    async fn since(&self, pipeline: &Pipeline, _since: Timestamp) -> Result<Vec<Seen>, OutsideError> {
+        let why = format!("runs of {} cannot be listed: look there by hand", pipeline.repo);
+        Err(OutsideError::Refused { why })
+    }
     /// How far a run is. May be repeated as often as wanted: unchanged answers cost little.
     async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError>;
     /// Asks for a run to be stopped. Stopping a finished run is no error.

@@ -42,6 +42,20 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What was tried, why it failed, and what to do, in one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut chain = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            chain = format!("{chain}: {cause}");
+            source = cause.source();
+        }
+        chain
+    }
+}
+
 /// One life of one replica on a database: a number that rises with every entry and never comes again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub i64);
@@ -55,6 +69,9 @@ pub enum Standing {
     /// to that one, so that no deploy is judged by two sets of rules in turn.
     Aside,
 }
+
+/// An inbox item is given out this often at most: for three tries, and then once to be put away (INVARIANTS S19).
+pub const BEGINNINGS: u32 = 4;
 
 /// Something whose change must be noticed by whoever decided on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -289,7 +306,7 @@ pub trait Store: Send + Sync {
 
     /// Stores what came in, durably, unless its key is known.
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError>;
-    /// Holds the oldest item that is not done and was not begun three times, with its count of beginnings raised.
+    /// Holds the oldest item that is not done and was begun fewer than [`BEGINNINGS`] times, with that count raised.
     /// Items of one account are worked on in order, one at a time, whoever works: while one is held, the account's
     /// next is not given out. What this worker of this epoch holds already comes again.
     async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError>;
@@ -366,7 +383,7 @@ pub trait Store: Send + Sync {
 pub struct Counts {
     /// Inbox items not worked on yet.
     pub inbox: u64,
-    /// Inbox items given up after three tries.
+    /// Inbox items that cannot be read, or could not even be put away.
     pub inbox_dead: u64,
     /// Effects not done yet.
     pub effects: u64,

@@ -3,9 +3,13 @@
 use crate::bot::{App, Unfinished};
 use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
 use crate::judge::later;
+use crate::point;
+use crate::poison::said;
 use crate::ports::ChatError;
 use crate::store::StoreError;
+use futures_util::FutureExt as _;
 use jiff::SignedDuration;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -38,30 +42,23 @@ impl App {
     /// # Errors
     /// The database failed.
     pub async fn start(&self) -> Result<(), StoreError> {
+        self.enter().await?;
+        let changes = self.first_work().await?;
+        self.store.commit(changes).await?;
+        self.remember_restore().await?;
+        point!("start/done");
+        Ok(())
+    }
+
+    /// Begins a life as a replica.
+    pub(crate) async fn enter(&self) -> Result<(), StoreError> {
         let lease_now = self.clock.lease_now();
         let rules = self.rules.version.to_string();
+        point!("start/begun");
         self.begin_epoch(self.store.replica_enter(&rules, lease_now, later(lease_now, LIFE)).await?);
         self.alive.confirm(later(lease_now, SURE));
-        let mut changes = self.changes(self.now());
-        let now = changes.at;
-        changes.effects.push(NewEffect::whenever(Effect::Remind, now));
-        // What an earlier version of the rules judged is judged again under these.
-        let open = crate::store::Filter { only_open: true, limit: 10_000, ..Default::default() };
-        for deploy in self.store.deploys(&open).await? {
-            use shipgate_domain::deploy::State;
-            let id = deploy.id;
-            let effect = match deploy.state {
-                State::Requested { .. } | State::Waiting { .. } => Effect::Judge { deploy: id },
-                State::Dispatching { ref intent, .. } => {
-                    changes.effects.push(NewEffect::whenever(Effect::Reconcile { deploy: id.clone() }, now));
-                    Effect::Send { deploy: id, attempt: intent.attempt }
-                }
-                State::Running { .. } => Effect::Follow { deploy: id },
-                State::Done { .. } => continue,
-            };
-            changes.effects.push(NewEffect::whenever(effect, now));
-        }
-        self.store.commit(changes).await
+        point!("start/entered");
+        Ok(())
     }
 
     /// Works until it is told to stop; what is in hand is finished.
@@ -96,9 +93,13 @@ impl App {
     async fn live(&self) {
         loop {
             match self.renew().await {
-                Ok(()) => {}
+                Ok(()) => self.note_trouble(None),
                 Err(StoreError::Conflict { .. }) => return,
-                Err(error) => tracing::warn!("cannot tell the database that this replica lives: {error}"),
+                Err(error) => {
+                    let why = error.with_causes();
+                    tracing::warn!("cannot tell the database that this replica lives: {why}");
+                    self.note_trouble(Some(why));
+                }
             }
             tokio::time::sleep(RENEW_EVERY).await;
         }
@@ -200,7 +201,14 @@ impl App {
             Some(deploy) => tracing::info_span!("deploy", id = %deploy, effect = leased.effect.name()),
             None => tracing::info_span!("effect", effect = leased.effect.name()),
         };
-        let worked = self.carry_and_finish(&leased).instrument(span).await;
+        let carried = AssertUnwindSafe(self.carry_and_finish(&leased)).catch_unwind().instrument(span).await;
+        let worked = match carried {
+            Ok(worked) => worked,
+            Err(panic) => {
+                metrics::counter!("shipgate_worker_panics_total").increment(1);
+                self.effect_broke(&leased, &said(panic.as_ref())).await
+            }
+        };
         if let Err(error) = &worked {
             let Leased { id, token, attempts, .. } = leased;
             self.unfinished().push(Unfinished { id, token, attempts, why: error.to_string() });
@@ -230,7 +238,10 @@ impl App {
     }
 
     async fn carry_and_finish(&self, leased: &Leased) -> Result<(), StoreError> {
-        let finish = match self.carry(leased).await {
+        point!("effect", leased.effect.name(), "leased");
+        let carried = self.carry(leased).await;
+        point!("effect", leased.effect.name(), "carried");
+        let finish = match carried {
             Ok(finish) => finish,
             Err(StoreError::Conflict { .. }) => {
                 // Not `Again`, which forgets that this was tried before: a message may be out already.
@@ -244,7 +255,9 @@ impl App {
         }
         let mut changes = self.changes(self.now());
         changes.finish = Some((leased.id, leased.token, finish));
-        match self.store.commit(changes).await {
+        let finished = self.store.commit(changes).await;
+        point!("effect", leased.effect.name(), "finished");
+        match finished {
             // The lease ran out and somebody else has it now: they will finish it.
             Err(StoreError::Conflict { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
@@ -263,6 +276,7 @@ impl App {
             Effect::Card { deploy } => self.card(leased, deploy).await,
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
+            Effect::LookBack { since } => self.look_back(leased, *since).await,
             Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {
                 Ok(()) => Finish::Done,
                 // A private answer is worth little after half an hour, and its address is gone by then.
@@ -306,13 +320,7 @@ impl App {
     }
 
     async fn store_failed(&self, doing: &str, error: &StoreError, stop: &CancellationToken) {
-        let mut chain = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            chain = format!("{chain}: {cause}");
-            source = cause.source();
-        }
-        tracing::error!("cannot {doing}: {chain}");
+        tracing::error!("cannot {doing}: {}", error.with_causes());
         metrics::counter!("shipgate_store_failures_total").increment(1);
         pause(stop, STORE_REST).await;
     }
@@ -327,8 +335,7 @@ async fn rest(woken: &Notify, stop: &CancellationToken, time: Duration) {
     }
 }
 
-/// Does the work until it comes to its own end. One bad item hurts only itself: after a panic, which the item's count
-/// of beginnings remembers, work begins again.
+/// Does the work until it comes to its own end. A panic between two items ends nothing: work begins again.
 async fn keep_at_it<W, F>(stop: CancellationToken, rest: Duration, work: W)
 where
     W: Fn() -> F,

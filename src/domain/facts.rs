@@ -142,6 +142,42 @@ pub struct Lock {
     pub quarantine: Option<DeployId>,
 }
 
+/// Quarantines after a restore name no deploy: their ids begin with the year 1970, in which nobody deployed.
+pub const NO_DEPLOY: &str = "0000000000";
+
+impl Lock {
+    /// The quarantine of an environment after the database was put back to an earlier moment. Nobody knows what
+    /// happened there since, so only a person lifts it.
+    ///
+    /// # Panics
+    /// Never: the name of the program is a name.
+    #[must_use]
+    pub fn after_restore(
+        environment: EnvironmentName,
+        since: Timestamp,
+        now: Timestamp,
+        random: [u8; 10],
+    ) -> Self {
+        Self {
+            environment,
+            by: "shipgate".parse().expect("a name"),
+            reason: format!(
+                "the database was restored from {}, and what happened since then is not known",
+                since.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            since: now,
+            until: None,
+            quarantine: Some(DeployId::new(Timestamp::UNIX_EPOCH, random)),
+        }
+    }
+
+    /// Whether it is such a quarantine: another one must not take its place, whose end would be its end.
+    #[must_use]
+    pub fn is_after_restore(&self) -> bool {
+        self.quarantine.as_ref().is_some_and(|id| id.as_str().starts_with(NO_DEPLOY))
+    }
+}
+
 /// Another deploy, as far as a queue shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Other {

@@ -331,6 +331,7 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ("send_accepted", Event::SendAccepted, plain),
         ("send_unknown", Event::SendUnknown { why: why() }, plain),
         ("bound", Event::Bound { run: run(1) }, plain),
+        ("found", Event::Found { run: run(1) }, plain),
         ("people_asked", Event::PeopleAsked, after(THURSDAY, 5 + 3600)),
         ("people_asked early", Event::PeopleAsked, after(THURSDAY, 4 + 3600)),
         ("given_up", Event::GivenUp, after(THURSDAY, 5 + 5 * 3600)),

@@ -30,6 +30,7 @@ use readers::Readers;
 use rusqlite::Connection;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
+use shipgate_app::point;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
     Surroundings, Waiting,
@@ -68,9 +69,11 @@ impl SqliteStore {
     pub fn open(path: &Path, opened_at: Timestamp) -> Result<Self, OpenError> {
         let exclusive = Exclusive::take(path)?;
         let mut connection = open::connect(path)?;
+        point!("open/locked");
         migrate::migrate(&mut connection, path, opened_at)?;
         open::check_still_here(&connection, path)?;
         open::bury_the_dead(&mut connection, path)?;
+        point!("open/buried");
         if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
             open::check_at_start(&connection, path)?;
         } else {
@@ -119,14 +122,14 @@ impl SqliteStore {
 
     /// Writes a complete copy of the database to a new file, while work goes on.
     ///
-    /// The copy is one consistent moment. It appears under its name only when it is complete and on disk; a file that
+    /// The copy is one consistent moment, `at`, and says so: `serve` does not begin on it unasked. It appears under its name only when it is complete and on disk; a file that
     /// is there already is not touched.
     ///
     /// # Errors
     /// `Failed` when the file exists or cannot be written.
-    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+    pub async fn backup(&self, to: &Path, at: Timestamp) -> Result<(), StoreError> {
         let to = to.to_owned();
-        self.read("make a backup", move |db| open::backup(db, &to)).await
+        self.read("make a backup", move |db| open::backup(db, &to, at)).await
     }
 
     /// Runs `work` in a write transaction; its answer comes after the commit.
@@ -159,7 +162,12 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        self.write("write a decision", move |db| write::changes(db, &changes)).await
+        let written = move |db: &Connection| {
+            write::changes(db, &changes)?;
+            point!("write", changes.audit.first().map_or("nothing", |entry| &entry.event));
+            Ok(())
+        };
+        self.write("write a decision", written).await
     }
 
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError> {

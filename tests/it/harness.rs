@@ -7,7 +7,7 @@ use crate::setup::{Setup, Transport};
 use serde_json::Value;
 use shipgate_world::{GitHub, Slack, World};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -28,6 +28,9 @@ pub struct Bot {
     starts: u32,
     file_blocks: Option<u32>,
     environment: Vec<(&'static str, String)>,
+    program: PathBuf,
+    armed: Option<(&'static str, String)>,
+    arguments: Vec<String>,
     address: String,
     slack: Slack,
     github: GitHub,
@@ -67,6 +70,9 @@ impl Bot {
             starts: 0,
             file_blocks: setup.file_blocks,
             environment,
+            program: env!("CARGO_BIN_EXE_shipgate").into(),
+            armed: None,
+            arguments: vec!["serve".to_owned()],
             address: String::new(),
             slack: world.slack.clone(),
             github: world.github.clone(),
@@ -95,13 +101,22 @@ impl Bot {
         self.file_blocks = None;
     }
 
+    /// The next starts have these arguments instead of `serve`.
+    pub fn use_arguments(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    }
+
+    fn listens_at(&mut self, address: String) {
+        self.address = address;
+        self.slack.set_target(&format!("http://{}", self.address));
+        self.github.set_target(&format!("http://{}", self.address));
+    }
+
     /// Starts the process and waits until it is ready.
     pub async fn run(&mut self) {
         self.spawn();
         let address = self.until("the bot says where it listens", |bot| bot.listening()).await;
-        self.address = address;
-        self.slack.set_target(&format!("http://{}", self.address));
-        self.github.set_target(&format!("http://{}", self.address));
+        self.listens_at(address);
         let give_up = Instant::now() + PATIENCE;
         while self.get("/readyz").await.0 != 200 {
             assert!(Instant::now() < give_up, "the bot does not become ready\n{}", self.log());
@@ -112,19 +127,23 @@ impl Bot {
     fn spawn(&mut self) {
         self.starts += 1;
         let log = File::create(self.log_path()).expect("a log file");
-        let child = self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut command = self.command(&arguments);
+        command.envs(self.armed.iter().map(|(name, value)| (*name, value)));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.child = Some(child.expect("the bot starts"));
     }
 
     /// The program with these arguments, in this folder, with these settings and secrets.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let program = env!("CARGO_BIN_EXE_shipgate");
+        let program = &self.program;
         let mut command = match self.file_blocks {
             None => Command::new(program),
             Some(blocks) => {
                 let mut shell = Command::new("sh");
                 // A write beyond the limit is to fail, not to kill.
-                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), program]);
+                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+                shell.arg(program);
                 shell
             }
         };
@@ -156,6 +175,10 @@ impl Bot {
         {
             panic!("the bot ended with {status} before it listened\n{}", self.log());
         }
+        self.said_address()
+    }
+
+    fn said_address(&self) -> Option<String> {
         let log = self.log();
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.rev().find_map(|line| line["listen"].as_str().map(str::to_owned))
@@ -290,6 +313,44 @@ impl Bot {
                 assert!(!is_there, "{name} stands in {}", file.display());
             }
         }
+    }
+}
+
+/// For a program that dies at a kill point.
+#[allow(dead_code, reason = "tests/kill uses it")]
+impl Bot {
+    /// The next start runs this program.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
+    }
+
+    /// The next start has this variable, for a program with kill points.
+    pub fn arm(&mut self, variable: &'static str, value: &str) {
+        self.armed = Some((variable, value.to_owned()));
+    }
+
+    /// No later start has such a variable.
+    pub fn disarm(&mut self) {
+        self.armed = None;
+    }
+
+    /// Starts the process and waits until it is ready, or has ended. Says whether it is ready.
+    pub async fn run_or_end(&mut self) -> bool {
+        self.spawn();
+        let give_up = Instant::now() + PATIENCE;
+        let mut is_heard = false;
+        while self.ended().is_none() {
+            assert!(Instant::now() < give_up, "the bot does not become ready\n{}", self.log());
+            if !is_heard && let Some(address) = self.said_address() {
+                self.listens_at(address);
+                is_heard = true;
+            }
+            if is_heard && self.get("/readyz").await.0 == 200 {
+                return true;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        false
     }
 }
 

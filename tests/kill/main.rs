@@ -12,8 +12,12 @@ mod shared {
 use shared::{harness, read, setup};
 
 mod dice;
+mod glance;
 mod killer;
 mod moments;
 mod oracle;
 mod people;
+mod points;
+mod poison;
+mod program;
 mod restarts;

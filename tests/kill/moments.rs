@@ -6,9 +6,18 @@ use crate::harness::Bot;
 use crate::killer::{Shared, kill_and_start};
 use crate::oracle;
 use crate::people::People;
+use crate::points::{self, Ledger};
+use crate::program::with_points;
 use crate::setup::{Transport, world};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::task::JoinSet;
+
+/// Kills of one world; then a new one begins, with an empty database.
+const KILLS_OF_A_WORLD: u64 = 36;
+/// Worlds side by side. Most of a life is waiting.
+const SIDE_BY_SIDE: usize = 14;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
@@ -17,15 +26,19 @@ fn number(name: &str, otherwise: u64) -> u64 {
     }
 }
 
-async fn stories_with_kills(part: u64) {
-    let seed = number("SHIPGATE_SEED", 2026) * 1000 + part;
-    let kills = u32::try_from(number("SHIPGATE_KILLS", 72) / 2).expect("not that many");
-    println!("{kills} kills, seed {seed}");
+/// Returns how many deploys there were.
+async fn stories_with_kills(part: u64, kills: u32, program: PathBuf, ledger: Arc<Ledger>) -> usize {
+    let seed = number("SHIPGATE_SEED", 2026) * 100_000 + part;
+    let transport = if part.is_multiple_of(3) { Transport::Socket } else { Transport::Http };
     let world = Arc::new(world().await);
-    let bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    let mut bot = Bot::prepared(&world, transport, |_| {});
+    bot.use_program(program);
+    bot.run().await;
+    bot.kill9();
     let shared = Arc::new(Shared::default());
     let folder = bot.folder().to_owned();
-    let killer = tokio::spawn(kill_and_start(bot, world.clone(), shared.clone(), Dice::new(seed), kills));
+    let (dice, deaths) = (Dice::new(seed), kill_and_start);
+    let killer = tokio::spawn(deaths(bot, world.clone(), shared.clone(), ledger, dice, kills));
     let mut people = People::new(world.clone(), shared.clone(), folder);
     let mut n = 2;
     while n == 2 || !shared.is_spent.load(Ordering::SeqCst) {
@@ -34,16 +47,57 @@ async fn stories_with_kills(part: u64) {
     }
     shared.is_over.store(true, Ordering::SeqCst);
     let bot = killer.await.expect("the bot came up after every kill");
-    println!("{} deploys, of which {} were started by hand", people.asked.len(), people.by_hand.len());
     oracle::judge(&world, &people, bot).await;
+    people.asked.len()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn killed_at_any_moment_the_story_goes_on_where_it_was() {
-    stories_with_kills(1).await;
+    let kills = number("SHIPGATE_KILLS", 500);
+    let wanted = if kills >= 10_000 { 50 } else { kills / 500 };
+    let program = with_points();
+    let ledger = Arc::new(Ledger::new());
+    let (mut worlds, mut deploys, mut begun, mut part) = (JoinSet::new(), 0, 0, 0);
+    loop {
+        // A point that stories seldom come by may need more of them.
+        let is_enough = begun >= kills && (ledger.below(wanted).is_empty() || begun >= 2 * kills);
+        if !is_enough && worlds.len() < SIDE_BY_SIDE {
+            let now = KILLS_OF_A_WORLD.min(kills.saturating_sub(begun).max(KILLS_OF_A_WORLD / 2));
+            (begun, part) = (begun + now, part + 1);
+            let now = u32::try_from(now).expect("not that many");
+            worlds.spawn(stories_with_kills(part, now, program.clone(), ledger.clone()));
+            continue;
+        }
+        let Some(ended) = worlds.join_next().await else { break };
+        deploys += ended.expect("a story is true to its end");
+    }
+    println!("{begun} kills in {part} worlds, {deploys} deploys, none twice, none lost");
+    println!("{}", ledger.report());
+    let missed = ledger.below(wanted);
+    assert!(missed.is_empty(), "points that fewer than {wanted} kills found: {missed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_any_other_moment_the_story_goes_on_too() {
-    stories_with_kills(2).await;
+async fn killed_at_its_very_first_start_it_starts_the_next_time() {
+    let program = with_points();
+    for point in ["open/locked", "migrate/step", "migrate/done", "open/buried", "start/entered", "start/done"]
+    {
+        let world = world().await;
+        let mut bot = Bot::prepared(&world, Transport::Http, |_| {});
+        bot.use_program(program.clone());
+        bot.arm("SHIPGATE_KILL_AT", &format!("{point}:1"));
+        assert!(!bot.run_or_end().await, "it did not come by {point}\n{}", bot.log());
+        bot.disarm();
+        bot.run().await;
+        bot.deploy("ada", "staging", "v1.2.3").await;
+        bot.end(&world).await;
+    }
+}
+
+#[test]
+fn there_are_at_least_sixty_points() {
+    let all = points::all();
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len(), "a point is listed twice");
+    assert!(all.len() >= 60, "only {}", all.len());
 }

@@ -7,7 +7,7 @@ use crate::read;
 use crate::setup::{REPO, WORKFLOW};
 use shipgate_world::github::Plan;
 use shipgate_world::slack::{Button, Message};
-use shipgate_world::{Delivery, Prepared, World};
+use shipgate_world::{Delivery, Fault, Prepared, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -31,6 +31,14 @@ pub enum End {
     CancelledWaiting,
     /// Somebody stops its run.
     CancelledRunning,
+}
+
+/// How somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Slash,
+    Mention,
+    Form,
 }
 
 /// A deploy that somebody asked for, and was told that it was taken.
@@ -67,7 +75,8 @@ impl People {
         Self { world, shared, folder, commits: BTreeMap::new(), asked: Vec::new(), by_hand: BTreeSet::new() }
     }
 
-    /// One whole story: two releases, a failure, a rollback, a cancelled request, a cancelled run.
+    /// One whole story: two releases, a failure, a rollback, a cancelled request, a cancelled run. People ask by
+    /// command, by mention and by form.
     pub async fn story(&mut self, n: u64) {
         let version = |minor: u64| format!("v{n}.{minor}.0");
         let (first, second, third) = (version(1), version(2), version(3));
@@ -76,20 +85,30 @@ impl People {
             let commit = crate::setup::release(&self.world, number, version, &format!("Change {number}"));
             self.commits.insert(version.clone(), commit);
         }
-        self.deploy("staging", &first, false, End::Success).await;
-        self.deploy("production", &first, true, End::Success).await;
-        self.deploy("staging", &second, false, End::Success).await;
-        self.deploy("production", &second, true, End::Failure).await;
+        self.deploy(How::Form, "staging", &first, false, End::Success).await;
+        self.deploy(How::Slash, "production", &first, true, End::Success).await;
+        self.deploy(How::Mention, "staging", &second, false, End::Success).await;
+        self.deploy(How::Mention, "production", &second, true, End::Failure).await;
         self.roll_back("production", &first).await;
-        self.deploy("production", &second, false, End::CancelledWaiting).await;
-        self.deploy("staging", &third, false, End::CancelledRunning).await;
+        self.deploy(How::Slash, "production", &second, false, End::CancelledWaiting).await;
+        // GitHub starts this one and answers with an error: nobody knows until it is found.
+        self.world.github.faults().next("/dispatches", 1, Fault::ErrorAfter { status: 502 });
+        self.deploy(How::Form, "staging", &third, false, End::CancelledRunning).await;
     }
 
-    async fn deploy(&mut self, environment: &str, version: &str, is_approved: bool, end: End) {
+    async fn deploy(&mut self, how: How, environment: &str, version: &str, is_approved: bool, end: End) {
         let headline = format!("api {version} → {environment}");
-        let known = self.cards();
-        self.say("ada", "/deploy", &format!("{environment} {version}")).await;
-        let id = self.new_card(&headline, &known).await;
+        let id = loop {
+            let (known, put_away) = (self.cards(), put_away(&self.world));
+            match how {
+                How::Slash => self.say("ada", "/deploy", &format!("{environment} {version}")).await,
+                How::Mention => self.mention("ada", &format!("deploy {environment} {version}")).await,
+                How::Form => self.fill_in("ada", environment, version).await,
+            }
+            if let Some(id) = self.new_card(&headline, &known, put_away).await {
+                break id;
+            }
+        };
         let answer = format!("Asked: Deploy {headline}");
         self.asked.push(Asked { id: id.clone(), headline, end, answer, is_approved });
         if is_approved {
@@ -131,9 +150,13 @@ impl People {
 
     async fn roll_back(&mut self, environment: &str, version: &str) {
         let headline = format!("api {version} → {environment}");
-        let known = self.cards();
-        self.say("ada", "/rollback", environment).await;
-        let id = self.new_card(&headline, &known).await;
+        let id = loop {
+            let (known, put_away) = (self.cards(), put_away(&self.world));
+            self.say("ada", "/rollback", environment).await;
+            if let Some(id) = self.new_card(&headline, &known, put_away).await {
+                break id;
+            }
+        };
         let answer = format!("Asked: Rollback {headline}");
         let asked = Asked { id: id.clone(), headline, end: End::Success, answer, is_approved: false };
         self.asked.push(asked);
@@ -215,14 +238,15 @@ impl People {
                 })
                 .await;
             let Some(button) = button else { return };
-            let answers = self.stale_answers(user);
+            let (answers, before) = (self.stale_answers(user), put_away(&self.world));
             self.press(user, &button).await;
             let is_over = self
                 .until(&format!("something comes of {user}'s click on {label} of {id}"), |world| {
                     if is_done(world) {
                         return Some(true);
                     }
-                    (stale_answers(world, user) > answers).then_some(false)
+                    let is_void = stale_answers(world, user) > answers || put_away(world) > before;
+                    is_void.then_some(false)
                 })
                 .await;
             if is_over {
@@ -240,6 +264,33 @@ impl People {
         let prepared =
             slack.prepare_slash(user, DEPLOYMENTS, command, text).expect("people and channels exist");
         self.send(&prepared).await;
+    }
+
+    async fn mention(&self, user: &str, text: &str) {
+        let prepared = self.world.slack.prepare_mention(user, DEPLOYMENTS, text);
+        self.send(&prepared.expect("people and channels exist")).await;
+    }
+
+    /// Asks for the form of `/deploy` until there is one, fills it in, sends it.
+    async fn fill_in(&self, user: &str, environment: &str, version: &str) {
+        loop {
+            let (views, answers) = (self.world.slack.views().len(), private_count(&self.world, user));
+            self.say(user, "/deploy", "").await;
+            let view = self
+                .until(&format!("{user} gets a form or an answer"), |world| {
+                    let views = world.slack.views().into_iter().skip(views);
+                    let form = views.rev().find(|view| view.open && view.user == account(user));
+                    form.map(|view| Some(view.id))
+                        .or_else(|| (private_count(world, user) > answers).then_some(None))
+                })
+                .await;
+            if let Some(view) = view {
+                let values = [("environment", environment), ("version", version)];
+                let prepared = self.world.slack.prepare_submit(user, &view, &values);
+                self.send(&prepared.expect("the form has these fields")).await;
+                return;
+            }
+        }
     }
 
     async fn press(&self, user: &str, button: &Button) {
@@ -266,11 +317,15 @@ impl People {
         self.world.slack.messages(DEPLOYMENTS).iter().filter_map(deploy_of_card).collect()
     }
 
-    async fn new_card(&self, headline: &str, known: &BTreeSet<String>) -> String {
+    /// None: the request was put away after three deaths over it, and whoever asked was told so.
+    async fn new_card(&self, headline: &str, known: &BTreeSet<String>, before: usize) -> Option<String> {
         self.until(&format!("the card “{headline}”"), |world| {
             let messages = world.slack.messages(DEPLOYMENTS);
             let mut cards = messages.iter().filter(|m| m.text.contains(headline)).filter_map(deploy_of_card);
-            cards.find(|id| !known.contains(id))
+            cards
+                .find(|id| !known.contains(id))
+                .map(Some)
+                .or_else(|| (put_away(world) > before).then_some(None))
         })
         .await
     }
@@ -329,8 +384,21 @@ fn card(world: &World, id: &str) -> Option<Message> {
     world.slack.messages(DEPLOYMENTS).into_iter().rev().find(|m| deploy_of_card(m).as_deref() == Some(id))
 }
 
+/// How often somebody was told that their request could not be carried out.
+fn put_away(world: &World) -> usize {
+    world.slack.ephemerals().iter().filter(|e| read::private(e).contains("could not carry it out")).count()
+}
+
+fn private_count(world: &World, user: &str) -> usize {
+    world.slack.ephemerals().iter().filter(|e| e.user == account(user)).count()
+}
+
+fn account(user: &str) -> String {
+    format!("U0{}", user.to_uppercase())
+}
+
 fn stale_answers(world: &World, user: &str) -> usize {
-    let account = format!("U0{}", user.to_uppercase());
+    let account = account(user);
     let all = world.slack.ephemerals();
     let stale =
         all.iter().filter(|e| e.user == account && read::private(e).contains("changed before you pressed"));

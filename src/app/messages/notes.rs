@@ -54,6 +54,12 @@ impl Words<'_> {
             Event::Bound { run } => {
                 line(Tone::Working, Text::plain("It is run ").link(run.id.as_str(), run.url.as_deref()).and("."))
             }
+            Event::Found { run } => line(
+                Tone::Warning,
+                Text::plain("It was started in a time that the restored database does not know: run ")
+                    .link(run.id.as_str(), run.url.as_deref())
+                    .and("."),
+            ),
             Event::PeopleAsked => line(
                 Tone::Warning,
                 format!(

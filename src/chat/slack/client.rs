@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shipgate_app::inbound::ReplyTo;
+use shipgate_app::point;
 use shipgate_app::ports::{Chat, ChatError, MessageRef, Post};
 use shipgate_app::words::{Body, Form, Message};
 use shipgate_domain::ids::{Account, Platform};
@@ -182,7 +183,10 @@ impl Slack {
     {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_post::<_, Answer<T>>(method, body, None);
-        settle(method, place, timeout(CALL_TIME, call).await)
+        point!("slack", method, "before");
+        let settled = settle(method, place, timeout(CALL_TIME, call).await);
+        point!("slack", method, "after");
+        settled
     }
 
     /// A call that reads: these methods ignore a JSON body, so arguments go into the address.
@@ -367,7 +371,10 @@ impl Slack {
             is_sensitive_url: true,
         };
         let call = self.answering.http_api.connector.http_post_uri::<_, Value>(url, &body, context);
-        match timeout(CALL_TIME, call).await {
+        point!("slack/respond/before");
+        let answered = timeout(CALL_TIME, call).await;
+        point!("slack/respond/after");
+        match answered {
             Ok(Ok(_)) => Some(Ok(())),
             Ok(Err(error @ SlackClientError::RateLimitError(_))) => {
                 Some(Err(chat_error("response_url", "the answer", &error)))

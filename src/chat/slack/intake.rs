@@ -2,6 +2,7 @@
 
 use super::payloads::{Read, Refusal};
 use super::{Sink, SinkError, count};
+use shipgate_app::point;
 use std::collections::BTreeMap;
 
 /// A delivery that was not taken.
@@ -26,9 +27,11 @@ pub(crate) async fn store(
     kind: &'static str,
     read: Result<Read, Refusal>,
 ) -> Result<Read, Failed> {
+    point!("ack", kind, "unstored");
     match read {
         Ok(Read::Inbound { inbound, complaint }) => match sink.accept((*inbound).clone()).await {
             Ok(()) => {
+                point!("ack", kind, "stored");
                 count(kind, "accepted");
                 Ok(Read::Inbound { inbound, complaint })
             }

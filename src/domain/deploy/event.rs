@@ -121,6 +121,11 @@ pub enum Event {
         /// The run.
         run: Run,
     },
+    /// A run was found that carries its id, after the database was put back to a moment before its start.
+    Found {
+        /// The run.
+        run: Run,
+    },
     /// No run was found in time; people were asked.
     PeopleAsked,
     /// Somebody said what became of it.
@@ -194,6 +199,7 @@ impl Event {
             Event::SendAccepted => "send_accepted",
             Event::SendUnknown { .. } => "send_unknown",
             Event::Bound { .. } => "bound",
+            Event::Found { .. } => "found",
             Event::PeopleAsked => "people_asked",
             Event::Resolved { .. } => "resolved",
             Event::GivenUp => "given_up",

@@ -5,8 +5,9 @@ use super::{CommandPipelines, supervisor};
 use crate::text::{inert, last_lines, without_terminal_codes};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::ports::{Output, OutsideError, Pipelines, Report, Sent};
+use shipgate_app::ports::{Output, OutsideError, Pipelines, Report, Seen, Sent};
 use shipgate_domain::ids::RunId;
+use shipgate_domain::policy::Pipeline;
 use shipgate_domain::run::{Conclusion, FailedStep, Job, Progress, Run, RunPlan, Standing, Start};
 use std::fs::{self, File};
 use std::io;
@@ -85,6 +86,21 @@ impl Pipelines for CommandPipelines {
         Ok(if exists { vec![run] } else { Vec::new() })
     }
 
+    async fn since(&self, pipeline: &Pipeline, since: Timestamp) -> Result<Vec<Seen>, OutsideError> {
+        let listed = self.orders_since(since).map_err(|error| {
+            let why = format!("{} cannot be read: {error}", self.settings.state_dir.display());
+            OutsideError::Later { why, after: None }
+        })?;
+        let of_this = listed.into_iter().filter(|order| order.plan.repo == pipeline.repo);
+        Ok(of_this
+            .map(|order| Seen {
+                run: self.run_of(&order.plan),
+                title: inert(&order.plan.command.join(" "), 100),
+                deploy: order.plan.deploy,
+            })
+            .collect())
+    }
+
     async fn read(&self, _plan: &RunPlan, run: &Run) -> Result<Report, OutsideError> {
         let folder = self.existing(run)?;
         let progress = progress(&folder).map_err(|error| unreadable(run, &error))?;
@@ -135,6 +151,27 @@ impl CommandPipelines {
             })
         };
         read().map_err(|error| unreadable(run, &error))
+    }
+
+    /// What was ordered since then, oldest first.
+    fn orders_since(&self, since: Timestamp) -> io::Result<Vec<Order>> {
+        let runs = match fs::read_dir(&self.settings.state_dir) {
+            Ok(runs) => runs,
+            // Nothing was ever started.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut orders = Vec::new();
+        for run in runs {
+            for attempt in fs::read_dir(run?.path())? {
+                let order = Folder(attempt?.path()).order()?;
+                if order.created >= since {
+                    orders.push(order);
+                }
+            }
+        }
+        orders.sort_by_key(|order| order.created);
+        Ok(orders)
     }
 
     /// The run that a plan becomes: a pure function of the plan, so that a repeated send is the same run.

@@ -197,7 +197,8 @@ impl Client {
             return false;
         }
         let place = self.place(repo);
-        let mut held = place.lock().await;
+        // Whoever holds it is fetching a new token already.
+        let Ok(mut held) = place.try_lock() else { return true };
         if held.as_ref().is_some_and(|now| now.token.expose_secret() == refused.token.expose_secret()) {
             *held = None;
         }

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
-const WHOLE: Duration = Duration::from_secs(30);
+pub(super) const WHOLE: Duration = Duration::from_secs(30);
 const LARGEST_BODY: usize = 64 * 1024;
 
 /// How a host wants to be asked for the id of the run.

@@ -10,39 +10,30 @@ use crate::text::inert;
 use async_trait::async_trait;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use shipgate_app::ports::{OutsideError, Pipelines, Report, Sent};
+use shipgate_app::ports::{OutsideError, Pipelines, Report, Seen, Sent};
+use shipgate_domain::deploy::SEND_TIME;
+use shipgate_domain::ids::DeployId;
+use shipgate_domain::policy::Pipeline;
 use shipgate_domain::run::{Conclusion, FailedStep, Job, Progress, Run, RunPlan, Standing, Start};
+use std::time::Duration;
 
 const MOST_PAGES: usize = 10;
+/// A send has ended after this long, whatever it waits for; the others rely on it (`SEND_TIME`).
+const WHOLE_SEND: Duration = Duration::from_secs(34);
+/// Without a token by then, nothing is sent: the request itself needs the rest of the time.
+const TOKEN_TIME: Duration = Duration::from_secs(4);
+const _: () = assert!(WHOLE_SEND.as_secs() < SEND_TIME.as_secs().unsigned_abs());
+const _: () = assert!(TOKEN_TIME.as_secs() + dispatch::WHOLE.as_secs() <= WHOLE_SEND.as_secs());
 /// A run that did not succeed may leave jobs behind that never end; after this long they no longer count.
 const STRAGGLERS: SignedDuration = SignedDuration::from_mins(1);
 
 #[async_trait]
 impl Pipelines for GitHub {
     async fn send(&self, plan: &RunPlan) -> Sent {
-        let repo = match Repo::parse(&plan.repo) {
-            Ok(repo) => repo,
-            Err(error) => return Sent::Refused { why: error.to_string() },
-        };
-        let not_sent = |error| match error {
-            OutsideError::Later { why, after } => Sent::NotSent { why, after },
-            OutsideError::Refused { why } => Sent::Refused { why },
-        };
-        let scope = self.client.scope(&repo);
-        if let Err(error) = self.client.limits.check(&scope, Urgency::Needed, self.client.clock.now()) {
-            return not_sent(error);
+        match tokio::time::timeout(WHOLE_SEND, self.send_once(plan)).await {
+            Ok(sent) => sent,
+            Err(_) => Sent::Unknown { why: format!("no answer within {} s", WHOLE_SEND.as_secs()) },
         }
-        let minted = match self.client.token(&repo).await {
-            Ok(minted) => minted,
-            Err(error) => return not_sent(error),
-        };
-        let sent = self.once.send(plan, &repo, &minted.token, self.client.clock.now()).await;
-        let is_refused_token = matches!(&sent, Sent::Refused { why } if why.contains("(401)"));
-        if is_refused_token && self.client.renew(&repo, &minted).await {
-            let why = "GitHub no longer accepts the App's token; the next attempt uses a new one".to_owned();
-            return Sent::NotSent { why, after: None };
-        }
-        sent
     }
 
     async fn find(&self, plan: &RunPlan, since: Timestamp) -> Result<Vec<Run>, OutsideError> {
@@ -53,32 +44,32 @@ impl Pipelines for GitHub {
             let found = run_of(&read)?;
             return Ok(if found.attempt > *attempt { vec![found] } else { Vec::new() });
         }
-        let from = (since - SignedDuration::from_mins(5)).strftime("%Y-%m-%dT%H:%M:%SZ");
-        let file = in_path(&plan.workflow).replace('/', "%2F");
         let mut found = Vec::new();
-        for page in 1..=MOST_PAGES {
-            let rest = format!(
-                "/actions/workflows/{file}/runs?event=workflow_dispatch&created=%3E%3D{from}&per_page=100&page={page}"
-            );
-            let answer = self.client.ask(Method::GET, &repo, &rest, None, Urgency::Needed).await?;
-            let runs = self.client.expect(&answer, &repo)?.json::<Runs>()?.workflow_runs;
-            let has_next = answer.has_next() || runs.len() == 100;
-            for run in runs.iter().filter(|run| carries(run, plan.deploy.as_str())) {
-                let run = run_of(run)?;
-                // A run that starts while we turn pages moves the others on; one may be seen twice.
-                if !found.contains(&run) {
-                    found.push(run);
-                }
-            }
-            if !has_next || runs.is_empty() {
-                return Ok(found);
+        for run in self.dispatched(&repo, &plan.workflow, since).await? {
+            let carried = run_of(&run)?;
+            // A run that starts while we turn pages moves the others on; one may be seen twice.
+            if carries(&run, plan.deploy.as_str()) && !found.contains(&carried) {
+                found.push(carried);
             }
         }
-        let why = format!(
-            "GitHub lists more than 1,000 runs of {} since {from}, so the list is cut",
-            plan.workflow
-        );
-        Err(OutsideError::Later { why, after: None })
+        Ok(found)
+    }
+
+    async fn since(&self, pipeline: &Pipeline, since: Timestamp) -> Result<Vec<Seen>, OutsideError> {
+        let repo = Repo::parse(&pipeline.repo)?;
+        let mut seen: Vec<Seen> = Vec::new();
+        for run in self.dispatched(&repo, &pipeline.workflow, since).await? {
+            let titles = [&run.display_title, &run.name];
+            let named = titles.into_iter().flatten().find_map(|title| Some((title, id_carried(title)?)));
+            let Some((title, deploy)) = named else { continue };
+            let run = run_of(&run)?;
+            if seen.iter().all(|other| other.run.id != run.id) {
+                seen.push(Seen { run, deploy, title: inert(title, 100) });
+            }
+        }
+        // GitHub lists the newest first.
+        seen.reverse();
+        Ok(seen)
     }
 
     async fn read(&self, plan: &RunPlan, run: &Run) -> Result<Report, OutsideError> {
@@ -111,6 +102,62 @@ impl Pipelines for GitHub {
 }
 
 impl GitHub {
+    /// All runs of a workflow that were dispatched since shortly before then, newest first.
+    async fn dispatched(
+        &self,
+        repo: &Repo,
+        workflow: &str,
+        since: Timestamp,
+    ) -> Result<Vec<WorkflowRun>, OutsideError> {
+        let from = (since - SignedDuration::from_mins(5)).strftime("%Y-%m-%dT%H:%M:%SZ");
+        let file = in_path(workflow).replace('/', "%2F");
+        let mut all = Vec::new();
+        for page in 1..=MOST_PAGES {
+            let rest = format!(
+                "/actions/workflows/{file}/runs?event=workflow_dispatch&created=%3E%3D{from}&per_page=100&page={page}"
+            );
+            let answer = self.client.ask(Method::GET, repo, &rest, None, Urgency::Needed).await?;
+            let runs = self.client.expect(&answer, repo)?.json::<Runs>()?.workflow_runs;
+            let is_last = runs.is_empty() || (!answer.has_next() && runs.len() != 100);
+            all.extend(runs);
+            if is_last {
+                return Ok(all);
+            }
+        }
+        let why = format!("GitHub lists more than 1,000 runs of {workflow} since {from}, so the list is cut");
+        Err(OutsideError::Later { why, after: None })
+    }
+
+    async fn send_once(&self, plan: &RunPlan) -> Sent {
+        let repo = match Repo::parse(&plan.repo) {
+            Ok(repo) => repo,
+            Err(error) => return Sent::Refused { why: error.to_string() },
+        };
+        let not_sent = |error| match error {
+            OutsideError::Later { why, after } => Sent::NotSent { why, after },
+            OutsideError::Refused { why } => Sent::Refused { why },
+        };
+        let scope = self.client.scope(&repo);
+        if let Err(error) = self.client.limits.check(&scope, Urgency::Needed, self.client.clock.now()) {
+            return not_sent(error);
+        }
+        let minted = match tokio::time::timeout(TOKEN_TIME, self.client.token(&repo)).await {
+            Ok(Ok(minted)) => minted,
+            Ok(Err(error)) => return not_sent(error),
+            Err(_) => {
+                let why = format!("GitHub handed out no token within {} s", TOKEN_TIME.as_secs());
+                return Sent::NotSent { why, after: None };
+            }
+        };
+        let sent = self.once.send(plan, &repo, &minted.token, self.client.clock.now()).await;
+        let is_refused_token = matches!(&sent, Sent::Refused { why } if why.contains("(401)"));
+        if is_refused_token && self.client.renew(&repo, &minted).await {
+            let why = "GitHub no longer accepts the App's token; the next attempt uses a new one".to_owned();
+            return Sent::NotSent { why, after: None };
+        }
+        sent
+    }
+
     /// Says that a run changed, so that its next read asks GitHub at once. Called by the webhook.
     pub fn touch(&self, run: u64) {
         self.follow.touch(run);
@@ -125,6 +172,11 @@ impl GitHub {
 
 fn carries(run: &WorkflowRun, id: &str) -> bool {
     [&run.display_title, &run.name].into_iter().flatten().any(|text| text.contains(id))
+}
+
+/// The deploy whose id a title carries.
+fn id_carried(title: &str) -> Option<DeployId> {
+    title.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| word.parse().ok())
 }
 
 fn number_of(run: &Run) -> Result<u64, OutsideError> {

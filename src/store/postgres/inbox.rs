@@ -7,11 +7,11 @@ use super::transaction::{statement, statement_row};
 use crate::row::{RowFault, body, instant, millis, parse, readable};
 use jiff::Timestamp;
 use shipgate_app::inbound::Inbound;
-use shipgate_app::store::{Accepted, Epoch, Waiting};
+use shipgate_app::store::{Accepted, BEGINNINGS, Epoch, Waiting};
 use tokio_postgres::{Client, Row};
 
 /// After so many beginnings without an end, an item is left alone (INVARIANTS S19).
-pub(super) const TRIES: i64 = 3;
+pub(super) const TRIES: i64 = BEGINNINGS as i64;
 
 /// Stores an item unless its key is known: one round trip, which is all that an acknowledgement waits for.
 ///

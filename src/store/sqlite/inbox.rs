@@ -4,10 +4,10 @@ use super::fault::{Fault, Trouble};
 use super::row::{instant, millis, parse, readable};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
-use shipgate_app::store::{Accepted, Epoch, Waiting};
+use shipgate_app::store::{Accepted, BEGINNINGS, Epoch, Waiting};
 
-/// After so many beginnings without an end, an item is left alone (INVARIANTS S19).
-const TRIES: u32 = 3;
+/// After so many beginnings without an end, an item is left alone.
+const TRIES: u32 = BEGINNINGS;
 
 /// So many of the oldest waiting items are looked at: one account may have thousands that wait for their turn.
 const LOOKED_AT: u32 = 256;

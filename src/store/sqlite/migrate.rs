@@ -5,6 +5,7 @@ use super::open::OpenError;
 use super::row::millis;
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
+use shipgate_app::point;
 use std::path::Path;
 
 /// All steps in order; the first has number 1. A step that was released never changes.
@@ -32,9 +33,12 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, now: Timestamp) -> Resul
     }
     for (step, (name, sql)) in (1u32..).zip(STEPS).skip(found as usize) {
         tx.execute_batch(sql).map_err(failed)?;
+        point!("migrate/step");
         tx.execute("INSERT INTO shipgate_migrations VALUES (?1, ?2, ?3)", (step, name, millis(now)))
             .map_err(failed)?;
         tracing::info!(step, name, "the database was migrated");
     }
-    tx.commit().map_err(failed)
+    tx.commit().map_err(failed)?;
+    point!("migrate/done");
+    Ok(())
 }

@@ -3,8 +3,10 @@
 use super::fault::{Fault, Trouble};
 use super::moving::moved_to;
 use super::replicas;
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use shipgate_app::restore;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -217,8 +219,8 @@ pub(super) fn quick_check(db: &Connection) -> Result<(), Trouble> {
     if found == "ok" { Ok(()) } else { Err(Fault::Damaged { detail: found }.into()) }
 }
 
-/// Copies the database as it is at this moment into a new file.
-pub(super) fn backup(db: &Connection, to: &Path) -> Result<(), Trouble> {
+/// Copies the database as it is at this moment into a new file, which says of itself that it is a copy.
+pub(super) fn backup(db: &Connection, to: &Path, at: Timestamp) -> Result<(), Trouble> {
     let file = |path: &Path, why: &dyn ToString| Fault::File {
         path: path.display().to_string(),
         detail: why.to_string(),
@@ -241,6 +243,7 @@ pub(super) fn backup(db: &Connection, to: &Path) -> Result<(), Trouble> {
         let copied = db.execute("VACUUM INTO ?1", [target]);
         db.pragma_update(None, "query_only", reads_only)?;
         copied?;
+        mark(&part, at)?;
         File::open(&part).and_then(|done| done.sync_all()).map_err(|error| file(&part, &error))?;
         std::fs::rename(&part, to).map_err(|error| file(to, &error))
     };
@@ -248,4 +251,14 @@ pub(super) fn backup(db: &Connection, to: &Path) -> Result<(), Trouble> {
         let _ = std::fs::remove_file(&part);
         Trouble::from(fault)
     })
+}
+
+/// Whoever opens this file must know that it has forgotten what happened after this moment.
+fn mark(copy: &Path, at: Timestamp) -> Result<(), Fault> {
+    let copy = Connection::open(copy)?;
+    copy.execute(
+        "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (restore::MADE, at.to_string()),
+    )?;
+    copy.close().map_err(|(_, error)| error.into())
 }

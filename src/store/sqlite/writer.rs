@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, Trouble};
 use rusqlite::Connection;
+use shipgate_app::point;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub(super) fn together(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(),
 
 fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
     run(db, "BEGIN IMMEDIATE")?;
+    point!("batch/begun");
     for job in jobs {
         run(db, "SAVEPOINT one")?;
         if let Err(trouble) = job.run(db) {
@@ -92,7 +94,10 @@ fn attempt(db: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         }
         run(db, "RELEASE one")?;
     }
-    run(db, "COMMIT")
+    point!("batch/uncommitted");
+    run(db, "COMMIT")?;
+    point!("batch/committed");
+    Ok(())
 }
 
 fn run(db: &Connection, sql: &str) -> Result<(), Fault> {
@@ -174,6 +179,7 @@ fn write(
         for job in batch.drain(..) {
             job.answer(lost.clone());
         }
+        point!("batch/answered");
         // Only a log that is copied to its last page begins anew, and under load others always wrote meanwhile. Here
         // nobody writes: the few pages since are copied, and the log keeps its length instead of growing for ever.
         if copied.swap(false, Ordering::AcqRel) && !stopped.load(Ordering::Acquire) {
@@ -190,6 +196,7 @@ fn write(
 /// Copies the log into the database whenever asked, while others write.
 fn copy(db: &Connection, mut asked: mpsc::Receiver<()>, stopped: &AtomicBool, copied: &AtomicBool) {
     while asked.blocking_recv().is_some() {
+        point!("copy/begun");
         let mode = "PRAGMA wal_checkpoint(PASSIVE)";
         let length = checkpoint(db, mode, stopped);
         if length > LOG_TOO_LONG {
@@ -197,6 +204,7 @@ fn copy(db: &Connection, mut asked: mpsc::Receiver<()>, stopped: &AtomicBool, co
             checkpoint(db, "PRAGMA wal_checkpoint(RESTART)", stopped);
         }
         copied.store(true, Ordering::Release);
+        point!("copy/done");
     }
 }
 

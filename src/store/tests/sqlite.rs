@@ -206,9 +206,9 @@ async fn a_backup_is_a_complete_database() {
     enter(&store).await;
     store.commit(deploys(&[&deploy(1)])).await.unwrap();
     store.commit(audited(vec![entry("a", None)])).await.unwrap();
-    store.backup(&copy).await.unwrap();
+    store.backup(&copy, at(7)).await.unwrap();
     store.commit(deploys(&[&deploy(2)])).await.unwrap();
-    let error = store.backup(&copy).await.unwrap_err();
+    let error = store.backup(&copy, at(7)).await.unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("exists already"));
 
     let copied = open(&copy);
@@ -314,6 +314,6 @@ async fn errors_name_what_was_tried() {
     let (_folder, path) = place();
     let store = open(&path);
     drop(std::fs::create_dir(path.with_extension("taken")));
-    let error = store.backup(&path.with_extension("taken")).await.unwrap_err();
+    let error = store.backup(&path.with_extension("taken"), at(7)).await.unwrap_err();
     assert!(matches!(error, StoreError::Failed { doing: "make a backup", .. }), "{error}");
 }

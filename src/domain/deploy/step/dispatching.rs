@@ -83,6 +83,8 @@ impl Deploy {
                 }
                 Ok(Some(self.bind(intent, run.clone(), cancel, now)))
             }
+            // Also before the mark: it was sent in a time that the restored database does not know.
+            Event::Found { run } => Ok(Some(self.bind(intent, run.clone(), cancel, now))),
             Event::PeopleAsked => match phase {
                 Phase::Unknown { asked: Some(_), .. } => Ok(None),
                 Phase::Sent { at } | Phase::Accepted { at } | Phase::Unknown { at, .. } => {

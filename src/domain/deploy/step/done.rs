@@ -35,6 +35,7 @@ impl Deploy {
             | Event::SendAccepted
             | Event::SendUnknown { .. }
             | Event::Bound { .. }
+            | Event::Found { .. }
             | Event::PeopleAsked
             | Event::GivenUp
             | Event::Progressed { .. }

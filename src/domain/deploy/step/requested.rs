@@ -34,6 +34,15 @@ impl Deploy {
                 self.end(Outcome::Expired, now, None);
                 Ok(Some(vec![]))
             }
+            // What was sent for it is forgotten, so its run cannot be judged: people read its end there.
+            Event::Found { run } => {
+                let why = format!(
+                    "its run {} was started in a time that the restored database does not know: look there for its end",
+                    run.id
+                );
+                self.end(Outcome::Failed { why, closed_by: None }, now, None);
+                Ok(Some(vec![Do::Announce, Do::FreePlace]))
+            }
             Event::RulesChanged { .. }
             | Event::Judged { .. }
             | Event::Approved { .. }

@@ -66,6 +66,7 @@ impl Deploy {
             }
             // Late or repeated news of the start: the run is bound already.
             Event::Bound { .. }
+            | Event::Found { .. }
             | Event::Expired
             | Event::Sent
             | Event::SendAccepted

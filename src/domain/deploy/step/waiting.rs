@@ -4,6 +4,7 @@ use super::{BELIEVE_FOR, Change, Do, Illegal, later};
 use crate::deploy::{Approval, Deploy, Event, Hold, Intent, Outcome, Phase, State};
 use crate::facts::Outside;
 use crate::gates::{Decision, START_MARGIN, Verdict, decide};
+use crate::run::Progress;
 use jiff::Timestamp;
 
 impl Deploy {
@@ -89,6 +90,20 @@ impl Deploy {
                     Intent { attempt: self.attempts, at: now, send_by: *send_by, expires, plan, digest };
                 self.state = State::Dispatching { intent, phase: Phase::Ready, cancel: None };
                 Ok(Some(vec![Do::Send]))
+            }
+            Event::Found { run } => {
+                let (plan, digest) = (pinned.plan.clone(), pinned.digest.clone());
+                self.attempts += 1;
+                self.delay = None;
+                let intent = Intent { attempt: self.attempts, at: now, send_by: now, expires, plan, digest };
+                self.state = State::Running {
+                    intent,
+                    run: run.clone(),
+                    since: now,
+                    progress: Progress::unread(),
+                    cancel: None,
+                };
+                Ok(Some(vec![Do::Follow(now)]))
             }
             // The answer to a send whose intent had lapsed meanwhile cannot exist: nothing is sent after it lapsed.
             Event::Delayed { .. }

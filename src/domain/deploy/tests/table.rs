@@ -37,6 +37,7 @@ send_delayed                   x         x         x         x         waiting  
 send_accepted                  x         x         x         x         accepted  accepted! x         x          x         x         x               x               =         =
 send_unknown                   x         x         x         x         unknown   unknown!  x         x          x         x         x               x               =         =
 bound                          x         x         x         x         running   running!  running   running!   running   running!  running         running!        =         =
+found                          failed    running   running   running   running   running!  running   running!   running   running!  running         running!        =         =
 people_asked                   x         x         x         x         asked     asked!    asked     asked!     asked     asked!    =               =               =         =
 people_asked_early             x         x         x         x         x         x         x         x          x         x         =               =               =         =
 resolved:_did_not_start        x         x         x         x         x         x         x         x          failed    failed    failed          failed          x         x
@@ -87,6 +88,7 @@ send_delayed                   =       =        =         =       =         =   
 send_accepted                  =       =        =         =       =         =      =      =
 send_unknown                   =       =        =         =       =         =      =      =
 bound                          =       =        =         =       =         =      =      =
+found                          =       =        =         =       =         =      =      =
 people_asked                   =       =        =         =       =         =      =      =
 people_asked_early             =       =        =         =       =         =      =      =
 resolved:_did_not_start        x       x        x         x       x         x      x      x

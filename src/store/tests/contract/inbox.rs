@@ -1,7 +1,7 @@
 //! The inbox: each delivery once, three tries, secrets deleted. Not here: what is done about an item.
 
 use super::samples::{ME, at, conflict, inbound};
-use shipgate_app::store::{Accepted, Changes, Store};
+use shipgate_app::store::{Accepted, BEGINNINGS, Changes, Store};
 
 fn done(id: i64) -> Changes {
     Changes { inbox_done: Some(id), ..Changes::by(ME, at(5)) }
@@ -18,10 +18,10 @@ pub async fn a_delivery_counts_once(store: &dyn Store) {
     assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "b");
 }
 
-pub async fn an_item_is_given_up_after_three_tries(store: &dyn Store) {
+pub async fn an_item_is_given_up_after_three_tries_and_one_to_say_so(store: &dyn Store) {
     store.inbox_put(&inbound("bad"), at(1)).await.unwrap();
     store.inbox_put(&inbound("good"), at(2)).await.unwrap();
-    for attempts in 0..3 {
+    for attempts in 0..BEGINNINGS {
         let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
         assert_eq!((item.inbound.key.as_str(), item.attempts), ("bad", attempts));
     }
@@ -56,7 +56,7 @@ pub async fn an_item_that_was_given_up_holds_nobody_up(store: &dyn Store) {
     for key in ["bad", "good"] {
         store.inbox_put(&inbound(key), at(1)).await.unwrap();
     }
-    for _ in 0..3 {
+    for _ in 0..BEGINNINGS {
         assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "bad");
         assert_eq!(store.inbox_next(ME, 1).await.unwrap(), None);
     }

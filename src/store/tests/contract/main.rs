@@ -102,7 +102,7 @@ on_every_store! {
         any_order_of_calls_matches_a_simple_model;
     inbox:
         a_delivery_counts_once,
-        an_item_is_given_up_after_three_tries,
+        an_item_is_given_up_after_three_tries_and_one_to_say_so,
         one_account_is_worked_on_in_order_one_at_a_time,
         what_a_worker_holds_comes_to_it_again,
         an_item_that_was_given_up_holds_nobody_up,
@@ -113,6 +113,7 @@ on_every_store! {
         a_changed_scope_is_a_conflict_and_nothing_is_written,
         a_lock_replaces_a_lock_and_can_be_lifted,
         a_quarantine_stands_beside_a_lock_and_ends_alone,
+        a_quarantine_after_a_restore_gives_way_to_no_other,
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,
         a_note_keeps_its_last_value,

@@ -141,3 +141,17 @@ pub async fn a_note_keeps_its_last_value(store: &dyn Store) {
     assert_eq!(store.note("name").await.unwrap().as_deref(), Some("b"));
     assert_eq!(store.note("other").await.unwrap(), None);
 }
+
+pub async fn a_quarantine_after_a_restore_gives_way_to_no_other(store: &dyn Store) {
+    let restored = Lock::after_restore(production(), at(1), at(2), [7; 10]);
+    store.commit(Changes { locks: vec![restored.clone()], ..nothing() }).await.unwrap();
+    let unknown = deploy(1);
+    let other = Lock { quarantine: Some(unknown.id.clone()), until: None, ..lock("ada") };
+    store.commit(Changes { locks: vec![lock("bob"), other], ..nothing() }).await.unwrap();
+    store.commit(Changes { cleared: vec![unknown.id], ..nothing() }).await.unwrap();
+    let standing = store.locks().await.unwrap();
+    assert!(standing.contains(&restored) && standing.contains(&lock("bob")), "{standing:?}");
+    let cleared = restored.quarantine.into_iter().collect();
+    store.commit(Changes { cleared, ..nothing() }).await.unwrap();
+    assert_eq!(store.locks().await.unwrap(), [lock("bob")]);
+}

@@ -1,0 +1,118 @@
+//! Work that cannot be done: an item or effect whose processing breaks again and again is put away after three tries,
+//! so that everything else goes on, and people are told (INVARIANTS S19). Not here: work that another system refuses.
+
+use crate::bot::App;
+use crate::effects::{Effect, Finish, Leased};
+use crate::inbound::Content;
+use crate::judge::later;
+use crate::store::{BEGINNINGS, Changes, StoreError, Waiting};
+use jiff::SignedDuration;
+use shipgate_domain::audit::Actor;
+use std::any::Any;
+
+/// So many tries have everything.
+const TRIES: u32 = BEGINNINGS - 1;
+/// Effects that tell people of other effects tell nobody of themselves: there would be no end.
+const TOLD: &str = "put-away/";
+
+impl App {
+    /// Whether an item was tried often enough. Its beginnings are counted before each try, so a try that takes the
+    /// whole process with it counts too.
+    pub(crate) fn is_spent(item: &Waiting) -> bool {
+        item.attempts >= TRIES
+    }
+
+    /// Puts an inbox item away: who sent it is answered, the channel is told, the record keeps what it said.
+    pub(crate) async fn put_item_away(&self, item: &Waiting) -> Result<(), StoreError> {
+        let reference = format!("inbox-{}", item.id);
+        tracing::error!(
+            reference,
+            kind = item.inbound.content.name(),
+            "a command is put away after {TRIES} tries"
+        );
+        metrics::counter!("shipgate_put_away_total", "what" => "command").increment(1);
+        let mut visit = self.visit(item);
+        let (answer, notice) = (
+            self.words().command_put_away(&reference),
+            self.words().told_of_command(&visit.person, &reference),
+        );
+        visit.answer(answer);
+        let now = visit.now;
+        visit.changes.effects.push(self.say_once(format!("{TOLD}{reference}"), notice, now));
+        // Buttons and forms carry tokens: what they said is on the card.
+        let said = match &item.inbound.content {
+            Content::Slash { command, text } => Some(format!("/{command} {text}")),
+            Content::Mention { text } => Some(text.clone()),
+            Content::Press { .. } | Content::Submit { .. } => None,
+        };
+        let data = serde_json::json!({
+            "reference": reference, "by": visit.person, "kind": item.inbound.content.name(), "said": said,
+        });
+        self.note(&mut visit.changes, Actor::Shipgate, None, "command_put_away", data);
+        visit.changes.inbox_done = Some(item.id);
+        self.commit(visit.changes).await
+    }
+
+    /// Work on an effect panicked: it is tried again, and after three such tries put away. The count is kept apart
+    /// from its attempts, of which an outage of another system takes any number.
+    pub(crate) async fn effect_broke(&self, leased: &Leased, why: &str) -> Result<(), StoreError> {
+        let count = format!("broke/{}", leased.key);
+        let broke = self.store.note(&count).await?.and_then(|n| n.parse().ok()).unwrap_or(0_u32) + 1;
+        tracing::error!(effect = leased.key, broke, "work on an effect broke off: {why}");
+        let mut changes = self.changes(self.now());
+        let finish = if broke < TRIES {
+            let at = later(changes.at, SignedDuration::from_secs(i64::from(broke)));
+            Finish::Retry { at, why: why.to_owned() }
+        } else {
+            self.put_effect_away(leased, why, &mut changes);
+            Finish::Dead { why: why.to_owned() }
+        };
+        // Whoever asks for it again later begins anew.
+        changes.notes.push((count, (broke % TRIES).to_string()));
+        changes.finish = Some((leased.id, leased.token, finish));
+        match self.commit(changes).await {
+            // Somebody else has it by now.
+            Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put_effect_away(&self, leased: &Leased, why: &str, changes: &mut Changes) {
+        let reference = format!("effect-{}-{}", leased.id, leased.token);
+        tracing::error!(effect = leased.key, reference, "an effect is put away after {TRIES} tries");
+        metrics::counter!("shipgate_put_away_total", "what" => leased.effect.name()).increment(1);
+        let data = serde_json::json!({ "reference": reference, "effect": leased.effect.name(), "why": why });
+        self.note(changes, Actor::Shipgate, None, "effect_put_away", data);
+        if !leased.key.starts_with(TOLD) {
+            let notice =
+                self.words().told_of_effect(task(&leased.effect), leased.effect.deploy(), &reference);
+            let now = changes.at;
+            changes.effects.push(self.say_once(format!("{TOLD}{reference}"), notice, now));
+        }
+    }
+}
+
+/// What an effect does, as a sentence goes on after "could not", and before the deploy it concerns.
+fn task(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Judge { .. } => "judge the rules of",
+        Effect::Send { .. } => "start",
+        Effect::Reconcile { .. } => "look for the run of",
+        Effect::Follow { .. } => "follow the run of",
+        Effect::StopRun { .. } => "stop the run of",
+        Effect::JudgeLine { .. } => "judge those who wait for their turn",
+        Effect::Card { .. } => "bring up to date the card of",
+        Effect::Say { under: Some(_), .. } => "post a note about",
+        Effect::Say { under: None, .. } => "post a message",
+        Effect::Reply { .. } => "answer somebody",
+        Effect::OpenForm { .. } => "open a form for somebody",
+        Effect::Remind => "look for reminders",
+        Effect::LookBack { .. } => "look for runs that it has forgotten",
+    }
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it gave no reason".to_owned())
+}

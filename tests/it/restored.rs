@@ -1,0 +1,98 @@
+//! A database that was put back to an earlier moment: it refuses to work unasked, and asks before it acts. Not here:
+//! the copy itself (`src/store/tests`).
+
+use crate::harness::Bot;
+use crate::read;
+use crate::setup::{Transport, world};
+use std::fs;
+
+const STAGING: &str = "api v1.2.3 → staging";
+
+/// Puts the copy in the place of the database, as an operator would.
+fn put_back(bot: &Bot, copy: &str) {
+    let folder = bot.folder();
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(folder.join(format!("shipgate.db{end}")));
+    }
+    fs::copy(folder.join(copy), folder.join("shipgate.db")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_was_put_back_starts_only_when_told_and_then_decides_nothing_alone() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.1").await;
+    // Somebody waits for an approval; nobody has it yet.
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    bot.slash("ada", "/deploy", "production v1.2.3").await;
+    bot.card_says("api v1.2.3 → production", &["Waiting for approval"]).await;
+    let made = bot.output(&["backup", "copy.db"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // What comes now is forgotten: the approval with its run, which goes on, and a deploy that nobody will know.
+    bot.click("grace", "api v1.2.3 → production", "Approve").await;
+    let kept = bot.run_of_dispatch(2).await;
+    bot.slash("ada", "/deploy", "staging v1.2.2").await;
+    let lost = bot.run_of_dispatch(3).await;
+    bot.finish(lost).await;
+    bot.announced(&["staging now runs api v1.2.2"]).await;
+    assert!(bot.terminate().await.success());
+    put_back(&bot, "copy.db");
+
+    let refused = bot.output(&["serve"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    for part in ["is a backup", "serve --restored", "closed off", "[store] url"] {
+        assert!(said.contains(part), "“{part}” is missing: {said}");
+    }
+
+    bot.use_arguments(&["serve", "--restored"]);
+    bot.run().await;
+    let told = bot.announced(&["was put back to a backup of", "forgotten"]).await;
+    let told = read::message(&told);
+    for part in ["staging", "production", "/unlock", "Nothing starts there before"] {
+        assert!(told.contains(part), "“{part}” is missing: {told}");
+    }
+    let listed = bot.announced(&["1 run since", "1 deploy that Shipgate knows"]).await;
+    assert!(read::message(&listed).contains(&lost.to_string()), "{}", read::message(&listed));
+    // The deploy that waited was started in the forgotten time: it is followed, not started again.
+    bot.card_says("api v1.2.3 → production", &["Follow the run"]).await;
+    bot.finish(kept).await;
+    bot.announced(&["production now runs api v1.2.3"]).await;
+    assert_eq!(world.github.dispatches().len(), 4);
+
+    // A second start needs no word, and changes nothing: a person must look.
+    bot.use_arguments(&["serve"]);
+    bot.crash().await;
+    bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    bot.card_says(STAGING, &["closed off", "restored"]).await;
+    bot.ask("linus", "/unlock", "production because it is fine", "may not decide about unknown runs").await;
+    bot.ask("ada", "/unlock", "staging because v1.2.2 runs there", "unlocked").await;
+    bot.deploy("ada", "staging", "v1.2.1").await;
+    bot.slash("ada", "/rollback", "production").await;
+    bot.ask("grace", "/shipgate", "status production", "closed off").await;
+    assert_eq!(bot.announcements(&["was put back to a backup of"]).len(), 1, "{}", bot.picture());
+    assert_eq!(bot.announcements(&["production now runs api v1.2.3"]).len(), 1, "{}", bot.picture());
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_the_backup_was_about_to_send_is_not_sent() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    // The copy is made while the start waits for GitHub's answer.
+    world.github.faults().next("/dispatches", 1, shipgate_world::Fault::SlowAfter { ms: 4000 });
+    bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    let run = bot.run_of_dispatch(0).await;
+    let made = bot.output(&["backup", "copy.db"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    bot.kill9();
+    put_back(&bot, "copy.db");
+    bot.use_arguments(&["serve", "--restored"]);
+    bot.run().await;
+    bot.card_says(STAGING, &["Follow the run"]).await;
+    bot.finish(run).await;
+    bot.announced(&["staging now runs api v1.2.3"]).await;
+    let sent = world.github.calls().iter().filter(|call| call.path.ends_with("/dispatches")).count();
+    assert_eq!(sent, 1);
+    bot.end(&world).await;
+}
