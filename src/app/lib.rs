@@ -18,6 +18,7 @@ pub mod ports;
 mod reading;
 mod remind;
 pub mod requests;
+pub mod selfcheck;
 pub mod store;
 pub mod words;
 mod worker;

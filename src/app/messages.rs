@@ -7,6 +7,7 @@ mod card;
 mod gates;
 pub(crate) mod lists;
 mod notes;
+mod selfcheck;
 
 use crate::words::{Span, Text};
 pub(crate) use answers::field_for;

@@ -16,6 +16,7 @@ mod oddities;
 mod operating;
 mod outages;
 mod refusals;
+mod selfcheck;
 mod story;
 mod unsure;
 mod words;

@@ -141,3 +141,19 @@ pub async fn a_note_keeps_its_last_value(store: &dyn Store) {
     assert_eq!(store.note("name").await.unwrap().as_deref(), Some("b"));
     assert_eq!(store.note("other").await.unwrap(), None);
 }
+
+pub async fn a_note_that_changed_is_a_conflict_and_nothing_is_written(store: &dyn Store) {
+    let expecting = |value: Option<&str>, new: &str| {
+        let mut changes = Changes::by(ME, at(1));
+        changes.expect = vec![Expect::Note("dispatching", value.map(ToOwned::to_owned))];
+        changes.notes = vec![("dispatching".into(), new.into())];
+        changes
+    };
+    conflict(store.commit(expecting(Some("stopped"), "resumed")).await);
+    store.commit(expecting(None, "stopped")).await.unwrap();
+    conflict(store.commit(expecting(None, "never written")).await);
+    assert_eq!(store.note("dispatching").await.unwrap().as_deref(), Some("stopped"));
+    store.commit(expecting(Some("stopped"), "")).await.unwrap();
+    conflict(store.commit(expecting(None, "an empty note is a note")).await);
+    assert_eq!(store.note("dispatching").await.unwrap().as_deref(), Some(""));
+}
