@@ -1,12 +1,10 @@
 //! The command line: what can be said, and who does it. Not here: doing it.
 
 use crate::wiring::SystemClock;
-use crate::{database, demo, serve, settings};
+use crate::{audit, database, demo, serve, settings};
 use clap::{Parser, Subcommand};
 use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
 use shipgate_app::ports::Clock as _;
-use shipgate_app::store::Store;
-use shipgate_domain::audit::Verifier;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -55,7 +53,7 @@ enum Command {
     /// The record of who did what.
     Audit {
         #[command(subcommand)]
-        command: Audit,
+        command: audit::Audit,
     },
     /// Copies the database while the bot works.
     Backup {
@@ -106,14 +104,6 @@ enum Migrate {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Checks the whole chain.
-    Verify,
-    /// Writes every entry, one JSON object a line.
-    Export,
-}
-
 /// The whole program.
 pub fn main() -> ExitCode {
     // One TLS provider for every client, before any of them exists.
@@ -144,7 +134,7 @@ fn run(cli: Cli) -> ExitCode {
             }
         }
         Command::Audit { command } => with_store(&cli.config, async |settings| {
-            audit(&*database::look_at(settings).await?, &command, cli.json).await
+            audit::run(&*database::look_at(settings).await?, &cli.config, &command, cli.json).await
         }),
         Command::Backup { to } => with_store(&cli.config, async |settings| {
             database::backup(settings, &to, SystemClock::default().now()).await?;
@@ -235,33 +225,6 @@ fn with_store(
             ExitCode::FAILURE
         }
     }
-}
-
-async fn audit(store: &dyn Store, command: &Audit, json: bool) -> anyhow::Result<()> {
-    const PAGE: u32 = 1000;
-    let mut verifier = Verifier::default();
-    let mut out = std::io::stdout().lock();
-    loop {
-        let rows = store.audit(verifier.head().0, PAGE).await?;
-        for row in &rows {
-            verifier.check(row)?;
-            if matches!(command, Audit::Export) {
-                writeln!(out, "{}", serde_json::to_string(row)?)?;
-            }
-        }
-        if rows.len() < PAGE as usize {
-            break;
-        }
-    }
-    if matches!(command, Audit::Verify) {
-        let (rows, head) = verifier.head();
-        if json {
-            writeln!(out, "{}", serde_json::json!({ "verified": true, "rows": rows, "head": head }))?;
-        } else {
-            writeln!(out, "The chain of {rows} entries is whole. Its head is {head}.")?;
-        }
-    }
-    Ok(())
 }
 
 /// A plain request over loopback: the image needs no other program for its health check.

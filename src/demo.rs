@@ -8,6 +8,7 @@ mod repository;
 mod sites;
 
 use crate::database;
+use crate::selfcheck::{self, Anchoring, Status};
 use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
@@ -110,10 +111,24 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     times.connect(app.clone());
     app.start().await?;
 
-    let operations = Operations { app: app.clone(), store: store.clone(), figures, sockets: None };
+    let self_check = Arc::new(Status::default());
+    let operations = Operations {
+        app: app.clone(),
+        store: store.clone(),
+        figures,
+        sockets: None,
+        self_check: self_check.clone(),
+    };
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));
+    background.spawn(selfcheck::keep_looking(
+        app.clone(),
+        Anchoring::default(),
+        self_check,
+        clock.clone(),
+        stop.clone(),
+    ));
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;

@@ -1,9 +1,12 @@
 //! Wires the adapters together and starts the bot; decides nothing. The program in `main.rs` is one call; what tests
 //! look into is here. Not here: any rule.
 
+mod anchors;
+mod audit;
 pub mod cli;
 mod database;
 mod demo;
+mod selfcheck;
 mod serve;
 pub mod settings;
 pub mod telemetry;

@@ -1,6 +1,8 @@
 //! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule.
 
+use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
+use crate::selfcheck::{self, Anchoring, Status};
 use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
@@ -18,7 +20,7 @@ use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
 use shipgate_domain::policy::Provider;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
-use shipgate_web::ops::{self, Ops, Part};
+use shipgate_web::ops::{self, Ops, Part, SelfChecked};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -122,18 +124,32 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
     }
     let is_socket =
         matches!(settings.slack.as_ref().map(|s| &s.transport), Some(SlackTransport::Socket { .. }));
-    let operations =
-        Operations { app: app.clone(), store: store.clone(), figures, sockets: is_socket.then_some(sockets) };
+    let self_check = Arc::new(Status::default());
+    let operations = Operations {
+        app: app.clone(),
+        store: store.clone(),
+        figures,
+        sockets: is_socket.then_some(sockets),
+        self_check: self_check.clone(),
+    };
     routes = routes.merge(ops::routes(Arc::new(operations)));
 
     let listener = TcpListener::bind(settings.http.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another program there?", settings.http.listen))?;
+    let anchoring = anchoring(&settings, store.as_ref(), restored, clock.now()).await?;
     match since {
         Some(since) => app.start_restored(since).await?,
         None => app.start().await?,
     }
     background.spawn(app.clone().run(stop.clone()));
+    background.spawn(selfcheck::keep_looking(
+        app.clone(),
+        anchoring,
+        self_check,
+        clock.clone(),
+        stop.clone(),
+    ));
     background.spawn(keep_house(store, clock, stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
@@ -161,6 +177,29 @@ async fn forgotten_since(
         (None, true) => Ok(Some(restore::known_until(store, now).await?)),
         (None, false) => Ok(None),
     }
+}
+
+/// Where anchors go. A database that is behind the newest of them is not worked on: it was restored, cut or rewritten,
+/// and does not know what was started since.
+async fn anchoring(
+    settings: &Settings,
+    store: &dyn Store,
+    restored: bool,
+    now: Timestamp,
+) -> anyhow::Result<Anchoring> {
+    let audit = &settings.audit;
+    let file = audit.anchor_file.as_deref().map(AnchorFile::open).transpose()?;
+    match &file {
+        Some(file) if restored => anchors::accept_restored(store, file, now).await?,
+        Some(file) => anchors::refuse_if_behind(store, file).await?,
+        None => {}
+    }
+    Ok(Anchoring {
+        file,
+        channel: audit.anchor_channel.clone(),
+        seal: audit.key.as_ref().and_then(Seal::from_seed),
+        alarm_channels: audit.alarm_channel.iter().cloned().collect(),
+    })
 }
 
 /// Serves until a signal comes, then ends everything in order: no new requests, work in hand is finished, the rest
@@ -313,6 +352,8 @@ pub struct Operations {
     pub figures: PrometheusHandle,
     /// Slack's connections, in socket mode.
     pub sockets: Option<Arc<SocketStatus>>,
+    /// The newest self-check.
+    pub self_check: Arc<Status>,
 }
 
 #[async_trait]
@@ -331,6 +372,10 @@ impl Ops for Operations {
             parts.push(Part { name: "slack".into(), trouble });
         }
         parts
+    }
+
+    fn self_check(&self) -> Option<SelfChecked> {
+        self.self_check.newest()
     }
 
     fn metrics(&self) -> String {

@@ -17,8 +17,8 @@ mod tests;
 
 pub use check::check;
 pub use operations::{
-    AnnounceSettings, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings, SlackSettings,
-    SlackTransport, StoreSettings,
+    AnnounceSettings, AuditSettings, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings,
+    SlackSettings, SlackTransport, StoreSettings,
 };
 pub use problem::Problems;
 pub use secrets::{LogFormat, LogSettings};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub github: Option<GithubSettings>,
     /// `[announce]`.
     pub announce: AnnounceSettings,
+    /// `[audit]`.
+    pub audit: AuditSettings,
     /// `[reminders]`.
     pub reminders: ReminderSettings,
     /// What is logged, and how.
@@ -95,6 +97,19 @@ impl Settings {
         let store = operations::store(&Section::root(document.get_ref(), &log), &environment);
         let problems = Problems::new(path, &text, log.into_findings());
         if problems.are_fatal() { Err(problems) } else { Ok(store) }
+    }
+
+    /// Where anchors are, and the key that signs them, for commands that need nothing else. What is wrong with them
+    /// is for `check` to say.
+    #[must_use]
+    pub fn audit(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> AuditSettings {
+        let log = Log::default();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let (document, _) = DeTable::parse_recoverable(&text);
+        operations::audit(
+            &Section::root(document.get_ref(), &log),
+            &Environment { read: environment, log: &log },
+        )
     }
 
     /// Reads the text of a settings file, for tests and tools.
@@ -146,6 +161,7 @@ impl Settings {
             slack: operations::slack(&root, &environment),
             github: operations::github(&root, uses_github, &environment),
             announce: operations::announce(&root),
+            audit: operations::audit(&root, &environment),
             reminders: operations::reminders(&root),
             log: log_settings,
             warnings: Problems::new(path, "", Vec::new()),

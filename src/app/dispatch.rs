@@ -58,7 +58,14 @@ impl App {
                 return Ok(Finish::Done);
             }
         };
+        let permission = self.may_dispatch().await?;
+        if permission.stopped.is_some() {
+            // Back to its gates, one of which says why.
+            self.learn(&deploy, Event::IntentLapsed).await?;
+            return Ok(Finish::Done);
+        }
         let mut mark = self.changes(now);
+        mark.expect.push(permission.expectation());
         mark.expect.push(Expect::Lease { id: leased.id, token: leased.token });
         // Nothing leaves unless exactly this mark was written (INVARIANTS S3).
         match deploy.learn(Event::Sent, now) {

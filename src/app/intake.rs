@@ -213,6 +213,7 @@ impl App {
             Wish::DiffShow => self.show_diff(visit, said).await,
             Wish::CalendarWhen => self.show_when(visit, said).await,
             Wish::CalendarExplain => self.show_explain(visit, said).await,
+            Wish::DispatchResume => self.resume_dispatching(visit, said).await,
             Wish::LockTake => self.take_lock(visit, said).await,
             Wish::LockRelease => self.release_lock(visit, said).await,
             Wish::FreezeAdd => self.add_freeze(visit, said).await,

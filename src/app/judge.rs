@@ -228,7 +228,9 @@ impl App {
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
         let calendar = self.calendar(around.freezes_revision, &around.freezes);
-        let place = self.place(&candidate, &around, &calendar, now);
+        let permission = self.may_dispatch().await?;
+        let mut place = self.place(&candidate, &around, &calendar, now);
+        place.stopped = permission.stopped.clone();
         let case = Case {
             deploy: &candidate,
             policy: &self.rules.policy,
@@ -257,6 +259,7 @@ impl App {
             }
             (Decision::Start, Some(outside)) => {
                 let send_by = later(now, START_MARGIN);
+                changes.expect.push(permission.expectation());
                 self.learn_with(deploy, Event::IntentMade { verdicts, outside, send_by }, changes).await?;
                 // Looked at once more: the deploy refuses an intent whose time ran out while it was judged.
                 Ok(None)
@@ -309,6 +312,7 @@ impl App {
             before_is_open: around.before_is_open,
             known_here: around.known_here,
             usual: around.usual,
+            stopped: None,
         }
     }
 

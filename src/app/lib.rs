@@ -21,6 +21,7 @@ mod reading;
 mod remind;
 pub mod requests;
 pub mod restore;
+pub mod selfcheck;
 pub mod store;
 pub mod words;
 mod worker;

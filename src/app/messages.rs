@@ -7,6 +7,7 @@ mod card;
 mod gates;
 pub(crate) mod lists;
 mod notes;
+mod selfcheck;
 mod trouble;
 
 use crate::words::{Span, Text};

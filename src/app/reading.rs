@@ -64,7 +64,8 @@ impl App {
                 calendar: self.words().calendar_line(spans.first(), next, ahead),
             });
         }
-        let answer = self.words().status_list(&places);
+        let stopped = self.may_dispatch().await?.stopped;
+        let answer = self.words().status_list(&places, stopped.as_ref());
         visit.answer(answer);
         Ok(())
     }

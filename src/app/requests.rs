@@ -274,7 +274,7 @@ impl App {
             deploy: Some(deploy.id.clone()),
             environment: Some(deploy.request.environment.clone()),
             event: "requested".into(),
-            data: serde_json::to_value(&deploy.request).expect("a request is plain data"),
+            data: requested(&deploy),
         });
         changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id.clone() }, now));
         changes.effects.push(NewEffect::whenever(Effect::Card { deploy: deploy.id.clone() }, now));
@@ -306,8 +306,8 @@ impl App {
         stored.revision = 0;
         let changes = &mut visit.changes;
         for (event, data) in [
-            ("requested", serde_json::to_value(&stored.request)),
-            ("refused", serde_json::to_value(&stored.verdicts)),
+            ("requested", requested(&stored)),
+            ("refused", serde_json::to_value(&stored.verdicts).expect("verdicts are plain data")),
         ] {
             changes.audit.push(Entry {
                 at: changes.at,
@@ -315,7 +315,7 @@ impl App {
                 deploy: Some(stored.id.clone()),
                 environment: Some(stored.request.environment.clone()),
                 event: event.into(),
-                data: data.expect("requests and verdicts are plain data"),
+                data,
             });
         }
         let lock_group = self.lock_group(&stored);
@@ -442,6 +442,13 @@ fn rolled_away_from(ran: &[Deploy]) -> BTreeSet<&CommitId> {
         }
     }
     given_up
+}
+
+/// What the record keeps of a request: all of it, and the rules under which it was taken in.
+fn requested(deploy: &Deploy) -> serde_json::Value {
+    let mut data = serde_json::to_value(&deploy.request).expect("a request is plain data");
+    data["policy"] = serde_json::Value::String(deploy.policy.to_string());
+    data
 }
 
 #[cfg(test)]

@@ -90,6 +90,8 @@ pub enum Scope {
 pub enum Expect {
     /// The scope still has this revision.
     Scope(Scope, u64),
+    /// The note still has this value, or is still not there.
+    Note(&'static str, Option<String>),
     /// This effect is still leased to us.
     Lease {
         /// The effect's row.

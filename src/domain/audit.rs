@@ -1,5 +1,17 @@
 //! The append-only, hash-chained record of everything that changed. Not here: where its rows are kept.
 
+mod anchor;
+mod finding;
+mod inspector;
+mod register;
+mod replay;
+
+pub use anchor::{Anchor, NotAnAnchor};
+pub use finding::{Finding, FindingKind};
+pub use inspector::Inspector;
+pub use register::{Filed, Register};
+pub use replay::{Place, Replay, Seen};
+
 use crate::ids::{Account, DeployId, EnvironmentName, PersonId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +68,12 @@ pub struct Row {
     pub prev: String,
     /// Hash of this row, in hex.
     pub hash: String,
+    /// The deploy as it stands in a column of its own, to search by. Not hashed: it must be what the text says.
+    #[serde(skip)]
+    pub deploy: Option<String>,
+    /// The time as it stands in a column of its own, in milliseconds since 1970. Not hashed either.
+    #[serde(skip)]
+    pub at_millis: i64,
 }
 
 /// What stands before the first row.
@@ -66,7 +84,8 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 pub fn link(seq: u64, prev: &str, entry: &Entry) -> Row {
     let body = serde_json::to_string(entry).expect("an entry is plain data");
     let hash = hash(seq, prev, &body);
-    Row { seq, body, prev: prev.to_owned(), hash }
+    let (deploy, at_millis) = (entry.deploy.as_ref().map(ToString::to_string), entry.at.as_millisecond());
+    Row { seq, body, prev: prev.to_owned(), hash, deploy, at_millis }
 }
 
 fn hash(seq: u64, prev: &str, body: &str) -> String {
@@ -108,20 +127,36 @@ impl Verifier {
         (self.seq, &self.head)
     }
 
+    /// Goes on from this row as it stands, so that one broken place is told once.
+    pub fn go_on_after(&mut self, row: &Row) {
+        self.seq = row.seq;
+        self.head.clone_from(&row.hash);
+    }
+
     /// Checks the next row.
     ///
     /// # Errors
     /// [`BrokenChain`] names the row and what is wrong with it.
     pub fn check(&mut self, row: &Row) -> Result<(), BrokenChain> {
         let broken = |what: String| BrokenChain { seq: row.seq, what };
-        if row.seq != self.seq + 1 {
-            return Err(broken(format!("row {} was expected here", self.seq + 1)));
+        let next = self.seq + 1;
+        if row.seq != next {
+            return Err(broken(match row.seq.checked_sub(next) {
+                Some(1) => format!("row {next} is missing before it"),
+                Some(_) => format!("rows {next} to {} are missing before it", row.seq - 1),
+                None => format!("row {next} was expected here"),
+            }));
         }
+        let is_whole = row.hash == hash(row.seq, &row.prev, &row.body);
         if row.prev != self.head {
-            return Err(broken("it does not continue the row before it".into()));
+            let own =
+                if is_whole { "in itself it is whole" } else { "its text does not match its hash either" };
+            return Err(broken(format!(
+                "it does not continue the row before it ({own}): one of the two was replaced, moved or put in"
+            )));
         }
-        if row.hash != hash(row.seq, &row.prev, &row.body) {
-            return Err(broken("its text does not match its hash".into()));
+        if !is_whole {
+            return Err(broken("its text does not match its hash: text, number or hash was edited".into()));
         }
         self.seq = row.seq;
         self.head.clone_from(&row.hash);

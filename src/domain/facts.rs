@@ -208,6 +208,8 @@ pub struct Place {
     pub known_here: bool,
     /// How long deploys here usually take, from the median of the last ones.
     pub usual: Option<jiff::SignedDuration>,
+    /// Since when and why nothing is started anywhere: the self-check found what must never be.
+    pub stopped: Option<(Timestamp, String)>,
 }
 
 /// One question to all gates: this deploy, these rules, these facts, now.

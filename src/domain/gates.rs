@@ -9,6 +9,7 @@ mod order;
 mod permission;
 mod queue;
 mod reason;
+mod self_check;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -51,6 +52,8 @@ pub enum Gate {
     Hold,
     /// Have enough people said yes?
     Approvals,
+    /// Has the self-check found what must never be?
+    SelfCheck,
 }
 
 impl Gate {
@@ -68,6 +71,7 @@ impl Gate {
             Gate::Checks => "Checks",
             Gate::Hold => "Hold",
             Gate::Approvals => "Approvals",
+            Gate::SelfCheck => "Self-check",
         }
     }
 }
@@ -147,12 +151,13 @@ impl Finding {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// Every gate, in the order of the card. A new gate is one file and one row here.
-const TABLE: [(Gate, Rule); 10] = [
+const TABLE: [(Gate, Rule); 11] = [
     (Gate::Permission, permission::judge),
     (Gate::Version, version::judge),
     (Gate::Schedule, calendar::judge_schedule),
     (Gate::Freeze, calendar::judge_freeze),
     (Gate::Lock, lock::judge),
+    (Gate::SelfCheck, self_check::judge),
     (Gate::Order, order::judge),
     (Gate::Checks, checks::judge),
     (Gate::Hold, hold::judge),

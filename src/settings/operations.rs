@@ -104,6 +104,19 @@ pub struct AnnounceSettings {
     pub approvals: String,
 }
 
+/// `[audit]`, with its key.
+#[derive(Clone, Debug, Default)]
+pub struct AuditSettings {
+    /// Where the head of the record is posted every minute. Default: nowhere.
+    pub anchor_channel: Option<String>,
+    /// The file to which it is appended. Default: none.
+    pub anchor_file: Option<PathBuf>,
+    /// Who is told, besides the announce channel, when the self-check finds something. Default: nobody.
+    pub alarm_channel: Option<String>,
+    /// `SHIPGATE_ANCHOR_KEY`: signs anchors. Default: they are not signed.
+    pub key: Option<SecretString>,
+}
+
 /// `[reminders]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReminderSettings {
@@ -127,6 +140,7 @@ const STORE: &str = "sqlite://shipgate.db";
 const SLACK_API: &str = "https://slack.com/api";
 const GITHUB_API: &str = "https://api.github.com";
 const CHANNEL: &str = "#deployments";
+const ANCHOR_FILE: &str = "/var/lib/shipgate-anchors/anchors.jsonl";
 const LEADS: &[&str] = &["7d", "24h", "1h", "start", "end"];
 
 pub(super) fn http(root: &Section<'_>) -> HttpSettings {
@@ -294,6 +308,18 @@ pub(super) fn announce(root: &Section<'_>) -> AnnounceSettings {
     let channel = |key| section.as_ref().and_then(|section| channel(section, key));
     let cards = channel("channel").unwrap_or_else(|| CHANNEL.to_owned());
     AnnounceSettings { approvals: channel("approvals").unwrap_or_else(|| cards.clone()), channel: cards }
+}
+
+pub(super) fn audit(root: &Section<'_>, environment: &Environment<'_>) -> AuditSettings {
+    let key = environment.anchor_key();
+    let Some(section) = root.section("audit") else { return AuditSettings { key, ..Default::default() } };
+    let path = |word: Word| Some(PathBuf::from(word.text)).filter(|path| !path.as_os_str().is_empty());
+    AuditSettings {
+        anchor_channel: channel(&section, "anchor_channel"),
+        anchor_file: section.text("anchor_file", ANCHOR_FILE).and_then(path),
+        alarm_channel: channel(&section, "alarm_channel"),
+        key,
+    }
 }
 
 fn channel(section: &Section<'_>, key: &str) -> Option<String> {

@@ -47,6 +47,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
     secret("GITHUB_WEBHOOK_SECRET", &[], "choose a long random text and enter it in the webhook too"),
     secret("DATABASE_PASSWORD", &[], "it is the password of the role that `store.url` names"),
+    secret("SHIPGATE_ANCHOR_KEY", &[], "make one with `openssl rand -hex 32`"),
     Variable { name: "SHIPGATE_LOG", is_secret: false, prefixes: &[], source: "" },
     Variable { name: "SHIPGATE_LOG_FORMAT", is_secret: false, prefixes: &[], source: "" },
 ];
@@ -178,6 +179,18 @@ impl Environment<'_> {
     /// The App's key. `\n` stands for a line end, because many tools keep variables in one line.
     pub(super) fn app_key(&self) -> Option<SecretString> {
         self.plain("GITHUB_APP_PRIVATE_KEY").map(|key| SecretString::from(key.replace("\\n", "\n")))
+    }
+
+    /// The seed of the key that signs anchors: 32 bytes in hex.
+    pub(super) fn anchor_key(&self) -> Option<SecretString> {
+        let key = self.plain("SHIPGATE_ANCHOR_KEY")?;
+        if key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Some(SecretString::from(key));
+        }
+        let what = "SHIPGATE_ANCHOR_KEY is not 64 hex digits";
+        let found = Finding::in_environment("wrong_secret", what).why("it is the seed of an Ed25519 key");
+        self.log.add(found.instead(Self::variable("SHIPGATE_ANCHOR_KEY").source));
+        None
     }
 
     /// What is logged, and how.

@@ -311,6 +311,7 @@ fn check(verifier: &mut Verifier, row: &[Value], place: &'static str) -> Result<
         Some(Value::Integer(seq)) => seq.unsigned_abs(),
         _ => 0,
     };
-    let row = Row { seq, body: text(1), prev: text(2), hash: text(3) };
+    // The chain is what is checked here; the columns beside it go over as they are.
+    let row = Row { seq, body: text(1), prev: text(2), hash: text(3), deploy: None, at_millis: 0 };
     verifier.check(&row).map_err(|source| TransferError::Chain { place, source })
 }

@@ -16,6 +16,11 @@ use std::sync::Arc;
 pub trait Ops: Send + Sync {
     /// Every part without which work stands still: store, chat, CI systems. Answers within a second.
     async fn parts(&self) -> Vec<Part>;
+    /// When Shipgate last checked its own record, and what it found. It says nothing about being ready: who lets
+    /// deploys start again must be able to reach Shipgate.
+    fn self_check(&self) -> Option<SelfChecked> {
+        None
+    }
     /// All figures in Prometheus' text format, version 0.0.4.
     fn metrics(&self) -> String;
 }
@@ -29,10 +34,27 @@ pub struct Part {
     pub trouble: Option<String>,
 }
 
+/// The newest self-check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SelfChecked {
+    /// When it ended, in UTC.
+    pub at: String,
+    /// Rows of the record that were checked so far.
+    pub rows: u64,
+    /// Whether nothing was found that nobody accepted.
+    pub ok: bool,
+    /// What was found, or what kept it from looking.
+    pub result: String,
+    /// Whether nothing is started until a person lets deploys go on.
+    pub stopped: bool,
+}
+
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
     parts: Vec<PartLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_check: Option<SelfChecked>,
 }
 
 #[derive(Serialize)]
@@ -60,9 +82,10 @@ async fn ready(State(ops): State<Arc<dyn Ops>>) -> Response {
         .into_iter()
         .map(|Part { name, trouble }| PartLine { name, ok: trouble.is_none(), why: trouble })
         .collect();
+    let self_check = ops.self_check();
     let ready = parts.iter().all(|part| part.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, parts })).into_response()
+    (status, Json(Ready { ready, parts, self_check })).into_response()
 }
 
 async fn metrics(State(ops): State<Arc<dyn Ops>>) -> Response {

@@ -18,6 +18,7 @@ mod operating;
 mod outages;
 mod refusals;
 mod restored;
+mod selfcheck;
 mod story;
 mod unsure;
 mod words;

@@ -54,6 +54,8 @@ word_enum! {
         DeployHold = "deploy.hold",
         /// Let a held deploy go on.
         DeployResume = "deploy.resume",
+        /// Let deploys start again after the self-check stopped them.
+        DispatchResume = "dispatch.resume",
         /// Run failed jobs again.
         DeployRerun = "deploy.rerun",
         /// Show the last lines of a run.

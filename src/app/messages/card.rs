@@ -137,6 +137,7 @@ impl Words<'_> {
                 Gate::Queue => "Waiting for its turn.".into(),
                 Gate::Checks => "Waiting for checks.".into(),
                 Gate::Hold => "On hold.".into(),
+                Gate::SelfCheck => "Nothing is started now.".into(),
                 other => format!("Waiting for {}.", other.as_str().to_lowercase()).into(),
             },
             several => {

@@ -110,6 +110,12 @@ impl Words<'_> {
             Reason::Quarantined { reason } => {
                 plain(format!("closed off: {reason}; {} decide", groups(&helpers.groups)))
             }
+            Reason::DispatchingStopped { since, found } => plain(format!(
+                "nothing is started anywhere since {}: {found}; {} let it go on with ",
+                self.at(*since),
+                groups(&helpers.groups)
+            ))
+            .code("/resume dispatching \"why\""),
             Reason::NextInLine => plain("next in line"),
             Reason::InLine { active, ahead, expected } => {
                 let text = match active {

@@ -2,6 +2,7 @@
 
 use super::{Words, groups, what};
 use crate::words::{Message, Text, Tone};
+use jiff::Timestamp;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::GroupName;
@@ -21,8 +22,15 @@ pub(crate) struct PlaceStatus<'a> {
 
 impl Words<'_> {
     /// What runs where.
-    pub(crate) fn status_list(&self, places: &[PlaceStatus<'_>]) -> Message {
+    pub(crate) fn status_list(
+        &self,
+        places: &[PlaceStatus<'_>],
+        stopped: Option<&(Timestamp, String)>,
+    ) -> Message {
         let mut message = Message::line(Tone::Neutral, "What runs where");
+        if let Some((since, found)) = stopped {
+            message = message.paragraph(self.stopped_line(*since, found));
+        }
         for place in places {
             let title = Text::default().bold(format!("{} on {}", place.service.name, place.environment.name));
             let runs = match &place.running {

@@ -1,5 +1,8 @@
 //! Whoever changes the record is found out. Not here: where the head of the chain is kept safe.
 
+mod register;
+mod replay;
+
 use super::{Actor, Entry, GENESIS, Row, Verifier, link};
 use crate::samples::{at, parsed, slack};
 use jiff::SignedDuration;
@@ -51,7 +54,10 @@ fn a_broken_chain_says_where_and_what() {
     let mut verifier = Verifier::default();
     verifier.check(&rows[0]).unwrap();
     let broken = verifier.check(&rows[1]).unwrap_err();
-    assert_eq!(broken.to_string(), "audit row 2: its text does not match its hash");
+    assert_eq!(
+        broken.to_string(),
+        "audit row 2: its text does not match its hash: text, number or hash was edited"
+    );
     assert_eq!(verifier.head().0, 1, "the head stays where the chain still held");
 }
 

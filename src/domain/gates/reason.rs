@@ -63,6 +63,8 @@ pub enum Reason {
     Locked { by: PersonId, reason: String, until: Option<Timestamp> },
     /// It is closed off because the outcome of a run is unknown.
     Quarantined { reason: String },
+    /// Nothing is started anywhere until somebody has looked at what the self-check found.
+    DispatchingStopped { since: Timestamp, found: String },
     /// Next in line.
     NextInLine,
     /// Others are active or come first.

@@ -89,14 +89,21 @@ impl Move {
 
     /// Audit rows after a number, as they arrived.
     pub(crate) async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Row>, OpenError> {
-        let sql = "SELECT seq, body, prev, hash FROM shipgate.audit WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let sql = "SELECT seq, body, prev, hash, deploy, at FROM shipgate.audit WHERE seq > $1 ORDER BY seq LIMIT $2";
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = async {
             let found = rows(&self.db, sql, &[number(after), number(limit)]).await?;
             let row = |row: &tokio_postgres::Row| {
                 let seq = column::<i64>(row, 0)?.unsigned_abs();
-                Ok(Row { seq, body: column(row, 1)?, prev: column(row, 2)?, hash: column(row, 3)? })
+                Ok(Row {
+                    seq,
+                    body: column(row, 1)?,
+                    prev: column(row, 2)?,
+                    hash: column(row, 3)?,
+                    deploy: column(row, 4)?,
+                    at_millis: column(row, 5)?,
+                })
             };
             found.iter().map(row).collect::<Result<Vec<Row>, Fault>>()
         };

@@ -102,21 +102,29 @@ pub(super) async fn note(pool: &Pool, name: &str) -> Result<Option<String>, Trou
 }
 
 pub(super) async fn audit(pool: &Pool, after: u64, limit: u32) -> Result<Vec<AuditRow>, Trouble> {
-    let sql = "SELECT seq, body, prev, hash FROM shipgate.audit WHERE seq > $1 ORDER BY seq LIMIT $2";
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let sql =
+        "SELECT seq, body, prev, hash, deploy, at FROM shipgate.audit WHERE seq > $1 ORDER BY seq LIMIT $2";
+    // From the very first row: also from one that somebody numbered below 1.
+    let after = if after == 0 { i64::MIN } else { i64::try_from(after).unwrap_or(i64::MAX) };
     let limit = i64::from(limit);
     audit_rows(&statement(pool, sql, &[number(after), number(limit)]).await?)
 }
 
 pub(super) async fn audit_of(pool: &Pool, deploy: &DeployId) -> Result<Vec<AuditRow>, Trouble> {
-    let sql = "SELECT seq, body, prev, hash FROM shipgate.audit WHERE deploy = $1 ORDER BY seq";
+    let sql = "SELECT seq, body, prev, hash, deploy, at FROM shipgate.audit WHERE deploy = $1 ORDER BY seq";
     audit_rows(&statement(pool, sql, &[text(deploy.as_str())]).await?)
 }
 
 fn audit_rows(rows: &[Row]) -> Result<Vec<AuditRow>, Trouble> {
     let read = |row: &Row| {
-        let seq = column::<i64>(row, 0)?.unsigned_abs();
-        Ok(AuditRow { seq, body: column(row, 1)?, prev: column(row, 2)?, hash: column(row, 3)? })
+        Ok(AuditRow {
+            seq: u64::try_from(column::<i64>(row, 0)?).unwrap_or(0),
+            body: column(row, 1)?,
+            prev: column(row, 2)?,
+            hash: column(row, 3)?,
+            deploy: column(row, 4)?,
+            at_millis: column(row, 5)?,
+        })
     };
     rows.iter().map(read).collect()
 }

@@ -43,7 +43,7 @@ impl Work<()> for Changes {
         let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
         leases.extend(self.expect.iter().filter_map(|expect| match expect {
             Expect::Lease { id, token } => Some((*id, *token)),
-            Expect::Scope(..) | Expect::Unused(_) => None,
+            Expect::Scope(..) | Expect::Note(..) | Expect::Unused(_) => None,
         }));
         effects::expect_leases(db, &leases, &self.effects).await?;
         if let Some((id, _, finish)) = &self.finish {
@@ -61,7 +61,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     let mut touches: BTreeMap<String, i64> = BTreeMap::new();
     let expected = changes.expect.iter().filter_map(|expect| match expect {
         Expect::Scope(scope, revision) => Some((scope, *revision)),
-        Expect::Lease { .. } | Expect::Unused(_) => None,
+        Expect::Lease { .. } | Expect::Note(..) | Expect::Unused(_) => None,
     });
     for (scope, _) in expected.clone() {
         touches.entry(scope_name(scope)).or_default();
@@ -253,16 +253,18 @@ async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
 
 /// Small values. One that must be the first of its name is inserted: of two who expect that, the database lets one.
 async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
-    let unused: BTreeSet<&String> = changes
+    let unused: BTreeSet<&str> = changes
         .expect
         .iter()
         .filter_map(|expect| match expect {
-            Expect::Unused(name) => Some(name),
-            Expect::Scope(..) | Expect::Lease { .. } => None,
+            Expect::Unused(name) => Some(name.as_str()),
+            Expect::Note(name, None) => Some(*name),
+            Expect::Scope(..) | Expect::Note(..) | Expect::Lease { .. } => None,
         })
         .collect();
-    let values: BTreeMap<&String, &String> =
-        changes.notes.iter().map(|(name, value)| (name, value)).collect();
+    known_notes(db, changes).await?;
+    let values: BTreeMap<&str, &String> =
+        changes.notes.iter().map(|(name, value)| (name.as_str(), value)).collect();
     for name in unused.iter().filter(|name| !values.contains_key(*name)) {
         if is_there(db, "SELECT 1 FROM shipgate.notes WHERE name = $1", &[text(storable(name))]).await? {
             return Err(Trouble::conflict("a note"));
@@ -276,6 +278,22 @@ async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
         );
         if write(db, &sql, &[text(storable(name)), text(storable(value))]).await? == 0 {
             return Err(Trouble::conflict("a note"));
+        }
+    }
+    Ok(())
+}
+
+/// Notes that must have the value that was read. Who writes such a note waits until this write is over, and the other
+/// way round; one that is not there yet cannot be held, and then this write comes before whoever writes it first.
+async fn known_notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+    for expect in &changes.expect {
+        let Expect::Note(name, expected) = expect else { continue };
+        let lock = if changes.notes.iter().any(|(written, _)| written == name) { "UPDATE" } else { "SHARE" };
+        let sql = format!("SELECT value FROM shipgate.notes WHERE name = $1 FOR {lock}");
+        let found = row(db, &sql, &[text(storable(name))]).await?;
+        let value: Option<String> = found.as_ref().map(|row| column(row, 0)).transpose()?;
+        if value != expected.as_deref().map(storable) {
+            return Err(Trouble::conflict(format!("the note “{name}”")));
         }
     }
     Ok(())

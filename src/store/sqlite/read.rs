@@ -90,19 +90,33 @@ pub(super) fn note(db: &Connection, name: &str) -> Result<Option<String>, Troubl
 
 pub(super) fn audit(db: &Connection, after: u64, limit: u32) -> Result<Vec<Row>, Trouble> {
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let sql = "SELECT seq, body, prev, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    // From the very first row: also from one that somebody numbered below 1.
+    let after = if after == 0 { i64::MIN } else { after };
+    let sql = "SELECT seq, body, prev, hash, deploy, at FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     audit_rows(db, sql, (after, limit))
 }
 
 pub(super) fn audit_of(db: &Connection, deploy: &DeployId) -> Result<Vec<Row>, Trouble> {
-    let sql = "SELECT seq, body, prev, hash FROM audit WHERE deploy = ?1 ORDER BY seq";
+    let sql = "SELECT seq, body, prev, hash, deploy, at FROM audit WHERE deploy = ?1 ORDER BY seq";
     audit_rows(db, sql, [deploy.as_str()])
 }
 
+/// Rows as they are, however they were tampered with: a row that cannot be read would hide all others from the check.
 fn audit_rows(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Row>, Trouble> {
     let mut select = db.prepare_cached(sql)?;
     let rows = select.query_map(params, |row| {
-        Ok(Row { seq: row.get(0)?, body: row.get(1)?, prev: row.get(2)?, hash: row.get(3)? })
+        let text = |column: usize| -> rusqlite::Result<String> {
+            let bytes = row.get_ref(column)?.as_bytes().unwrap_or_default();
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        };
+        Ok(Row {
+            seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+            body: text(1)?,
+            prev: text(2)?,
+            hash: text(3)?,
+            deploy: row.get_ref(4)?.as_bytes_or_null()?.map(|id| String::from_utf8_lossy(id).into_owned()),
+            at_millis: row.get(5)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

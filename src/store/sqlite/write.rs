@@ -1,7 +1,7 @@
 //! Writing one decision, all or nothing. Not here: the transaction around it (`writer`, `inline`).
 
 use super::fault::{Fault, Trouble};
-use super::read::one;
+use super::read::{note, one};
 use super::row::{Span, body, commit_of, millis, provider_of, scope_name, scope_words};
 use super::{effects, inbox, replicas};
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
     for expect in &changes.expect {
         match expect {
             Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
+            Expect::Note(name, value) => expect_note(db, name, value.as_deref())?,
             Expect::Lease { id, token } => effects::expect_lease(db, *id, *token)?,
             Expect::Unused(name) => expect_unused(db, name)?,
         }
@@ -72,6 +73,13 @@ fn expect_scope(db: &Connection, scope: &Scope, revision: u64) -> Result<(), Tro
 fn expect_unused(db: &Connection, name: &str) -> Result<(), Trouble> {
     let is_there = db.prepare_cached("SELECT 1 FROM notes WHERE name = ?1")?.exists([name])?;
     if is_there { Err(Trouble::conflict("a note")) } else { Ok(()) }
+}
+
+fn expect_note(db: &Connection, name: &str, value: Option<&str>) -> Result<(), Trouble> {
+    if note(db, name)?.as_deref() == value {
+        return Ok(());
+    }
+    Err(Trouble::conflict(format!("the note “{name}”")))
 }
 
 fn touch(db: &Connection, scope: &Scope) -> Result<(), Trouble> {

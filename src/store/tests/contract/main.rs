@@ -117,7 +117,8 @@ on_every_store! {
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,
         a_note_keeps_its_last_value,
-        a_note_that_is_there_is_a_conflict_for_who_expects_none;
+        a_note_that_is_there_is_a_conflict_for_who_expects_none,
+        a_note_that_changed_is_a_conflict_and_nothing_is_written;
     races:
         no_effect_is_leased_twice,
         of_those_who_saw_the_same_one_decides,

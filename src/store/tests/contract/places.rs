@@ -155,3 +155,19 @@ pub async fn a_quarantine_after_a_restore_gives_way_to_no_other(store: &dyn Stor
     store.commit(Changes { cleared, ..nothing() }).await.unwrap();
     assert_eq!(store.locks().await.unwrap(), [lock("bob")]);
 }
+
+pub async fn a_note_that_changed_is_a_conflict_and_nothing_is_written(store: &dyn Store) {
+    let expecting = |value: Option<&str>, new: &str| {
+        let mut changes = Changes::by(ME, at(1));
+        changes.expect = vec![Expect::Note("dispatching", value.map(ToOwned::to_owned))];
+        changes.notes = vec![("dispatching".into(), new.into())];
+        changes
+    };
+    conflict(store.commit(expecting(Some("stopped"), "resumed")).await);
+    store.commit(expecting(None, "stopped")).await.unwrap();
+    conflict(store.commit(expecting(None, "never written")).await);
+    assert_eq!(store.note("dispatching").await.unwrap().as_deref(), Some("stopped"));
+    store.commit(expecting(Some("stopped"), "")).await.unwrap();
+    conflict(store.commit(expecting(None, "an empty note is a note")).await);
+    assert_eq!(store.note("dispatching").await.unwrap().as_deref(), Some(""));
+}

@@ -10,7 +10,7 @@ use shipgate_app::ports::{
     Chat, ChatError, Clock, Comparison, MessageRef, OutsideError, Pipelines, Post, Providers, Random, Recent,
     Report, Repositories, Resolved, Sent, Store,
 };
-use shipgate_app::store::Filter;
+use shipgate_app::store::{Changes, Epoch, Filter};
 use shipgate_app::words::{Body, Button, Form, Message};
 use shipgate_app::{App, Ports, Rules};
 use shipgate_domain::audit::Entry;
@@ -297,6 +297,19 @@ impl Town {
         }
     }
 
+    /// The self-check found something.
+    async fn stop_dispatching(&self) {
+        let now = self.hands.now();
+        // The first and only life in this town.
+        let mut changes = Changes::by(Epoch(1), now);
+        let stopped = serde_json::json!({
+            "stopped": { "since": now, "found": "row 1 is missing", "marks": ["0123456789abcdef"] },
+            "accepted": [],
+        });
+        changes.notes.push(("dispatching".into(), stopped.to_string()));
+        self.store.commit(changes).await.unwrap();
+    }
+
     fn go(&self, going: Going) {
         *self.hands.going.lock().unwrap() = going;
     }
@@ -331,7 +344,12 @@ impl Town {
         let facts = |d: &Deploy| format!("{} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals);
         let deploys: BTreeSet<String> = deploys.iter().map(facts).collect();
         let freezes = self.store.freezes(false).await.unwrap();
-        let events: Vec<String> = self.events().await.into_iter().filter(|e| e.starts_with("lock")).collect();
+        let events: Vec<String> = self
+            .events()
+            .await
+            .into_iter()
+            .filter(|e| e.starts_with("lock") || e == "dispatching_resumed")
+            .collect();
         format!("{deploys:?} {freezes:?} {events:?}")
     }
 
@@ -388,6 +406,7 @@ impl Town {
                     "lock" => "lock production migrating".into(),
                     "unlock" => "unlock production because it is over".into(),
                     "rollback" => "rollback production".into(),
+                    "resume dispatching" => "resume dispatching the backup was compared".into(),
                     "reject" => format!("reject {short} because tests are red"),
                     _ => format!("{name} {short}"),
                 };
@@ -446,6 +465,7 @@ pub enum Scene {
     Released,
     Locked,
     Frozen,
+    Stopped,
 }
 
 impl Scene {
@@ -454,7 +474,8 @@ impl Scene {
         match what {
             "command approve" | "command cancel" | "command hold" | "command reject" | "button approve"
             | "button reject" | "button hold" | "button cancel" | "form reject" => Self::Waiting,
-            "command resume" | "button resume" => Self::Held,
+            "command resume deploy" | "button resume" => Self::Held,
+            "command resume dispatching" => Self::Stopped,
             "command rerun" | "button rerun" | "button roll_back" | "button close" => Self::Failed,
             "button deploy_before" => Self::Refused,
             "button did_not_start" | "button started" | "button wait_more" | "form started" => Self::Unsure,
@@ -501,6 +522,7 @@ impl Scene {
             }
             Self::Locked => town.say("own", "lock production migrating").await,
             Self::Frozen => town.say("own", "freeze add Audit production for 2h").await,
+            Self::Stopped => town.stop_dispatching().await,
         }
         // Cards catch up before anybody looks at them.
         town.pass(1).await;

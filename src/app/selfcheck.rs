@@ -1,0 +1,393 @@
+//! Shipgate looks after itself: the record is followed as it grows, stored deploys are compared with it, and when
+//! something shows that must never be, nothing more is started until a person has looked. Cards, answers and results
+//! go on. Not here: what is wrong with a record (`domain::audit`), or keeping anchors elsewhere.
+
+use crate::bot::App;
+use crate::commands::Invocation;
+use crate::effects::{Effect, NewEffect};
+use crate::intake::Visit;
+use crate::ports::{Post, Store};
+use crate::store::{Changes, Expect, Filter, StoreError};
+use crate::words::{Body, Message};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shipgate_domain::audit::{Actor, Anchor, Finding, FindingKind, Inspector, Row};
+use shipgate_domain::deploy::{Deploy, State};
+use shipgate_domain::ids::DeployId;
+use shipgate_domain::people::Action;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The note that says whether anything may be started. Every intent and every mark “sent” names the value that was
+/// read, so that none slips past a stop, on whichever replica.
+pub(crate) const DISPATCHING: &str = "dispatching";
+/// Rows read at once: a few milliseconds of work between two chances for others.
+const PAGE: u32 = 200;
+/// An anchor at the latest after this many rows.
+const ANCHOR_EVERY: u64 = 1000;
+/// Deploys compared in one look: the newest open ones, those that changed, and some of all others in turn.
+const NEWEST: u32 = 300;
+const CHANGED: usize = 300;
+const IN_TURN: usize = 200;
+/// How often a stop is tried before the next look tries again: a replica that was taken for dead writes nothing.
+const TRIES: usize = 4;
+/// Findings that people are shown; the record keeps all.
+const SHOWN: usize = 10;
+
+/// What one replica has checked so far. Kept in memory: a new process checks everything anew.
+#[derive(Debug, Default)]
+pub struct SelfCheck {
+    inspector: Inspector,
+    /// Channels that are told besides the announce channel.
+    alarm_channels: Vec<String>,
+    last: Option<Row>,
+    turn: Option<DeployId>,
+    /// Heads at every so many rows, oldest first, until somebody takes them.
+    passed: Vec<Row>,
+    anchored: u64,
+    is_caught_up: bool,
+}
+
+/// What a look gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Rows of the record that were checked so far.
+    pub rows: u64,
+    /// Everything that was found and that nobody has accepted.
+    pub findings: Vec<Finding>,
+    /// Since when nothing is started, and why.
+    pub stopped: Option<(Timestamp, String)>,
+}
+
+/// The note's content.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Dispatching {
+    stopped: Option<Stop>,
+    /// Marks of findings that people have looked at and accepted.
+    accepted: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stop {
+    since: Timestamp,
+    /// The first finding, for cards.
+    found: String,
+    marks: BTreeSet<String>,
+}
+
+/// Whether anything may be started, and the value of the note that says so.
+pub(crate) struct Permission {
+    pub stopped: Option<(Timestamp, String)>,
+    value: Option<String>,
+}
+
+impl Permission {
+    /// Holds as long as nobody stops or lets go on.
+    pub fn expectation(&self) -> Expect {
+        Expect::Note(DISPATCHING, self.value.clone())
+    }
+}
+
+impl SelfCheck {
+    /// A check that has seen nothing yet and tells these channels too.
+    #[must_use]
+    pub fn new(alarm_channels: Vec<String>) -> Self {
+        Self { alarm_channels, ..Self::default() }
+    }
+
+    /// Says which head was written down last, by an earlier process.
+    pub fn anchored_up_to(&mut self, seq: u64) {
+        self.anchored = self.anchored.max(seq);
+    }
+
+    /// The heads to be written down elsewhere since this was asked last: one after every thousand rows, and with
+    /// `newest` the head itself, unless it was among those before.
+    pub fn take_anchors(&mut self, newest: bool, now: Timestamp) -> Vec<Anchor> {
+        let mut rows = std::mem::take(&mut self.passed);
+        rows.extend(self.last.clone().filter(|_| newest && self.is_caught_up));
+        rows.retain(|row| {
+            let is_new = row.seq > self.anchored;
+            self.anchored = self.anchored.max(row.seq);
+            is_new
+        });
+        rows.iter().map(|row| Anchor::of(row, now)).collect()
+    }
+
+    fn take(&mut self, rows: Vec<Row>) {
+        for row in rows {
+            self.inspector.take(&row);
+            // While all of a long record is read for the first time, only its end is news.
+            if self.is_caught_up && row.seq.is_multiple_of(ANCHOR_EVERY) {
+                self.passed.push(row.clone());
+            }
+            self.last = Some(row);
+        }
+    }
+}
+
+impl SelfCheck {
+    /// Everything that was found so far, accepted or not.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        self.inspector.findings()
+    }
+
+    /// Follows the record to its end, from where this check was last. The first time that is all of it.
+    ///
+    /// # Errors
+    /// The database failed; nothing is known about the rest.
+    pub async fn follow(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let head = self.inspector.head().0;
+        // The last row once more: it must still be there.
+        let mut rows = store.audit(head.saturating_sub(1), PAGE).await?;
+        if head > 0 {
+            self.inspector.look_again(rows.first().filter(|row| row.seq == head));
+            rows.retain(|row| row.seq > head);
+        }
+        loop {
+            let Some(last) = rows.last().map(|row| row.seq) else { break };
+            self.take(rows);
+            // Other work on this thread comes in between.
+            tokio::task::yield_now().await;
+            rows = store.audit(last, PAGE).await?;
+            // Whoever numbers rows anew must not keep this going round.
+            rows.retain(|row| row.seq > last);
+        }
+        self.is_caught_up = true;
+        Ok(())
+    }
+
+    /// Compares stored deploys with the record. `group_of` gives the lock group of a deploy that is judged by the rules
+    /// of now.
+    ///
+    /// The deploys are read first and the record after them, to its end: whatever was stored when they were read is in
+    /// it by then, however many write meanwhile. So a difference is one.
+    ///
+    /// # Errors
+    /// The database failed; what was compared stays compared.
+    pub async fn compare(
+        &mut self,
+        store: &dyn Store,
+        group_of: impl Fn(&Deploy) -> Option<String>,
+    ) -> Result<(), StoreError> {
+        let newest = Filter { only_open: true, limit: NEWEST, ..Filter::default() };
+        let newest = store.deploys(&newest).await?;
+        let replay = self.inspector.replay();
+        let mut ids: BTreeSet<DeployId> = replay.active().cloned().collect();
+        ids.extend(replay.take_changed(CHANGED));
+        let in_turn = replay.after(self.turn.as_ref(), IN_TURN);
+        self.turn = in_turn.last().filter(|_| in_turn.len() == IN_TURN).cloned();
+        ids.extend(in_turn);
+        for deploy in &newest {
+            ids.remove(&deploy.id);
+            self.inspector.expect(deploy);
+        }
+        self.compare_places(&newest, group_of);
+        for id in ids {
+            match store.deploy(&id).await {
+                Ok(Some(deploy)) => self.inspector.expect(&deploy),
+                Ok(None) => self.inspector.note(Finding {
+                    kind: FindingKind::State,
+                    seq: None,
+                    what: format!("deploy {id} is in the record and no longer stored"),
+                    deploy: Some(id),
+                }),
+                // One row that cannot be read is reported where it is read, and hides no other.
+                Err(error) => tracing::warn!(deploy.id = %id, "cannot be compared with the record: {error}"),
+            }
+        }
+        self.follow(store).await?;
+        self.inspector.settle();
+        Ok(())
+    }
+
+    /// Two active deploys of one lock group in one snapshot: the database's own constraint is gone, or was passed by.
+    fn compare_places(&mut self, snapshot: &[Deploy], group_of: impl Fn(&Deploy) -> Option<String>) {
+        let mut active: BTreeMap<String, &Deploy> = BTreeMap::new();
+        for deploy in snapshot.iter().filter(|deploy| deploy.is_active()) {
+            let Some(group) = group_of(deploy) else { continue };
+            if let Some(other) = active.insert(group.clone(), deploy) {
+                let what = format!("deploys {} and {} are both active in {group}", other.id, deploy.id);
+                let deploy = Some(deploy.id.clone());
+                self.inspector.note(Finding { kind: FindingKind::Place, seq: None, deploy, what });
+            }
+        }
+    }
+}
+
+impl App {
+    /// Follows the record, so that anchors are never far apart.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn follow_record(&self, check: &mut SelfCheck) -> Result<(), StoreError> {
+        check.follow(self.store.as_ref()).await
+    }
+
+    /// Checks everything that is new, compares stored deploys with the record, and stops every start when anything is
+    /// wrong.
+    ///
+    /// # Errors
+    /// The database failed; nothing was decided.
+    pub async fn look_after_itself(&self, check: &mut SelfCheck) -> Result<Looked, StoreError> {
+        check.follow(self.store.as_ref()).await?;
+        let group_of =
+            |deploy: &Deploy| (deploy.policy == self.rules.version).then(|| self.lock_group(deploy));
+        check.compare(self.store.as_ref(), group_of).await?;
+        self.judge_findings(check).await
+    }
+
+    /// Stops every start when there is a finding that nobody accepted.
+    async fn judge_findings(&self, check: &SelfCheck) -> Result<Looked, StoreError> {
+        let mut looked = Looked { rows: check.inspector.head().0, findings: Vec::new(), stopped: None };
+        for _ in 0..TRIES {
+            let (value, dispatching) = self.dispatching().await?;
+            let is_open = |f: &&Finding| !dispatching.accepted.contains(&f.mark());
+            let open: Vec<Finding> = check.inspector.findings().iter().filter(is_open).cloned().collect();
+            let known = dispatching.stopped.as_ref().map(|stop| &stop.marks);
+            let new: Vec<&Finding> =
+                open.iter().filter(|f| known.is_none_or(|known| !known.contains(&f.mark()))).collect();
+            let is_known = new.is_empty();
+            if !is_known {
+                match self.stop_dispatching(check, value, dispatching.clone(), &new).await {
+                    // Another replica saw the same first, or somebody let it go on: look again.
+                    Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            looked.stopped = dispatching.stopped.map(|stop| (stop.since, stop.found));
+            looked.findings = open;
+            if is_known {
+                break;
+            }
+        }
+        Ok(looked)
+    }
+
+    async fn stop_dispatching(
+        &self,
+        check: &SelfCheck,
+        value: Option<String>,
+        mut dispatching: Dispatching,
+        new: &[&Finding],
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let stop = dispatching.stopped.get_or_insert_with(|| Stop {
+            since: now,
+            found: new[0].what.clone(),
+            marks: BTreeSet::new(),
+        });
+        stop.marks.extend(new.iter().map(|finding| finding.mark()));
+        let mut changes = self.changes(now);
+        changes.expect.push(Expect::Note(DISPATCHING, value));
+        changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
+        let data = serde_json::json!({ "findings": new });
+        self.note(&mut changes, Actor::Shipgate, None, "dispatching_stopped", data);
+        let shown = &new[..new.len().min(SHOWN)];
+        let message = self.words().dispatching_stopped(shown, new.len());
+        let mut channels = vec![self.rules.announce.clone()];
+        channels.extend(check.alarm_channels.iter().filter(|c| **c != self.rules.announce).cloned());
+        for channel in channels {
+            let key = format!("stopped/{}/{channel}", new[0].mark());
+            changes.effects.push(say(channel, key, message.clone(), now));
+        }
+        self.judge_the_waiting(&mut changes).await?;
+        self.commit(changes).await?;
+        for finding in new {
+            tracing::error!(
+                finding = finding.kind.code(),
+                mark = finding.mark(),
+                "the self-check found what must never be, and nothing is started any more: {finding}. {} \
+                 Keep a copy of the database, find out how it came to this, then say: \
+                 /resume dispatching \"what you found out\"",
+                finding.kind.meaning()
+            );
+            metrics::counter!("shipgate_self_check_findings_total", "kind" => finding.kind.code())
+                .increment(1);
+        }
+        Ok(())
+    }
+
+    async fn dispatching(&self) -> Result<(Option<String>, Dispatching), StoreError> {
+        let value = self.store.note(DISPATCHING).await?;
+        let read = value.as_deref().map(|text| serde_json::from_str(text));
+        let dispatching = match read.transpose() {
+            Ok(known) => known.unwrap_or_default(),
+            // A note that nobody can read is no permission.
+            Err(error) => {
+                let found = format!("the note “{DISPATCHING}” cannot be read ({error})");
+                let stop = Stop { since: Timestamp::UNIX_EPOCH, found, marks: BTreeSet::new() };
+                Dispatching { stopped: Some(stop), accepted: BTreeSet::new() }
+            }
+        };
+        Ok((value, dispatching))
+    }
+
+    /// Whether anything may be started.
+    pub(crate) async fn may_dispatch(&self) -> Result<Permission, StoreError> {
+        let (value, dispatching) = self.dispatching().await?;
+        let stopped = dispatching.stopped.map(|stop| (stop.since, stop.found));
+        Ok(Permission { stopped, value })
+    }
+
+    /// `resume dispatching the restored copy was compared row by row`
+    pub(crate) async fn resume_dispatching(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+    ) -> Result<(), StoreError> {
+        let Some(grant) = self.allowed(visit, Action::Resolve, None).await else { return Ok(()) };
+        let (value, mut dispatching) = self.dispatching().await?;
+        let Some(stop) = dispatching.stopped.take() else {
+            let answer = self.words().dispatching_goes_on();
+            visit.answer(answer);
+            return Ok(());
+        };
+        let reason: String = said.text("reason").unwrap_or_default().chars().take(500).collect();
+        let data = serde_json::json!({ "since": stop.since, "found": stop.found, "accepted": stop.marks, "reason": reason });
+        self.note(&mut visit.changes, Actor::of(&grant), None, "dispatching_resumed", data);
+        dispatching.accepted.extend(stop.marks);
+        visit.changes.expect.push(Expect::Note(DISPATCHING, value));
+        visit.changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
+        let message = self.words().dispatching_resumed(grant.person(), &reason, &stop.found);
+        let key = format!("resumed/{}", visit.now.as_millisecond());
+        visit.changes.effects.push(self.say_once(key, message.clone(), visit.now));
+        visit.answer(message);
+        self.judge_the_waiting(&mut visit.changes).await
+    }
+
+    /// A message in some channel, once for ever: anchors and alarms.
+    ///
+    /// # Errors
+    /// The database failed; nothing will be said.
+    pub async fn post_anchor(
+        &self,
+        channel: &str,
+        anchor: &Anchor,
+        signature: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut changes = self.changes(now);
+        let message = self.words().anchor(anchor, signature);
+        changes.effects.push(say(channel.to_owned(), format!("anchor/{}", anchor.seq), message, now));
+        self.commit(changes).await
+    }
+
+    async fn judge_the_waiting(&self, changes: &mut Changes) -> Result<(), StoreError> {
+        let open = Filter { only_open: true, limit: 1000, ..Filter::default() };
+        for deploy in self.store.deploys(&open).await? {
+            if matches!(deploy.state, State::Waiting { .. }) {
+                changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id }, changes.at));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn to_text(dispatching: &Dispatching) -> String {
+    serde_json::to_string(dispatching).expect("a note is plain data")
+}
+
+fn say(channel: String, key: String, message: Message, due: Timestamp) -> NewEffect {
+    let post = Post { channel, thread: None, body: Body::Message(message), key: key.clone() };
+    NewEffect::once(key, Effect::Say { post: Box::new(post), under: None }, due)
+}

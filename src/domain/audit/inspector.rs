@@ -1,0 +1,122 @@
+//! A check of the whole record, row by row: the chain, the anchors, and what the rows say. Not here: reading the rows.
+
+use super::finding::{Finding, FindingKind};
+use super::{Replay, Row, Verifier};
+use crate::deploy::Deploy;
+use std::collections::BTreeMap;
+
+/// More findings than this tell nobody more.
+const MOST: usize = 1000;
+
+/// A running check. It may go on for as long as the record grows.
+#[derive(Clone, Debug, Default)]
+pub struct Inspector {
+    verifier: Verifier,
+    replay: Replay,
+    /// Hashes that were written down elsewhere, by number of the row.
+    anchors: BTreeMap<u64, String>,
+    findings: Vec<Finding>,
+}
+
+impl Inspector {
+    /// Expects this row to have this hash. Two anchors that disagree are a finding: one of them is forged, or the
+    /// record was rewritten between them.
+    pub fn expect_anchor(&mut self, seq: u64, hash: &str) {
+        let earlier = self.anchors.insert(seq, hash.to_owned());
+        if earlier.is_some_and(|earlier| earlier != hash) {
+            self.add(FindingKind::Anchor, seq, format!("two anchors of row {seq} have different hashes"));
+        }
+    }
+
+    /// Takes in the next row.
+    pub fn take(&mut self, row: &Row) {
+        if let Err(broken) = self.verifier.check(row) {
+            self.add(FindingKind::Chain, row.seq, broken.to_string());
+            self.verifier.go_on_after(row);
+        }
+        if self.anchors.get(&row.seq).is_some_and(|hash| *hash != row.hash) {
+            let what = format!(
+                "row {} is not the one that was anchored: it, or a row before it, was rewritten since",
+                row.seq
+            );
+            self.add(FindingKind::Anchor, row.seq, what);
+        }
+        let mut found = Vec::new();
+        self.replay.take(row, &mut found);
+        self.extend(found);
+    }
+
+    /// Looks again at the row that was the last one: it must still be there and be the same.
+    pub fn look_again(&mut self, last: Option<&Row>) {
+        let (seq, hash) = self.verifier.head();
+        if seq == 0 {
+            return;
+        }
+        let what = match last.filter(|row| row.seq == seq) {
+            None => format!("row {seq} was there and is gone: the end of the record was cut off"),
+            Some(row) if row.hash != hash => format!("row {seq} was replaced after it was checked"),
+            Some(_) => return,
+        };
+        self.add(FindingKind::Chain, seq, what);
+    }
+
+    /// The record ends here: anchors of later rows are of rows that are gone.
+    pub fn end(&mut self) {
+        let head = self.verifier.head().0;
+        let beyond = self.anchors.range(head + 1..).next_back().map(|(seq, _)| *seq);
+        if let Some(seq) = beyond {
+            let gone = seq - head;
+            let what =
+                format!("the record ends with row {head}, and row {seq} was anchored: {gone} are gone");
+            self.add(FindingKind::Anchor, head, what);
+        }
+    }
+
+    /// Compares a stored deploy with the record: see [`Replay::expect`].
+    pub fn expect(&mut self, deploy: &Deploy) {
+        let mut found = Vec::new();
+        self.replay.expect(deploy, &mut found);
+        self.extend(found);
+    }
+
+    /// The record was read to its end after the deploys that were expected: see [`Replay::settle`].
+    pub fn settle(&mut self) {
+        let mut found = Vec::new();
+        self.replay.settle(&mut found);
+        self.extend(found);
+    }
+
+    /// Notes what somebody else found.
+    pub fn note(&mut self, finding: Finding) {
+        self.extend(vec![finding]);
+    }
+
+    /// Number and hash of the last row that was taken in.
+    #[must_use]
+    pub fn head(&self) -> (u64, &str) {
+        self.verifier.head()
+    }
+
+    /// The lives of all deploys so far.
+    pub fn replay(&mut self) -> &mut Replay {
+        &mut self.replay
+    }
+
+    /// Everything that was found, in the order in which it was.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn add(&mut self, kind: FindingKind, seq: u64, what: String) {
+        self.extend(vec![Finding { kind, seq: Some(seq), deploy: None, what }]);
+    }
+
+    fn extend(&mut self, found: Vec<Finding>) {
+        for finding in found {
+            if self.findings.len() < MOST && !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The self-check beside writers that never stop: it finds what was changed past them, and nothing else. Not here: what
+//! follows from a finding (`tests/it/selfcheck.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "contract/samples.rs"]
+mod samples;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use samples::{ME, at, enter};
+use shipgate_app::selfcheck::SelfCheck;
+use shipgate_app::store::{Changes, DeployRow, Store};
+use shipgate_domain::audit::{Actor, Entry};
+use shipgate_domain::deploy::{Deploy, Event};
+use shipgate_domain::ids::DeployId;
+use shipgate_store::SqliteStore;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const WRITERS: u8 = 4;
+const DEPLOYS: u8 = 40;
+const CHANGES: usize = 6;
+
+/// Writes one change of a deploy as every use case does: the state and its entry in one transaction.
+async fn write(store: &dyn Store, deploy: &Deploy, event: &str, data: serde_json::Value, now: Timestamp) {
+    let mut changes = Changes::by(ME, now);
+    changes.audit = vec![Entry {
+        at: now,
+        actor: Actor::Shipgate,
+        deploy: Some(deploy.id.clone()),
+        environment: Some(deploy.request.environment.clone()),
+        event: event.into(),
+        data,
+    }];
+    changes.deploys = vec![DeployRow { lock_group: deploy.id.to_string(), deploy: deploy.clone() }];
+    store.commit(changes).await.unwrap();
+}
+
+/// A deploy that is asked for, changes some times and expires.
+async fn live(store: &dyn Store, writer: u8, n: u8, changes: usize) {
+    let mut deploy = samples::deploy(n);
+    deploy.id = DeployId::new(at(i64::from(n)), [writer; 10]);
+    let request = serde_json::to_value(&deploy.request).unwrap();
+    write(store, &deploy, "requested", request, at(1)).await;
+    for change in 0..=changes {
+        let event =
+            if change == changes { Event::Expired } else { Event::Delayed { problem: change.to_string() } };
+        let step = deploy.learn(event.clone(), at(2)).unwrap();
+        write(store, &step.deploy, event.name(), serde_json::to_value(&event).unwrap(), at(2)).await;
+        deploy = step.deploy;
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn look(check: &mut SelfCheck, store: &dyn Store) {
+    check.follow(store).await.unwrap();
+    check.compare(store, |deploy| Some(deploy.id.to_string())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn beside_writers_that_never_stop_nothing_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("shipgate.db"), at(0)).unwrap());
+    enter(store.as_ref()).await;
+    let writing = Arc::new(AtomicUsize::new(usize::from(WRITERS)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, writing) = (store.clone(), writing.clone());
+        tasks.spawn(async move {
+            for n in 0..DEPLOYS {
+                live(store.as_ref(), writer, n, CHANGES).await;
+            }
+            writing.fetch_sub(1, Ordering::AcqRel);
+        });
+    }
+    let mut check = SelfCheck::default();
+    let mut looks = 0;
+    while writing.load(Ordering::Acquire) > 0 {
+        look(&mut check, store.as_ref()).await;
+        assert_eq!(check.findings(), [], "at look {looks}");
+        looks += 1;
+    }
+    while tasks.join_next().await.is_some_and(|ended| ended.is_ok()) {}
+    look(&mut check, store.as_ref()).await;
+    assert_eq!(check.findings(), []);
+    assert!(looks > 2, "the writers were done after {looks} looks");
+    let rows = u64::from(WRITERS) * u64::from(DEPLOYS) * (CHANGES as u64 + 2);
+    assert_eq!(check.take_anchors(true, at(9)).last().map(|anchor| anchor.seq), Some(rows));
+}
+
+#[tokio::test]
+async fn what_is_changed_past_the_writers_is_found_at_the_next_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    let store = SqliteStore::open(&path, at(0)).unwrap();
+    enter(&store).await;
+    for n in 0..3 {
+        live(&store, 1, n, 1).await;
+    }
+    let mut check = SelfCheck::default();
+    look(&mut check, &store).await;
+    assert_eq!(check.findings(), []);
+    let attacker = Connection::open(&path).unwrap();
+    let found = |check: &SelfCheck| check.findings().iter().map(ToString::to_string).collect::<Vec<_>>();
+
+    // A state without a word in the record.
+    attacker
+        .execute_batch("UPDATE deploys SET body = json_set(body, '$.state.outcome.outcome', 'refused') WHERE id = (SELECT max(id) FROM deploys)")
+        .unwrap();
+    look(&mut check, &store).await;
+    assert_eq!(found(&check).len(), 1, "{:?}", found(&check));
+    assert!(found(&check)[0].contains("is stored as refused after 2 changes, and the record says expired"));
+
+    // A deploy that is gone.
+    attacker.execute_batch("DELETE FROM deploys WHERE id = (SELECT min(id) FROM deploys)").unwrap();
+    look(&mut check, &store).await;
+    assert!(found(&check)[1].contains("is in the record and no longer stored"), "{:?}", found(&check));
+
+    // The end of the record.
+    attacker.execute_batch("DROP TRIGGER audit_delete; DELETE FROM audit WHERE seq > 7").unwrap();
+    look(&mut check, &store).await;
+    assert!(found(&check)[2].contains("row 9 was there and is gone"), "{:?}", found(&check));
+}

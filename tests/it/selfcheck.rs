@@ -1,0 +1,138 @@
+//! Shipgate finds that its record was changed: it starts nothing more, says so, and goes on when a person says so. Not
+//! here: every way to tamper (`src/store/tests/tamper.rs`).
+
+use crate::harness::{Bot, DEPLOYMENTS};
+use crate::setup::{Transport, world};
+use rusqlite::Connection;
+use serde_json::Value;
+use shipgate_world::slack::Channel;
+use std::fs;
+
+/// Somebody who owns the file changes who asked for the first deploy.
+fn tamper(bot: &Bot) {
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    db.execute_batch(
+        "DROP TRIGGER audit_update; UPDATE audit SET body = replace(body, 'v1.2.3', 'v6.6.6') WHERE seq = 1",
+    )
+    .unwrap();
+}
+
+fn with_anchors(setup: &mut crate::setup::Setup) {
+    setup.more.push_str(
+        "\n[audit]\nanchor_file = \"anchors.jsonl\"\nanchor_channel = \"#anchors\"\nalarm_channel = \"#ops\"\n",
+    );
+}
+
+fn says(bot: &Bot, arguments: &[&str]) -> (bool, String) {
+    let output = bot.output(arguments);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
+    let world = world().await;
+    for channel in ["anchors", "ops"] {
+        world.slack.add_channel(Channel::new(&format!("C0{}", channel.to_uppercase()), channel));
+    }
+    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    let (sound, said) = says(&bot, &["audit", "verify"]);
+    assert!(sound, "{said}");
+    assert!(bot.terminate().await.success());
+    tamper(&bot);
+    let (sound, said) = says(&bot, &["audit", "verify"]);
+    assert!(!sound && said.contains("audit row 1: its text does not match its hash"), "{said}");
+    assert!(said.contains("What to do: let nothing be deployed"), "{said}");
+
+    bot.run().await;
+    for channel in [DEPLOYMENTS, "ops"] {
+        let slack = world.slack.clone();
+        bot.until("the alarm", move |_| {
+            let told =
+                slack.messages(channel).iter().map(crate::read::message).collect::<Vec<_>>().join("\n");
+            (told.contains("Nothing is started any more") && told.contains("audit row 1")).then_some(())
+        })
+        .await;
+    }
+    let (status, body) = bot.get("/readyz").await;
+    let ready: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "who lets deploys go on must be able to reach it: {body}");
+    assert_eq!(
+        (&ready["self_check"]["ok"], &ready["self_check"]["stopped"]),
+        (&false.into(), &true.into()),
+        "{body}"
+    );
+
+    bot.slash("ada", "/deploy", "staging v1.2.2").await;
+    let headline = "api v1.2.2 → staging";
+    bot.card_says(headline, &["Self-check", "nothing is started anywhere since"]).await;
+    assert_eq!(world.github.dispatches().len(), 1, "only the one before");
+    // Who may not resolve everywhere does not let it go on.
+    bot.ask("linus", "/shipgate", "resume dispatching it looks fine to me", "You may not").await;
+    bot.ask(
+        "grace",
+        "/shipgate",
+        "resume dispatching the row was compared with the backup",
+        "lets deploys start again: the row was compared with the backup",
+    )
+    .await;
+    let run = bot.run_of_dispatch(1).await;
+    bot.finish(run).await;
+    bot.announced(&["staging now runs api v1.2.2"]).await;
+
+    // What was accepted stops nothing again.
+    bot.crash().await;
+    bot.deploy("ada", "staging", "v1.2.1").await;
+    let (_, said) = says(&bot, &["audit", "export", "deploys", "--format", "csv"]);
+    assert_eq!(said.matches("\r\n").count(), 4, "{said}");
+    let (_, entries) = says(&bot, &["audit", "export", "entries", "--format", "csv"]);
+    for event in ["dispatching_stopped", "dispatching_resumed"] {
+        assert_eq!(entries.matches(&format!(",{event},")).count(), 1, "{entries}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_on() {
+    let world = world().await;
+    world.slack.add_channel(Channel::new("C0ANCHORS", "anchors"));
+    world.slack.add_channel(Channel::new("C0OPS", "ops"));
+    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.output(&["backup", "old.db"]).status.success());
+    bot.deploy("ada", "staging", "v1.2.2").await;
+    // The first look of a process anchors the head that it finds.
+    bot.crash().await;
+    let anchors = bot.folder().join("anchors.jsonl");
+    let anchor: Value = bot
+        .until("an anchor of the second deploy", |_| {
+            let text = fs::read_to_string(&anchors).ok()?;
+            text.lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+                .find(|line| line["seq"].as_u64() > Some(12))
+        })
+        .await;
+    let copied = format!("{}:{}", anchor["seq"], anchor["hash"].as_str().unwrap());
+    let slack = world.slack.clone();
+    let posted = copied.clone();
+    bot.until("the anchor in chat", move |_| {
+        slack.messages("anchors").iter().any(|m| crate::read::message(m).contains(&posted)).then_some(())
+    })
+    .await;
+    let (sound, said) = says(&bot, &["audit", "verify", "--anchor", &copied]);
+    assert!(sound && said.contains("anchors agree"), "{said}");
+
+    assert!(bot.terminate().await.success());
+    for file in ["shipgate.db", "shipgate.db-wal", "shipgate.db-shm"] {
+        let _ = fs::remove_file(bot.folder().join(file));
+    }
+    fs::copy(bot.folder().join("old.db"), bot.folder().join("shipgate.db")).unwrap();
+    let (sound, said) = says(&bot, &["audit", "verify", "--anchor", &copied]);
+    assert!(!sound && said.contains("was anchored") && said.contains("are gone"), "{said}");
+    let (started, said) = says(&bot, &["serve"]);
+    assert!(!started && said.contains("the record in the database ends before row"), "{said}");
+    let (noted, said) = says(&bot, &["audit", "restored"]);
+    assert!(noted, "{said}");
+    bot.run().await;
+    bot.end(&world).await;
+}
