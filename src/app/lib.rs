@@ -19,6 +19,7 @@ mod reading;
 mod remind;
 pub mod requests;
 pub mod store;
+mod sweep;
 pub mod words;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! The workers: some for the inbox, some for effects, woken by writes and by time. Not here: what is done.
 
 use crate::bot::{App, Unfinished};
-use crate::effects::{Effect, Finish, Lane, Leased, NewEffect};
+use crate::effects::{Effect, Finish, Lane, Leased, NewEffect, Sweep};
 use crate::judge::later;
 use crate::ports::ChatError;
 use crate::store::StoreError;
@@ -33,7 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(1000);
 const STORE_REST: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Everything that must be there before the first work: this replica has entered, reminders are due.
+    /// Everything that must be there before the first work: this replica has entered, reminders are due, and every deploy
+    /// that is not over will be looked at.
     ///
     /// # Errors
     /// The database failed.
@@ -45,22 +46,7 @@ impl App {
         let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects.push(NewEffect::whenever(Effect::Remind, now));
-        // What an earlier version of the rules judged is judged again under these.
-        let open = crate::store::Filter { only_open: true, limit: 10_000, ..Default::default() };
-        for deploy in self.store.deploys(&open).await? {
-            use shipgate_domain::deploy::State;
-            let id = deploy.id;
-            let effect = match deploy.state {
-                State::Requested { .. } | State::Waiting { .. } => Effect::Judge { deploy: id },
-                State::Dispatching { ref intent, .. } => {
-                    changes.effects.push(NewEffect::whenever(Effect::Reconcile { deploy: id.clone() }, now));
-                    Effect::Send { deploy: id, attempt: intent.attempt }
-                }
-                State::Running { .. } => Effect::Follow { deploy: id },
-                State::Done { .. } => continue,
-            };
-            changes.effects.push(NewEffect::whenever(effect, now));
-        }
+        changes.effects.push(NewEffect::whenever(Effect::Sweep { of: Sweep::Start }, now));
         self.store.commit(changes).await
     }
 
@@ -263,6 +249,8 @@ impl App {
             Effect::Card { deploy } => self.card(leased, deploy).await,
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
+            Effect::Sweep { of } => self.sweep(of).await,
+            Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,
             Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {
                 Ok(()) => Finish::Done,
                 // A private answer is worth little after half an hour, and its address is gone by then.
