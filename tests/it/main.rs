@@ -12,6 +12,7 @@ mod failures;
 mod forged;
 mod hostile;
 mod limits;
+mod load;
 mod oddities;
 mod operating;
 mod outages;
