@@ -1,7 +1,8 @@
 //! The measured servers as child processes: how they are started, asked and stopped. Not here: load.
 
-use crate::load::{APP, SIGNING_SECRET, TEAM, is_acknowledged};
+use crate::load::is_acknowledged;
 use anyhow::{Context as _, Result, bail};
+use shipgate_bench::line::{APP, SIGNING_SECRET, TEAM};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -86,7 +86,7 @@ impl Intake {
             Ok(_) => {
                 metrics::histogram!("shipgate_commit_seconds").record(begun.elapsed().as_secs_f64());
                 if let Some(app) = self.app.get() {
-                    app.wake();
+                    app.wake_inbox();
                 }
                 Ok(())
             }

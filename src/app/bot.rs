@@ -5,7 +5,7 @@ use crate::commands::{Grammar, Names};
 use crate::effects::{Effect, Lane, NewEffect};
 use crate::inbound::ReplyTo;
 use crate::messages::Words;
-use crate::ports::{Chat, ChatError, Clock, Providers, Random, Store};
+use crate::ports::{Chat, Clock, Providers, Random, Store};
 use crate::store::{Changes, DeployRow, Epoch, Scope, Standing, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::{Actor, Entry};
@@ -17,7 +17,7 @@ use shipgate_domain::people::{
     AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize,
 };
 use shipgate_domain::policy::{Environment, Policy, Service};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -321,9 +321,7 @@ impl App {
                 known.insert(account.clone(), (now, facts.clone()));
                 Ok(facts)
             }
-            Err(ChatError::Later { why, .. } | ChatError::Gone { why } | ChatError::Refused { why }) => {
-                Err(Denied::Unreadable { why })
-            }
+            Err(error) => Err(Denied::Unreadable { why: error.to_string() }),
         }
     }
 
@@ -459,10 +457,17 @@ impl App {
         });
     }
 
-    /// Writes, and wakes the workers.
+    /// Writes, and wakes the workers that have something to do then. Each that is woken in vain costs a write.
     pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        let lanes: BTreeSet<Lane> = changes.effects.iter().map(|new| new.effect.lane()).collect();
+        let is_item_done = changes.inbox_done.is_some();
         self.store.commit(changes).await?;
-        self.wake();
+        for lane in lanes {
+            self.effects_woken[lane as usize].notify_one();
+        }
+        if is_item_done {
+            self.inbox_woken.notify_one();
+        }
         Ok(())
     }
 
@@ -474,7 +479,12 @@ impl App {
         }
     }
 
-    /// Tells the workers that something was stored.
+    /// Tells the workers of the inbox that something came in.
+    pub fn wake_inbox(&self) {
+        self.inbox_woken.notify_one();
+    }
+
+    /// Tells all workers that something was stored.
     pub fn wake(&self) {
         self.inbox_woken.notify_one();
         self.effects_woken.iter().for_each(Notify::notify_one);

@@ -415,6 +415,14 @@ impl App {
     /// When to try again after a platform could not do something. A projection is never given up.
     pub(crate) fn chat_trouble(&self, leased: &Leased, error: &ChatError) -> Finish {
         let pause = match error {
+            // Nothing was tried: what counts the tries, and what they may have left behind, stays as it is.
+            ChatError::NotYet { after } => {
+                let at = later(self.now(), *after);
+                return match leased.attempts {
+                    0 => Finish::Again(at),
+                    _ => Finish::Retry { at, why: error.to_string() },
+                };
+            }
             ChatError::Later { after: Some(after), .. } => after.as_secs().clamp(1, 300),
             ChatError::Later { after: None, .. } => (1 << leased.attempts.min(6)).min(60),
             ChatError::Gone { .. } => (2 << leased.attempts.min(5)).min(60),

@@ -1,11 +1,13 @@
 //! Work that follows a change: stored with it in one transaction, carried out later, by lease. Not here: doing it.
 
-use crate::inbound::ReplyTo;
+use crate::commands::{ArgSpec, Invocation};
+use crate::inbound::{Inbound, ReplyTo};
 use crate::ports::Post;
 use crate::words::{Form, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shipgate_domain::ids::DeployId;
+use shipgate_domain::ids::{DeployId, EnvironmentName};
+use std::fmt;
 
 /// One piece of work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,42 @@ pub enum Effect {
         /// Since when.
         since: Timestamp,
     },
+    /// Go through the deploys that are not over.
+    Sweep {
+        /// Which, and why.
+        of: Sweep,
+    },
+    /// Ask another system something for one person, and answer them.
+    Look {
+        /// What came in.
+        inbound: Box<Inbound>,
+        /// What was understood.
+        said: Box<Invocation>,
+        /// Words that are missing and are asked for in a form; none when the command is complete.
+        missing: Vec<ArgSpec>,
+    },
+}
+
+/// Which deploys to go through, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sweep {
+    /// All: this replica has started, and no deploy may be without somebody who looks at it.
+    Start,
+    /// All that wait: something changed everywhere.
+    Everywhere,
+    /// All that wait for one environment: something changed there.
+    Environment(EnvironmentName),
+}
+
+impl fmt::Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sweep::Start => f.write_str("start"),
+            Sweep::Everywhere => f.write_str("everywhere"),
+            Sweep::Environment(name) => write!(f, "in/{name}"),
+        }
+    }
 }
 
 impl Effect {
@@ -97,6 +135,8 @@ impl Effect {
             Effect::OpenForm { .. } => "open_form",
             Effect::Remind => "remind",
             Effect::LookBack { .. } => "look_back",
+            Effect::Sweep { .. } => "sweep",
+            Effect::Look { .. } => "look",
         }
     }
 
@@ -112,8 +152,10 @@ impl Effect {
             | Effect::Follow { .. }
             | Effect::StopRun { .. }
             | Effect::JudgeLine { .. }
+            | Effect::Sweep { .. }
             | Effect::Remind
             | Effect::LookBack { .. } => Lane::Work,
+            Effect::Look { .. } => Lane::Look,
         }
     }
 
@@ -132,7 +174,9 @@ impl Effect {
             | Effect::Reply { .. }
             | Effect::OpenForm { .. }
             | Effect::Remind
-            | Effect::LookBack { .. } => None,
+            | Effect::LookBack { .. }
+            | Effect::Sweep { .. }
+            | Effect::Look { .. } => None,
         }
     }
 }
@@ -147,11 +191,13 @@ pub enum Lane {
     Chat,
     /// Forms.
     Form,
+    /// Questions that another system answers: a code host that hangs holds up neither clicks nor starts.
+    Look,
 }
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Lane; 3] = [Lane::Work, Lane::Chat, Lane::Form];
+    pub const ALL: [Lane; 4] = [Lane::Work, Lane::Chat, Lane::Form, Lane::Look];
 
     /// Effects of this lane that are carried out side by side. Most wait for other systems.
     #[must_use]
@@ -160,6 +206,7 @@ impl Lane {
             Lane::Work => 10,
             Lane::Chat => 6,
             Lane::Form => 2,
+            Lane::Look => 4,
         }
     }
 
@@ -170,6 +217,7 @@ impl Lane {
             Lane::Work => "work",
             Lane::Chat => "chat",
             Lane::Form => "form",
+            Lane::Look => "look",
         }
     }
 }
@@ -183,6 +231,8 @@ pub enum Repeat {
     /// As often as asked: a second one with the same key while the first waits brings the first forward, and while
     /// the first is at work makes it run again after.
     Whenever,
+    /// Like `Whenever`, but one that waits or is at work is enough as it is.
+    IfNone,
 }
 
 /// An effect to store.
@@ -213,9 +263,16 @@ impl NewEffect {
         let subject = match &effect {
             Effect::JudgeLine { lock_group } => lock_group.clone(),
             Effect::Send { deploy, attempt } => format!("{deploy}/{attempt}"),
+            Effect::Sweep { of } => of.to_string(),
             other => other.deploy().map(ToString::to_string).unwrap_or_default(),
         };
         Self { key: format!("{}/{subject}", effect.name()), effect, due, repeat: Repeat::Whenever }
+    }
+
+    /// The same, unless it waits or is at work already.
+    #[must_use]
+    pub fn if_none(effect: Effect, due: Timestamp) -> Self {
+        Self { repeat: Repeat::IfNone, ..Self::whenever(effect, due) }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::bot::App;
 use crate::cards::{Press, token_hash};
-use crate::commands::{Action as Wish, Entry, Invocation, Parsed};
-use crate::effects::{Effect, NewEffect};
+use crate::commands::{Action as Wish, ArgSpec, Entry, Invocation, Kind, Parsed};
+use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::inbound::{Content, Inbound, ReplyTo};
 use crate::point;
 use crate::poison::said;
@@ -33,7 +33,8 @@ pub(crate) struct Visit<'a> {
     /// What will be written.
     pub changes: Changes,
     answers: u32,
-    item: i64,
+    /// Names what is answered: the same question gets each of its answers once.
+    question: String,
 }
 
 /// The kinds of [`Context`], for tables and tests.
@@ -73,9 +74,15 @@ impl Visit<'_> {
         self.effect(Effect::OpenForm { to, form: Box::new(form), otherwise: Box::new(otherwise) });
     }
 
+    /// Leaves a question to those who may wait for another system. Words that are missing are asked for in a form.
+    fn look(&mut self, said: &Invocation, missing: Vec<ArgSpec>) {
+        let (inbound, said) = (Box::new(self.inbound.clone()), Box::new(said.clone()));
+        self.effect(Effect::Look { inbound, said, missing });
+    }
+
     fn effect(&mut self, effect: Effect) {
         self.answers += 1;
-        let key = format!("answer/{}/{}", self.item, self.answers);
+        let key = format!("{}/{}", self.question, self.answers);
         self.changes.effects.push(NewEffect::once(key, effect, self.now));
     }
 }
@@ -108,7 +115,7 @@ impl App {
     async fn work_item(&self, item: &Waiting) -> Result<(), StoreError> {
         point!("inbox", item.inbound.content.name(), "taken");
         for _ in 0..TRIES {
-            let mut visit = self.visit(item);
+            let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
             match &item.inbound.content {
                 Content::Slash { command, text } => {
                     self.hear(&mut visit, text, Entry::Slash(command)).await?
@@ -135,23 +142,35 @@ impl App {
                 }
             }
         }
-        let mut visit = self.visit(item);
+        let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
         let busy = self.words().too_busy();
         visit.answer(busy);
         visit.changes.inbox_done = Some(item.id);
         self.commit(visit.changes).await
     }
 
-    pub(crate) fn visit<'a>(&self, item: &'a Waiting) -> Visit<'a> {
+    pub(crate) fn visit<'a>(&self, inbound: &'a Inbound, question: String) -> Visit<'a> {
         let now = self.now();
-        Visit {
-            inbound: &item.inbound,
-            person: self.rules.policy.person_of(&item.inbound.account),
-            now,
-            changes: self.changes(now),
-            answers: 0,
-            item: item.id,
+        let person = self.rules.policy.person_of(&inbound.account);
+        Visit { inbound, person, now, changes: self.changes(now), answers: 0, question }
+    }
+
+    /// Answers a question for which another system is asked. The inbox waits for nobody: it left this as an effect.
+    pub(crate) async fn look(
+        &self,
+        leased: &Leased,
+        inbound: &Inbound,
+        said: &Invocation,
+        missing: &[ArgSpec],
+    ) -> Result<Finish, StoreError> {
+        let mut visit = self.visit(inbound, leased.key.clone());
+        match said.action {
+            _ if !missing.is_empty() => self.ask_for(&mut visit, said, missing).await?,
+            Wish::CalendarExplain => self.show_explain(&mut visit, said).await?,
+            _ => self.show_diff(&mut visit, said).await?,
         }
+        self.commit(visit.changes).await?;
+        Ok(Finish::Done)
     }
 
     async fn hear(&self, visit: &mut Visit<'_>, text: &str, entry: Entry<'_>) -> Result<(), StoreError> {
@@ -164,14 +183,12 @@ impl App {
         match parsed {
             Parsed::Understood(invocation) => self.carry_out(visit, &invocation).await,
             Parsed::Missing { invocation, missing } => {
-                let form = self.form_for(&invocation, &missing).await?;
-                let otherwise = self.words().missing_words(&self.rules.grammar, &invocation, &missing);
-                if visit.inbound.reply_to.trigger.is_some() {
-                    visit.open(form, otherwise);
-                } else {
-                    visit.answer(otherwise);
+                let has_form = visit.inbound.reply_to.trigger.is_some();
+                if has_form && missing.iter().any(|arg| arg.kind == Kind::Version) {
+                    visit.look(&invocation, missing);
+                    return Ok(());
                 }
-                Ok(())
+                self.ask_for(visit, &invocation, &missing).await
             }
             Parsed::Refused(refusal) => {
                 metrics::counter!("shipgate_not_understood_total", "code" => refusal.code()).increment(1);
@@ -180,6 +197,23 @@ impl App {
                 Ok(())
             }
         }
+    }
+
+    /// Asks for missing words: in a form, or where there can be none, by saying how to say it.
+    async fn ask_for(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+        missing: &[ArgSpec],
+    ) -> Result<(), StoreError> {
+        let otherwise = self.words().missing_words(&self.rules.grammar, said, missing);
+        if visit.inbound.reply_to.trigger.is_some() {
+            let form = self.form_for(said, missing).await?;
+            visit.open(form, otherwise);
+        } else {
+            visit.answer(otherwise);
+        }
+        Ok(())
     }
 
     async fn carry_out(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
@@ -210,9 +244,12 @@ impl App {
             Wish::DeployLogs => self.show_logs(visit, said).await,
             Wish::StatusShow => self.show_status(visit, said).await,
             Wish::HistoryShow => self.show_history(visit, said).await,
-            Wish::DiffShow => self.show_diff(visit, said).await,
+            // These ask the code host, or who is in a group.
+            Wish::DiffShow | Wish::CalendarExplain => {
+                visit.look(said, Vec::new());
+                Ok(())
+            }
             Wish::CalendarWhen => self.show_when(visit, said).await,
-            Wish::CalendarExplain => self.show_explain(visit, said).await,
             Wish::DispatchResume => self.resume_dispatching(visit, said).await,
             Wish::LockTake => self.take_lock(visit, said).await,
             Wish::LockRelease => self.release_lock(visit, said).await,

@@ -48,18 +48,23 @@ impl App {
 
     /// Judges everybody who waits in a lock group, in the order of the line.
     pub(crate) async fn judge_line(&self, lock_group: &str) -> Result<Finish, StoreError> {
-        let open = self.store.deploys(&Filter { only_open: true, limit: 1000, ..Filter::default() }).await?;
-        let mut waiting: Vec<&Deploy> = open
-            .iter()
-            .filter(|d| matches!(d.state, State::Waiting { .. }) && self.lock_group(d) == lock_group)
-            .collect();
+        // A lock group is an environment, or one service in it.
+        let environment = lock_group.split('/').next().and_then(|name| name.parse().ok());
+        let mut waiting = Vec::new();
+        let mut above = None;
+        loop {
+            let page = self.open_page(environment.as_ref(), above).await?;
+            let Some(last) = page.last() else { break };
+            above = Some(last.id.clone());
+            let is_in_line =
+                |d: &Deploy| matches!(d.state, State::Waiting { .. }) && self.lock_group(d) == lock_group;
+            waiting.extend(page.into_iter().filter(is_in_line));
+        }
         waiting.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
         let mut changes = self.changes(self.now());
         let now = changes.at;
-        changes.effects = waiting
-            .iter()
-            .map(|d| NewEffect::whenever(Effect::Judge { deploy: d.id.clone() }, now))
-            .collect();
+        changes.effects =
+            waiting.into_iter().map(|d| NewEffect::whenever(Effect::Judge { deploy: d.id }, now)).collect();
         if !changes.effects.is_empty() {
             self.commit(changes).await?;
         }
@@ -283,9 +288,9 @@ impl App {
     /// revision of the environment must still hold when the decision is written.
     async fn active_beside(&self, deploy: &Deploy, lock_group: &str) -> Result<Vec<Deploy>, StoreError> {
         let environment = Some(deploy.request.environment.clone());
-        let filter = Filter { environment, only_open: true, limit: 1000, ..Filter::default() };
+        let filter = Filter { environment, only_active: true, limit: 1000, ..Filter::default() };
         let mut open = self.store.deploys(&filter).await?;
-        open.retain(|other| other.is_active() && self.lock_group(other) == lock_group);
+        open.retain(|other| self.lock_group(other) == lock_group);
         Ok(open)
     }
 

@@ -23,6 +23,7 @@ pub mod requests;
 pub mod restore;
 pub mod selfcheck;
 pub mod store;
+mod sweep;
 pub mod words;
 mod worker;
 

@@ -2,10 +2,10 @@
 
 use crate::bot::{App, touch};
 use crate::commands::{Invocation, WrittenTime};
-use crate::effects::{Effect, NewEffect};
+use crate::effects::{Effect, NewEffect, Sweep};
 use crate::intake::Visit;
 use crate::judge::later;
-use crate::store::{About, Changes, Expect, Filter, Scope, StoreError};
+use crate::store::{About, Changes, Expect, Scope, StoreError};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
@@ -51,7 +51,8 @@ impl App {
         visit.answer(message);
         visit.changes.locks.push(lock);
         touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
-        self.judge_all(&mut visit.changes, Some(environment)).await
+        self.judge_all(&mut visit.changes, Some(environment));
+        Ok(())
     }
 
     /// `unlock production`, `unlock production because the holder is away`
@@ -92,7 +93,8 @@ impl App {
             None => visit.changes.unlocks.push(environment.name.clone()),
         }
         touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
-        self.judge_all(&mut visit.changes, Some(environment)).await
+        self.judge_all(&mut visit.changes, Some(environment));
+        Ok(())
     }
 
     /// The lock of an environment. What is written about it is a conflict if anything there changes meanwhile.
@@ -211,7 +213,8 @@ impl App {
         touch(&mut visit.changes, Scope::Freezes);
         let now = visit.now;
         visit.changes.effects.push(NewEffect::whenever(Effect::Remind, now));
-        self.judge_all(&mut visit.changes, environment).await
+        self.judge_all(&mut visit.changes, environment);
+        Ok(())
     }
 
     /// `freeze list`, `freeze list production`
@@ -272,27 +275,14 @@ impl App {
         let now = visit.now;
         visit.changes.freezes_ended.push((freeze.id.to_string(), now));
         touch(&mut visit.changes, Scope::Freezes);
-        self.judge_all(&mut visit.changes, environment).await
+        self.judge_all(&mut visit.changes, environment);
+        Ok(())
     }
 
     /// Judges everybody who waits, on one environment or everywhere.
-    async fn judge_all(
-        &self,
-        changes: &mut Changes,
-        environment: Option<&Environment>,
-    ) -> Result<(), StoreError> {
-        let filter = Filter {
-            environment: environment.map(|e| e.name.clone()),
-            only_open: true,
-            limit: 1000,
-            ..Filter::default()
-        };
-        for deploy in self.store.deploys(&filter).await? {
-            if matches!(deploy.state, State::Waiting { .. }) {
-                changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id }, changes.at));
-            }
-        }
-        Ok(())
+    fn judge_all(&self, changes: &mut Changes, environment: Option<&Environment>) {
+        let of = environment.map_or(Sweep::Everywhere, |e| Sweep::Environment(e.name.clone()));
+        changes.effects.push(NewEffect::whenever(Effect::Sweep { of }, changes.at));
     }
 
     fn said_environment(&self, visit: &mut Visit<'_>, said: &Invocation) -> Option<&Environment> {

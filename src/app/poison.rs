@@ -31,7 +31,7 @@ impl App {
             "a command is put away after {TRIES} tries"
         );
         metrics::counter!("shipgate_put_away_total", "what" => "command").increment(1);
-        let mut visit = self.visit(item);
+        let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
         let (answer, notice) = (
             self.words().command_put_away(&reference),
             self.words().told_of_command(&visit.person, &reference),
@@ -108,6 +108,8 @@ fn task(effect: &Effect) -> &'static str {
         Effect::OpenForm { .. } => "open a form for somebody",
         Effect::Remind => "look for reminders",
         Effect::LookBack { .. } => "look for runs that it has forgotten",
+        Effect::Sweep { .. } => "go through the deploys that are not over",
+        Effect::Look { .. } => "ask another system for somebody",
     }
 }
 

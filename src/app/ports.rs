@@ -258,6 +258,12 @@ pub enum ChatError {
         /// How long to wait at least, where it said so.
         after: Option<SignedDuration>,
     },
+    /// Nothing was tried: more is waiting for this place than the platform takes.
+    #[error("more is waiting to be written there than the platform takes")]
+    NotYet {
+        /// When its turn may come.
+        after: SignedDuration,
+    },
     /// The message is gone or cannot be edited any more: post it again.
     #[error("{why}")]
     Gone {

@@ -215,16 +215,16 @@ impl App {
         };
         let asked = Scope::Requests(service.name.clone(), environment.name.clone());
         let revision = self.store.revision(&asked).await?;
-        let open = Filter {
+        let here = Filter {
             environment: Some(environment.name.clone()),
             only_open: true,
             limit: 500,
             ..Filter::default()
         };
-        let open = self.store.deploys(&open).await?;
+        let of_service = Filter { service: Some(service.name.clone()), ..here.clone() };
+        let open = self.store.deploys(&of_service).await?;
         let is_same = |d: &&Deploy| {
-            d.request.service == service.name
-                && d.request.version == wanted.version
+            d.request.version == wanted.version
                 && std::mem::discriminant(&d.request.kind) == std::mem::discriminant(&wanted.kind)
         };
         if let Some(same) = open.iter().find(is_same) {
@@ -232,7 +232,8 @@ impl App {
             visit.answer(answer);
             return Ok(());
         }
-        let mine: Vec<Deploy> = open.into_iter().filter(|d| d.request.by == visit.person).collect();
+        let of_mine = Filter { requester: Some(visit.person.clone()), ..here };
+        let mine = self.store.deploys(&of_mine).await?;
         if mine.len() >= OPEN_EACH {
             let answer = self.words().too_many_open(environment, &mine);
             visit.answer(answer);

@@ -3,7 +3,7 @@
 //! record that no backup explains (the anchors).
 
 use crate::bot::{App, touch};
-use crate::effects::{Effect, Finish, Leased, NewEffect};
+use crate::effects::{Effect, Finish, Leased, NewEffect, Sweep};
 use crate::judge::later;
 use crate::ports::{OutsideError, Seen, Store};
 use crate::store::{Changes, Filter, Scope, StoreError};
@@ -54,7 +54,7 @@ impl App {
     /// The database failed; nothing was begun.
     pub async fn start_restored(&self, since: Timestamp) -> Result<(), StoreError> {
         self.enter().await?;
-        let mut changes = self.first_work().await?;
+        let mut changes = self.first_work();
         let now = changes.at;
         tracing::warn!(
             "the database was put back to {since}: every environment is closed off until a person lifts it"
@@ -183,24 +183,11 @@ impl App {
     }
 
     /// What every start asks for.
-    pub(crate) async fn first_work(&self) -> Result<Changes, StoreError> {
+    pub(crate) fn first_work(&self) -> Changes {
         let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects.push(NewEffect::whenever(Effect::Remind, now));
-        // What an earlier version of the rules judged is judged again under these.
-        for deploy in self.open().await? {
-            let id = deploy.id;
-            let effect = match deploy.state {
-                State::Requested { .. } | State::Waiting { .. } => Effect::Judge { deploy: id },
-                State::Dispatching { ref intent, .. } => {
-                    changes.effects.push(NewEffect::whenever(Effect::Reconcile { deploy: id.clone() }, now));
-                    Effect::Send { deploy: id, attempt: intent.attempt }
-                }
-                State::Running { .. } => Effect::Follow { deploy: id },
-                State::Done { .. } => continue,
-            };
-            changes.effects.push(NewEffect::whenever(effect, now));
-        }
-        Ok(changes)
+        changes.effects.push(NewEffect::whenever(Effect::Sweep { of: Sweep::Start }, now));
+        changes
     }
 }

@@ -292,10 +292,15 @@ pub struct Filter {
     pub requester: Option<PersonId>,
     /// Only those that are not over.
     pub only_open: bool,
+    /// Only those that hold their place: a start was decided and its end is not known.
+    pub only_active: bool,
     /// Only those that had a run and are over.
     pub only_ran: bool,
     /// Whose short id ends with this (upper case).
     pub short_id: Option<String>,
+    /// Only those with a higher id than this, and by their ids rather than newest first: for going through all of
+    /// them, a page at a time. Ids rise with the time of the request.
+    pub above: Option<DeployId>,
     /// How many at most.
     pub limit: u32,
 }

@@ -37,13 +37,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(1000);
 const STORE_REST: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Everything that must be there before the first work: this replica has entered, reminders are due.
+    /// Everything that must be there before the first work: this replica has entered, reminders are due, and every deploy
+    /// that is not over will be looked at.
     ///
     /// # Errors
     /// The database failed.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.enter().await?;
-        let changes = self.first_work().await?;
+        let changes = self.first_work();
         self.store.commit(changes).await?;
         self.remember_restore().await?;
         point!("start/done");
@@ -277,6 +278,8 @@ impl App {
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
             Effect::LookBack { since } => self.look_back(leased, *since).await,
+            Effect::Sweep { of } => self.sweep(of).await,
+            Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,
             Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {
                 Ok(()) => Finish::Done,
                 // A private answer is worth little after half an hour, and its address is gone by then.

@@ -13,6 +13,7 @@ mod failures;
 mod forged;
 mod hostile;
 mod limits;
+mod load;
 mod oddities;
 mod operating;
 mod outages;

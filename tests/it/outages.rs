@@ -87,6 +87,23 @@ async fn reading_over_a_limit_waits_for_its_end() {
     bot.end(&world).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_to_a_github_that_hangs_keeps_nobody_waiting() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    world.github.faults().sometimes("GET /repos", 1000, 1, Fault::Slow { ms: 60_000 });
+    let seen = bot.private_count("ada");
+    bot.slash("ada", "/shipgate", "diff staging v1.2.4").await;
+    bot.slash("ada", "/shipgate", "status").await;
+    bot.next_private("ada", seen, "v1.2.3").await;
+    let answers = bot.private_count("ada") - seen;
+    assert_eq!(answers, 1, "the second question is answered before the first, whose answer hangs");
+    bot.next_private("ada", seen, "GitHub").await;
+    world.github.faults().clear();
+    bot.end(&world).await;
+}
+
 async fn slack_down(how: Down) {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;

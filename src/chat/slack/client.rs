@@ -261,7 +261,16 @@ impl Slack {
         Ok(known)
     }
 
-    /// Waits for a turn at a place.
+    /// Keeps away from a place that Slack limits, so that nobody asks again in vain; other places go on.
+    fn heed<T>(&self, place: &str, answer: Result<T, ChatError>) -> Result<T, ChatError> {
+        if let Err(ChatError::Later { after: Some(after), .. }) = &answer {
+            let after = Duration::try_from(*after).unwrap_or_default();
+            self.pace.lock().unwrap_or_else(PoisonError::into_inner).limit(place, Instant::now(), after);
+        }
+        answer
+    }
+
+    /// Waits for a turn at a place, if it is near.
     async fn turn(&self, place: &str) -> Result<(), ChatError> {
         let turn = self.pace.lock().unwrap_or_else(PoisonError::into_inner).take(place, Instant::now());
         match turn {
@@ -269,10 +278,10 @@ impl Slack {
                 sleep(wait).await;
                 Ok(())
             }
-            Err(wait) => Err(ChatError::Later {
-                why: "more is waiting to be written than Slack takes".into(),
-                after: Some(SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60))),
-            }),
+            Err(wait) => {
+                let after = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
+                Err(ChatError::NotYet { after })
+            }
         }
     }
 
@@ -310,6 +319,7 @@ impl Slack {
 
     async fn post_to(&self, channel: &str, post: &Post, again: bool) -> Result<MessageRef, ChatError> {
         let thread = post.thread.as_ref().map(|t| t.id.as_str());
+        self.turn(channel).await?;
         if again && let Some(message) = self.find(channel, thread, &post.key).await? {
             return Ok(message);
         }
@@ -328,8 +338,8 @@ impl Slack {
         if let Some(thread) = thread {
             body["thread_ts"] = json!(thread);
         }
-        self.turn(channel).await?;
-        let posted: Posted = self.write("chat.postMessage", &post.channel, &body).await?;
+        let posted = self.write("chat.postMessage", &post.channel, &body).await;
+        let posted: Posted = self.heed(channel, posted)?;
         Ok(MessageRef { channel: posted.channel, id: posted.ts })
     }
 
@@ -344,7 +354,7 @@ impl Slack {
             }
             match self.write::<Empty>("chat.postEphemeral", channel, &body).await {
                 Ok(_) => return Ok(()),
-                Err(error @ ChatError::Later { .. }) => return Err(error),
+                Err(error @ (ChatError::Later { .. } | ChatError::NotYet { .. })) => return Err(error),
                 Err(ChatError::Refused { .. } | ChatError::Gone { .. }) => {}
             }
         }
@@ -416,7 +426,8 @@ impl Chat for Slack {
             "parse": "none",
             "link_names": false,
         });
-        self.write::<Empty>("chat.update", &message.channel, &body).await.map(|_| ())
+        let edited = self.write::<Empty>("chat.update", &message.channel, &body).await;
+        self.heed("chat.update", edited).map(|_| ())
     }
 
     async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {

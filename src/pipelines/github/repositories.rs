@@ -14,8 +14,12 @@ use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolv
 use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind};
 use shipgate_domain::ids::{CommitId, DeployId, Version};
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const PAGE: usize = 100;
+/// A list of versions is for a form, which can be opened within three seconds. Without it, people type the version.
+const LIST_TIME: Duration = Duration::from_millis(1500);
 const MOST_COMMITS: usize = 250;
 /// Commits whose pull request is asked for, when their message does not name it.
 const PULLS_ASKED: usize = 20;
@@ -134,7 +138,9 @@ impl Repositories for GitHub {
 
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
         let repo = Repo::parse(repo)?;
-        let mut tags: Vec<Tag> = self.client.get(&repo, "/tags?per_page=100", Display).await?;
+        let tags = self.client.get(&repo, "/tags?per_page=100", Display);
+        let late = || OutsideError::Later { why: "GitHub is slow to list versions".into(), after: None };
+        let mut tags: Vec<Tag> = timeout(LIST_TIME, tags).await.map_err(|_| late())??;
         // GitHub sorts tags by name, not by age; dates of tags can be set by anybody.
         tags.sort_by(|a, b| by_version(&b.name, &a.name));
         let read = |tag: &Tag| {

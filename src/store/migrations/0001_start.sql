@@ -25,7 +25,14 @@ CREATE TABLE deploys (
 
 -- INVARIANTS S4: at most one deploy holds the place of a lock group.
 CREATE UNIQUE INDEX deploys_one_active ON deploys (lock_group) WHERE active = 1;
+CREATE INDEX deploys_active_here ON deploys (environment) WHERE active = 1;
+-- What is open is little beside what is over, but may be tens of thousands: by line, by age, by place, by person, and
+-- by id for going through all of it.
 CREATE INDEX deploys_open ON deploys (lock_group) WHERE is_open = 1;
+CREATE INDEX deploys_open_newest ON deploys (requested_at, id) WHERE is_open = 1;
+CREATE INDEX deploys_open_here ON deploys (environment, service, requested_at, id) WHERE is_open = 1;
+CREATE INDEX deploys_open_mine ON deploys (requester, environment) WHERE is_open = 1;
+CREATE INDEX deploys_open_id ON deploys (id) WHERE is_open = 1;
 CREATE INDEX deploys_newest ON deploys (requested_at, id);
 -- Lists of what is open must not walk through everything that ever was.
 CREATE INDEX deploys_open_newest ON deploys (requested_at, id) WHERE is_open = 1;
@@ -84,7 +91,9 @@ CREATE TABLE effects (
     CHECK ((held_by IS NULL) = (lease_until IS NULL))
 ) STRICT;
 
+-- By lane: ten thousand messages that are due are not looked through to find a start.
 CREATE INDEX effects_due ON effects (due, id) WHERE state = 'pending';
+CREATE INDEX effects_due_lane ON effects (lane, due, id) WHERE state = 'pending';
 CREATE INDEX effects_dead ON effects (id) WHERE state = 'dead';
 CREATE INDEX effects_held ON effects (held_by) WHERE held_by IS NOT NULL;
 

@@ -43,7 +43,7 @@ pub(super) async fn expect_leases(
 
 /// Stores effects, or joins each with the one that has its key.
 pub(super) async fn put(db: &Client, new: &[NewEffect], at: Timestamp) -> Result<(), Trouble> {
-    for repeat in [Repeat::Once, Repeat::Whenever] {
+    for repeat in [Repeat::Once, Repeat::Whenever, Repeat::IfNone] {
         put_those(db, new, repeat, at).await?;
     }
     Ok(())
@@ -57,7 +57,7 @@ async fn put_those(db: &Client, new: &[NewEffect], repeat: Repeat, at: Timestamp
         let (key, due) = (storable(&new.key), millis_up(new.due));
         if let Some(&place) = place_of.get(&key) {
             let earlier: &mut i64 = &mut dues[place];
-            if repeat == Repeat::Whenever {
+            if repeat != Repeat::Once {
                 *earlier = due.min(*earlier);
             }
             continue;
@@ -94,6 +94,13 @@ async fn put_those(db: &Client, new: &[NewEffect], repeat: Repeat, at: Timestamp
                 ended_at = NULL,
                 last_error = CASE WHEN e.state = 'pending' THEN e.last_error ELSE NULL END
              WHERE e.repeat = 'whenever'",
+        ),
+        Repeat::IfNone => (
+            "whenever",
+            "DO UPDATE SET
+                state = 'pending', effect = excluded.effect, due = excluded.due, again = NULL,
+                asked = excluded.asked, attempts = 0, ended_at = NULL, last_error = NULL
+             WHERE e.repeat = 'whenever' AND e.state <> 'pending'",
         ),
     };
     // Numbered in the order in which they were asked for, written in the order of their keys.

@@ -66,14 +66,19 @@ pub(super) async fn deploys(pool: &Pool, filter: &Filter) -> Result<Vec<Deploy>,
         whole @ Some(short) if short.len() == 6 => is("short_id = ?", whole),
         end => is("right(short_id, length(?)) = ?", end.filter(|end| !end.is_empty())),
     }
+    is("id > ?", filter.above.as_ref().map(DeployId::as_str));
+    if filter.only_active {
+        wheres.push("active".into());
+    }
     if filter.only_open {
         wheres.push("is_open".into());
     }
     if filter.only_ran {
         wheres.push("ran".into());
     }
+    let order = if filter.above.is_some() { "id" } else { "requested_at DESC, id DESC" };
     let sql = format!(
-        "SELECT id, body FROM shipgate.deploys WHERE {} ORDER BY requested_at DESC, id DESC LIMIT {}",
+        "SELECT id, body FROM shipgate.deploys WHERE {} ORDER BY {order} LIMIT {}",
         wheres.join(" AND "),
         filter.limit
     );

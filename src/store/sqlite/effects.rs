@@ -36,6 +36,12 @@ pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(),
                 last_error = CASE WHEN state = 'pending' THEN last_error ELSE NULL END
              WHERE repeat = 'whenever'"
         }
+        Repeat::IfNone => {
+            "DO UPDATE SET
+                state = 'pending', effect = excluded.effect, due = excluded.due, again = NULL,
+                asked = excluded.asked, attempts = 0, ended_at = NULL, last_error = NULL
+             WHERE repeat = 'whenever' AND state <> 'pending'"
+        }
     };
     let sql = format!(
         "INSERT INTO effects (key, effect, repeat, state, due, asked, attempts, lane)
@@ -43,7 +49,7 @@ pub(super) fn put(db: &Connection, new: &NewEffect, at: Timestamp) -> Result<(),
     );
     let repeat = match new.repeat {
         Repeat::Once => "once",
-        Repeat::Whenever => "whenever",
+        Repeat::Whenever | Repeat::IfNone => "whenever",
     };
     let lane = new.effect.lane().as_str();
     let row = (&new.key, body(&new.effect)?, repeat, millis_up(new.due), millis(at), lane);
@@ -61,10 +67,12 @@ pub(super) fn lease(
     lease_until: Timestamp,
 ) -> Result<Option<Leased>, Trouble> {
     let (now, lease_now, lease_until) = (millis(now), millis(lease_now), millis_up(lease_until));
+    // Two statements rather than one with `OR`, which no index serves.
+    let of_lane = if lane.is_some() { "AND lane = ?4" } else { "" };
     loop {
         // What was asked for again while an earlier holder had it counts as done by this one, if it is due.
         let row = db
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "UPDATE effects SET
                     lease_until = ?3, held_by = ?5, token = token + 1, attempts = attempts + 1,
                     again = CASE WHEN again <= ?1 THEN NULL ELSE again END
@@ -72,12 +80,12 @@ pub(super) fn lease(
                     SELECT id FROM effects
                     WHERE state = 'pending' AND due <= ?1
                       AND (held_by IS NULL OR (held_by = ?5 AND lease_until <= ?2))
-                      AND (?4 IS NULL OR lane = ?4)
+                      {of_lane}
                       -- Nobody would ever free what an ended epoch takes.
                       AND EXISTS (SELECT 1 FROM replicas WHERE epoch = ?5)
                     ORDER BY due, id LIMIT 1)
-                 RETURNING id, key, effect, attempts - 1, asked, token",
-            )?
+                 RETURNING id, key, effect, attempts - 1, asked, token"
+            ))?
             .query_row((now, lease_now, lease_until, lane.map(Lane::as_str), by.0), |row| {
                 let values: (i64, String, String, u32, i64, i64) = row.try_into()?;
                 Ok(values)
@@ -171,12 +179,13 @@ fn bury(db: &Connection, id: i64, why: &str, now: i64) -> Result<(), Trouble> {
 
 /// When the next effect that nobody holds is due.
 pub(super) fn next_due(db: &Connection, lane: Option<Lane>) -> Result<Option<Timestamp>, Trouble> {
+    let of_lane = lane.map(|lane| format!("AND lane = '{}'", lane.as_str())).unwrap_or_default();
     let due: Option<i64> = db
-        .prepare_cached(
-            "SELECT min(due) FROM effects
-             WHERE state = 'pending' AND lease_until IS NULL AND (?1 IS NULL OR lane = ?1)",
-        )?
-        .query_row([lane.map(Lane::as_str)], |row| row.get(0))?;
+        .prepare_cached(&format!(
+            "SELECT due FROM effects WHERE state = 'pending' AND lease_until IS NULL {of_lane} ORDER BY due LIMIT 1"
+        ))?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     Ok(due.map(|millis| instant(millis, "effects", "next")).transpose()?)
 }
 

@@ -55,6 +55,10 @@ pub(super) fn listing(filter: &Filter) -> (String, Vec<Box<dyn ToSql>>) {
         whole @ Some(short) if short.len() == 6 => is("short_id = ?", whole),
         end => is("substr(short_id, -length(?)) = ?", end.filter(|end| !end.is_empty())),
     }
+    is("id > ?", filter.above.as_ref().map(DeployId::as_str));
+    if filter.only_active {
+        wheres.push("active = 1".into());
+    }
     if filter.only_open {
         wheres.push("is_open = 1".into());
     }
@@ -62,8 +66,9 @@ pub(super) fn listing(filter: &Filter) -> (String, Vec<Box<dyn ToSql>>) {
         wheres.push("ran = 1".into());
     }
     values.push(Box::new(filter.limit));
+    let order = if filter.above.is_some() { "id" } else { "requested_at DESC, id DESC" };
     let sql = format!(
-        "SELECT id, body FROM deploys WHERE {} ORDER BY requested_at DESC, id DESC LIMIT ?{}",
+        "SELECT id, body FROM deploys WHERE {} ORDER BY {order} LIMIT ?{}",
         wheres.join(" AND "),
         values.len()
     );

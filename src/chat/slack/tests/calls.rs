@@ -119,28 +119,47 @@ async fn a_message_that_is_already_there_is_not_posted_again() {
     assert!(stand.asked.lock().unwrap().iter().all(|(path, _)| !path.contains("postMessage")));
 }
 
+/// Slack had enough for so many seconds.
+fn limited(seconds: u32) -> Response {
+    let answer = Response::builder().status(429).header("retry-after", seconds.to_string());
+    let body = Body::from(r#"{"ok":false,"error":"ratelimited"}"#);
+    answer.header("content-type", "application/json").body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_channel_that_had_enough_keeps_no_other_channel_waiting() {
+    let posted = ok(json!({"channel": "C0SHOP000", "ts": "1.7"}));
+    let (slack, stand, _) =
+        stand(vec![("chat.postMessage", limited(30)), ("chat.postMessage", posted)]).await;
+    let to = |channel: &str| Post { channel: channel.into(), ..post() };
+    let first = slack.post(&to("C0DEPLOYS"), false).await.unwrap_err();
+    assert!(matches!(first, ChatError::Later { after: Some(after), .. } if after.as_secs() == 30));
+    let second = slack.post(&to("C0DEPLOYS"), false).await.unwrap_err();
+    assert!(matches!(second, ChatError::NotYet { after } if after.as_secs() >= 25), "{second:?}");
+    assert_eq!(slack.post(&to("C0SHOP000"), false).await.unwrap().id, "1.7");
+    assert_eq!(stand.asked.lock().unwrap().len(), 2, "nobody asked a second time in vain");
+}
+
 #[tokio::test]
 async fn errors_say_whether_to_wait_to_post_again_or_to_give_up() {
     let message = MessageRef { channel: "C0DEPLOYS".into(), id: "1.5".into() };
-    let limited =
-        Response::builder().status(429).header("retry-after", "7").header("content-type", "application/json");
     let (slack, _, _) = stand(vec![
-        ("chat.update", limited.body(Body::from(r#"{"ok":false,"error":"ratelimited"}"#)).unwrap()),
         ("chat.update", status(200, "text/html", "<html>proxy</html>")),
         ("chat.update", status(502, "text/html", "<html>xoxb-test</html>")),
         ("chat.update", error("message_not_found")),
         ("chat.update", error("invalid_auth")),
+        ("chat.update", limited(7)),
     ])
     .await;
     let mut errors = Vec::new();
     for _ in 0..5 {
         errors.push(slack.edit(&message, &line("x")).await.unwrap_err());
     }
-    assert!(matches!(&errors[0], ChatError::Later { after: Some(after), .. } if after.as_secs() == 7));
-    assert!(matches!(&errors[1], ChatError::Later { .. }), "{:?}", errors[1]);
-    assert!(matches!(&errors[2], ChatError::Later { .. }));
-    assert!(matches!(&errors[3], ChatError::Gone { .. }));
-    assert!(matches!(&errors[4], ChatError::Refused { why } if why.contains("SLACK_BOT_TOKEN")));
+    assert!(matches!(&errors[0], ChatError::Later { .. }), "{:?}", errors[0]);
+    assert!(matches!(&errors[1], ChatError::Later { .. }));
+    assert!(matches!(&errors[2], ChatError::Gone { .. }));
+    assert!(matches!(&errors[3], ChatError::Refused { why } if why.contains("SLACK_BOT_TOKEN")));
+    assert!(matches!(&errors[4], ChatError::Later { after: Some(after), .. } if after.as_secs() == 7));
     assert!(errors.iter().all(|e| !e.to_string().contains("xoxb") && !e.to_string().contains('<')));
 }
 

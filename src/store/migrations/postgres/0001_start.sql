@@ -25,7 +25,14 @@ CREATE TABLE shipgate.deploys (
 
 -- INVARIANTS S4: at most one deploy holds the place of a lock group.
 CREATE UNIQUE INDEX deploys_one_active ON shipgate.deploys (lock_group) WHERE active;
+CREATE INDEX deploys_active_here ON shipgate.deploys (environment) WHERE active;
+-- What is open is little beside what is over, but may be tens of thousands: by line, by age, by place, by person, and
+-- by id for going through all of it.
 CREATE INDEX deploys_open ON shipgate.deploys (lock_group) WHERE is_open;
+CREATE INDEX deploys_open_newest ON shipgate.deploys (requested_at, id) WHERE is_open;
+CREATE INDEX deploys_open_here ON shipgate.deploys (environment, service, requested_at, id) WHERE is_open;
+CREATE INDEX deploys_open_mine ON shipgate.deploys (requester, environment) WHERE is_open;
+CREATE INDEX deploys_open_id ON shipgate.deploys (id) WHERE is_open;
 CREATE INDEX deploys_newest ON shipgate.deploys (requested_at, id);
 -- Lists of what is open must not walk through everything that ever was.
 CREATE INDEX deploys_open_newest ON shipgate.deploys (requested_at, id) WHERE is_open;

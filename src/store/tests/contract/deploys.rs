@@ -69,24 +69,29 @@ pub async fn lists_are_newest_first_and_filtered(store: &dyn Store) {
     let mut bobs = deploy(2);
     bobs.request.by = "bob".parse().unwrap();
     let staging = deploy_to(3, "staging");
-    let new = deploy(4);
-    for deploy in [&old, &bobs, &staging, &new] {
+    let started = dispatching(deploy_to(4, "canary"));
+    let new = deploy(5);
+    for deploy in [&old, &bobs, &staging, &started, &new] {
         store_at_once(store, deploy).await;
     }
     let ids = |deploys: &[&Deploy]| deploys.iter().map(|deploy| deploy.id.clone()).collect::<Vec<_>>();
     let all = Filter { limit: 10, ..Filter::default() };
     let tests = [
-        (all.clone(), ids(&[&new, &staging, &bobs, &old])),
-        (Filter { limit: 2, ..Filter::default() }, ids(&[&new, &staging])),
+        (all.clone(), ids(&[&new, &started, &staging, &bobs, &old])),
+        (Filter { limit: 2, ..Filter::default() }, ids(&[&new, &started])),
         (Filter { service: Some("till".parse().unwrap()), ..all.clone() }, vec![]),
         (Filter { environment: Some(production()), ..all.clone() }, ids(&[&new, &bobs, &old])),
         (Filter { requester: Some("bob".parse().unwrap()), ..all.clone() }, ids(&[&bobs])),
-        (Filter { only_open: true, ..all.clone() }, ids(&[&new, &staging, &bobs])),
+        (Filter { only_open: true, ..all.clone() }, ids(&[&new, &started, &staging, &bobs])),
         (Filter { only_ran: true, ..all.clone() }, ids(&[&old])),
         (Filter { short_id: Some(bobs.id.short().into()), ..all.clone() }, ids(&[&bobs])),
         (Filter { short_id: Some(bobs.id.short()[2..].into()), ..all.clone() }, ids(&[&bobs])),
         (Filter { short_id: Some("%".into()), ..all.clone() }, vec![]),
-        (Filter { only_open: true, environment: Some(production()), ..all }, ids(&[&new, &bobs])),
+        (Filter { only_open: true, environment: Some(production()), ..all.clone() }, ids(&[&new, &bobs])),
+        (Filter { only_active: true, ..all.clone() }, ids(&[&started])),
+        (Filter { above: Some(old.id.clone()), limit: 2, ..all.clone() }, ids(&[&bobs, &staging])),
+        (Filter { above: Some(staging.id.clone()), only_open: true, ..all.clone() }, ids(&[&started, &new])),
+        (Filter { above: Some(new.id.clone()), ..all }, vec![]),
     ];
     for (filter, expected) in tests {
         let found: Vec<_> =

@@ -73,6 +73,19 @@ pub async fn asking_again_after_it_died_starts_anew(store: &dyn Store) {
     assert_eq!(store.counts().await.unwrap().effects_dead, 0);
 }
 
+pub async fn what_waits_is_enough_where_none_was_asked_for(store: &dyn Store) {
+    let if_none = |due| NewEffect::if_none(Effect::JudgeLine { lock_group: "production".into() }, at(due));
+    ask(store, judge_line("production", at(20))).await;
+    ask(store, if_none(1)).await;
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(20)));
+    let leased = lease(store, 20).await.unwrap();
+    ask(store, if_none(2)).await;
+    store.commit(finishing(&leased, Finish::Done)).await.unwrap();
+    assert_eq!(store.effect_next_due(None).await.unwrap(), None, "it was at work");
+    ask(store, if_none(30)).await;
+    assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(30)), "it was over");
+}
+
 pub async fn nothing_is_leased_before_it_is_due(store: &dyn Store) {
     let nanosecond = jiff::SignedDuration::from_nanos(1);
     ask(store, judge_line("production", at(5) + nanosecond)).await;

@@ -91,6 +91,7 @@ on_every_store! {
         asking_again_while_it_waits_brings_it_forward,
         asking_again_while_it_is_held_runs_it_again,
         asking_again_after_it_died_starts_anew,
+        what_waits_is_enough_where_none_was_asked_for,
         nothing_is_leased_before_it_is_due,
         what_is_due_longest_comes_first,
         a_lane_gives_only_its_own_effects,

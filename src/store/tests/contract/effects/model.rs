@@ -34,7 +34,8 @@ struct Model {
 impl Model {
     fn ask(&mut self, new: &NewEffect, due: i64) {
         let Some(known) = self.all.iter_mut().find(|known| known.key == new.key) else {
-            let (key, repeat) = (new.key.clone(), new.repeat);
+            let repeat = if new.repeat == Repeat::Once { Repeat::Once } else { Repeat::Whenever };
+            let key = new.key.clone();
             let fresh = (Stand::Pending, None, 0, 0, None);
             let (stand, again, attempts, token, held_until) = fresh;
             return self.all.push(Known { key, repeat, stand, due, again, attempts, token, held_until });
@@ -43,6 +44,7 @@ impl Model {
             return;
         }
         match known.stand {
+            Stand::Pending if new.repeat == Repeat::IfNone => {}
             Stand::Pending if known.held_until.is_some() => known.bring_again(due),
             Stand::Pending => known.due = known.due.min(due),
             Stand::Done | Stand::Dead => {
@@ -88,7 +90,7 @@ impl Model {
         for known in self.all.iter_mut().filter(|known| known.key == key && known.stand == Stand::Pending) {
             match (known.held_until, known.repeat) {
                 (None, _) => known.due = known.due.min(now),
-                (Some(_), Repeat::Whenever) => known.bring_again(now),
+                (Some(_), Repeat::Whenever | Repeat::IfNone) => known.bring_again(now),
                 (Some(_), Repeat::Once) => {}
             }
         }
@@ -141,7 +143,10 @@ pub async fn any_order_of_calls_matches_a_simple_model(store: &dyn Store) {
         let name = format!("g{}", dice.below(6));
         match dice.below(12) {
             0..4 => {
-                let new = judge_line(&name, at(due));
+                let mut new = judge_line(&name, at(due));
+                if dice.below(4) == 0 {
+                    new.repeat = Repeat::IfNone;
+                }
                 store.commit(effects(vec![new.clone()])).await.unwrap();
                 model.ask(&new, due);
             }
