@@ -4,6 +4,7 @@ use crate::folder::Folder;
 use crate::programs::{command, find, hand_over, run};
 use crate::{OWNER, PASSWORD, free_port};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A running PgBouncer. It ends with its server.
@@ -48,12 +49,33 @@ fn start(folder: &Folder, server: u16) -> u16 {
     for path in [&users, &file] {
         hand_over(path);
     }
-    run(command(&find("pgbouncer")).arg("--daemon").arg(&file));
+    launch(&own, port);
+    port
+}
+
+/// Kills it, so that every connection through it ends at once, and starts it again.
+pub(crate) fn restart(folder: &Folder, bouncer: Bouncer) {
+    let own = folder.path().join("bouncer");
+    let pid_file = own.join("pid");
+    let pid = std::fs::read_to_string(&pid_file).expect("it wrote down its number");
+    run(command(&find("kill")).args(["-KILL", pid.trim()]));
+    let process = Path::new("/proc").join(pid.trim());
+    let begun = Instant::now();
+    while process.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "PgBouncer does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // It would take the file for a sign that it runs already.
+    std::fs::remove_file(&pid_file).expect("its folder can be written");
+    launch(&own, bouncer.port);
+}
+
+fn launch(own: &Path, port: u16) {
+    run(command(&find("pgbouncer")).arg("--daemon").arg(own.join("pgbouncer.ini")));
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         let log = std::fs::read_to_string(own.join("log")).unwrap_or_default();
         assert!(begun.elapsed() < Duration::from_secs(20), "PgBouncer does not start; its log:\n{log}");
         std::thread::sleep(Duration::from_millis(10));
     }
-    port
 }

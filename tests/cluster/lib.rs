@@ -91,6 +91,11 @@ impl Cluster {
         Bouncer::of(&self.folder, self.port)
     }
 
+    /// Kills the pooler and starts it again at the same place.
+    pub fn restart_bouncer(&self) {
+        bouncer::restart(&self.folder, self.bouncer());
+    }
+
     /// Carries out SQL as the superuser, and gives back what it prints, columns separated by `|`.
     ///
     /// # Panics
