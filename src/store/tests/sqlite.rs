@@ -165,14 +165,16 @@ async fn a_row_that_cannot_be_read_hurts_only_itself() {
     raw(&path, "UPDATE inbox SET content = '?' WHERE key = 'bad'").unwrap();
 
     let store = open(&path);
+    let me = store.replica_enter("rules", at(2), at(1_000)).await.unwrap();
     let error = store.deploy(&bad.id).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains(bad.id.as_str()), "{source}");
     let all = shipgate_app::store::Filter { limit: 9, ..Default::default() };
     assert_eq!(store.deploys(&all).await.unwrap(), std::slice::from_ref(&good));
     assert_eq!(store.surroundings(&about(None)).await.unwrap().waiting, [good]);
-    assert!(lease(&store, 5).await.unwrap().key.ends_with("/good"));
-    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "good");
+    let leased = store.effect_lease(me, None, at(5), at(5), at(60)).await.unwrap();
+    assert!(leased.unwrap().key.ends_with("/good"));
+    assert_eq!(store.inbox_next(me, 0).await.unwrap().unwrap().inbound.key, "good");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.effects_dead, counts.inbox_dead), (1, 1));
 }
