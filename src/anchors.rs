@@ -148,7 +148,9 @@ impl AnchorFile {
         let newest = tail.lines().rev().find_map(|line| serde_json::from_str::<Line>(line).ok());
         Ok(match newest {
             Some(Line::Anchor { anchor, .. }) => Some(anchor),
-            Some(Line::Restored { seq, hash, at }) => (seq > 0).then(|| Anchor { seq, hash, count: seq, at }),
+            Some(Line::Restored { seq, hash, at }) => {
+                (seq > 0).then_some(Anchor { seq, hash, count: seq, at })
+            }
             None => None,
         })
     }

@@ -143,8 +143,7 @@ impl SelfCheck {
             self.inspector.look_again(rows.first().filter(|row| row.seq == head));
             rows.retain(|row| row.seq > head);
         }
-        loop {
-            let Some(last) = rows.last().map(|row| row.seq) else { break };
+        while let Some(last) = rows.last().map(|row| row.seq) {
             self.take(rows);
             // Other work on this thread comes in between.
             tokio::task::yield_now().await;
@@ -309,7 +308,7 @@ impl App {
 
     async fn dispatching(&self) -> Result<(Option<String>, Dispatching), StoreError> {
         let value = self.store.note(DISPATCHING).await?;
-        let read = value.as_deref().map(|text| serde_json::from_str(text));
+        let read = value.as_deref().map(serde_json::from_str);
         let dispatching = match read.transpose() {
             Ok(known) => known.unwrap_or_default(),
             // A note that nobody can read is no permission.

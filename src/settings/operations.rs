@@ -22,6 +22,7 @@ pub struct HttpSettings {
 
 /// `[store]`.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum StoreSettings {
     /// The SQLite file; a path without a leading slash starts in the working folder. Default `shipgate.db`.
     Sqlite(PathBuf),

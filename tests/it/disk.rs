@@ -1,5 +1,6 @@
 //! A disk that fails while the program works on it: full, read-only, not confirming. The kernel's answers are replaced
 //! by strace, for the files of the database alone. Not here: what a power cut leaves (`src/store/tests/disk.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::harness::{Bot, DEPLOYMENTS};
 use crate::setup::{Transport, world};

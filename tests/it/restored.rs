@@ -1,5 +1,6 @@
 //! A database that was put back to an earlier moment: it refuses to work unasked, and asks before it acts. Not here:
 //! the copy itself (`src/store/tests`).
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::harness::Bot;
 use crate::read;

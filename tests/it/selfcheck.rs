@@ -1,5 +1,6 @@
 //! Shipgate finds that its record was changed: it starts nothing more, says so, and goes on when a person says so. Not
 //! here: every way to tamper (`src/store/tests/tamper.rs`).
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::harness::{Bot, DEPLOYMENTS};
 use crate::setup::{Transport, world};

@@ -59,7 +59,7 @@ impl Replica {
         loop {
             let log = self.log();
             let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(address) = lines.filter_map(|l| l["listen"].as_str().map(str::to_owned)).last() {
+            if let Some(address) = lines.filter_map(|l| l["listen"].as_str().map(str::to_owned)).next_back() {
                 self.address = address;
                 return;
             }

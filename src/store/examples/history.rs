@@ -32,7 +32,8 @@ fn nth(n: u64, of: u64) -> Result<Deploy, Box<dyn Error>> {
     let digit = ['a', 'b', 'c', 'd', 'e', 'f'][usize::try_from(n)? % 6];
     let mut deploy = pinned(deploy, commit(digit));
     if n + OPEN < of {
-        deploy = ended(deploy, &n.to_string(), n % 9 != 0, asked + SignedDuration::from_mins(4), 180);
+        deploy =
+            ended(deploy, &n.to_string(), !n.is_multiple_of(9), asked + SignedDuration::from_mins(4), 180);
     }
     deploy.revision = 0;
     Ok(deploy)
