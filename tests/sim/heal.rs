@@ -6,7 +6,7 @@ use crate::runner::Sim;
 use crate::world::{MINUTE, Ms, SECOND, World, tell};
 use shipgate_app::ports::Store as _;
 use shipgate_app::store::Epoch;
-use shipgate_domain::deploy::State;
+use shipgate_domain::deploy::{Deploy, State};
 use shipgate_domain::ids::DeployId;
 
 /// Everything must be over this long after the trouble stopped: an hour until people are asked, four until it is given
@@ -117,7 +117,13 @@ impl Sim {
         let waiting: Vec<DeployId> = {
             let world = self.parts.shared.look();
             let list = world.oracle.deploys.values();
-            list.filter(|d| matches!(d.state, State::Waiting { .. }) && world.was_open(d))
+            // Who waits behind an active deploy is not forgotten: that one may end in the very seconds of this look.
+            let is_behind = |d: &Deploy| {
+                let place = &d.request.environment;
+                list.clone().any(|other| other.is_active() && other.request.environment == *place)
+            };
+            list.clone()
+                .filter(|d| matches!(d.state, State::Waiting { .. }) && world.was_open(d) && !is_behind(d))
                 .map(|d| d.id.clone())
                 .collect()
         };
