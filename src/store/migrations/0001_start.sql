@@ -34,8 +34,6 @@ CREATE INDEX deploys_open_here ON deploys (environment, service, requested_at, i
 CREATE INDEX deploys_open_mine ON deploys (requester, environment) WHERE is_open = 1;
 CREATE INDEX deploys_open_id ON deploys (id) WHERE is_open = 1;
 CREATE INDEX deploys_newest ON deploys (requested_at, id);
--- Lists of what is open must not walk through everything that ever was.
-CREATE INDEX deploys_open_newest ON deploys (requested_at, id) WHERE is_open = 1;
 CREATE INDEX deploys_short ON deploys (short_id);
 CREATE INDEX deploys_run ON deploys (provider, run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX deploys_ran ON deploys (service, environment, ended_at) WHERE ran = 1;

@@ -34,8 +34,6 @@ CREATE INDEX deploys_open_here ON shipgate.deploys (environment, service, reques
 CREATE INDEX deploys_open_mine ON shipgate.deploys (requester, environment) WHERE is_open;
 CREATE INDEX deploys_open_id ON shipgate.deploys (id) WHERE is_open;
 CREATE INDEX deploys_newest ON shipgate.deploys (requested_at, id);
--- Lists of what is open must not walk through everything that ever was.
-CREATE INDEX deploys_open_newest ON shipgate.deploys (requested_at, id) WHERE is_open;
 CREATE INDEX deploys_short ON shipgate.deploys (short_id);
 CREATE INDEX deploys_run ON shipgate.deploys (provider, run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX deploys_ran ON shipgate.deploys (service, environment, ended_at) WHERE ran;
