@@ -334,7 +334,7 @@ impl App {
     }
 
     /// Channels of the card, each with whether it has the buttons.
-    fn card_channels(&self) -> Vec<(String, bool)> {
+    pub(crate) fn card_channels(&self) -> Vec<(String, bool)> {
         let (announce, approvals) = (self.rules.announce.clone(), self.rules.approvals.clone());
         if announce == approvals {
             vec![(announce, true)]

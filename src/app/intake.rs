@@ -350,9 +350,15 @@ impl App {
             forged(self, visit);
             return Ok(None);
         };
-        let stands_here = |m: &MessageRef| row.posts.iter().any(|p| p.message == *m);
-        if !row.posts.is_empty() && message.is_some_and(|m| !stands_here(m)) {
-            forged(self, visit);
+        if message.is_some_and(|m| row.posts.iter().all(|post| post.message != *m)) {
+            if row.posts.len() == self.card_channels().len() {
+                forged(self, visit);
+            } else {
+                // Where the card stands is not known until its post is answered, so nothing proves this button.
+                metrics::counter!("shipgate_presses_refused_total", "reason" => "early").increment(1);
+                let answer = self.words().early_button();
+                visit.answer(answer);
+            }
             return Ok(None);
         }
         let Some(press) = Press::from_name(&button.press) else {

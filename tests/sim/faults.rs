@@ -316,11 +316,6 @@ impl Rates {
         self.is_calm = true;
     }
 
-    /// Whether everything went wrong that will.
-    pub fn is_calm(&self) -> bool {
-        self.is_calm
-    }
-
     /// How often this kind happens now.
     pub fn of(&self, fault: Fault) -> u64 {
         if self.is_calm { 0 } else { self.rates[fault as usize] }

@@ -8,6 +8,7 @@ use shipgate_app::ports::Store as _;
 use shipgate_app::store::Epoch;
 use shipgate_domain::deploy::{Deploy, State};
 use shipgate_domain::ids::DeployId;
+use std::collections::BTreeSet;
 
 /// Everything must be over this long after the trouble stopped: an hour until people are asked, four until it is given
 /// up, half an hour for a run that is lost, two for runs that wait for a machine, and some minutes for each step.
@@ -108,10 +109,18 @@ impl Sim {
             && counts.effects <= 1
     }
 
+    /// In the middle of an upgrade: whoever enters last decides by which rules, so a start would prove nothing.
+    fn has_two_rules(&self) -> bool {
+        let world = self.parts.shared.look();
+        let rules: BTreeSet<String> =
+            world.replicas.iter().map(|replica| replica.running.rules().version.to_string()).collect();
+        rules.len() > 1
+    }
+
     /// A deploy that a fresh process starts at once was forgotten by the old ones (L6, L9).
     fn nobody_was_forgotten(&mut self) {
         let is_up = self.processes.iter().all(|process| process.app.is_some());
-        if self.is_broken() || !is_up {
+        if self.is_broken() || !is_up || self.has_two_rules() {
             return;
         }
         let waiting: Vec<DeployId> = {

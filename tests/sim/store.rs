@@ -82,7 +82,7 @@ impl SimStore {
     fn life(&self, now: Timestamp, alive_until: Timestamp) -> (Ms, Ms, Ms) {
         let mut world = self.world.look();
         let length = Ms::try_from(alive_until.duration_since(now).as_millis()).unwrap_or(0);
-        let is_relaxed = world.restless_until <= world.mono || world.rates.is_calm();
+        let is_relaxed = world.restless_until <= world.mono;
         world.replicas[self.me].is_relaxed = is_relaxed;
         (world.mono, world.mono + if is_relaxed { RELAXED } else { length }, length)
     }

@@ -108,6 +108,11 @@ impl Words<'_> {
             .paragraph("Use the buttons on the deploy's own card, or the command.")
     }
 
+    pub(crate) fn early_button(&self) -> Message {
+        no("The chat has not confirmed this card yet. Nothing changed.")
+            .paragraph("Press again in a few seconds, or use the command.")
+    }
+
     pub(crate) fn stale_button(&self, deploy: &Deploy, press: Press) -> Message {
         let word = press.name().replace('_', " ");
         no(format!("The card changed before you pressed “{word}”. Nothing happened.")).paragraph(format!(

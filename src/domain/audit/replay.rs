@@ -392,7 +392,7 @@ impl Replay {
 }
 
 fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
-    const LOOKED_AT: [&str; 10] = [
+    const LOOKED_AT: [&str; 11] = [
         "requested",
         "pinned",
         "rules_changed",
@@ -400,6 +400,7 @@ fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
         "approved",
         "intent_made",
         "bound",
+        "found",
         "resolved",
         "progressed",
         "ended",
@@ -426,6 +427,8 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
         "send_refused" | "send_delayed" | "send_accepted" | "send_unknown" => from == Sent,
         "bound" | "people_asked" => matches!(from, Sent | Accepted | Unknown),
         "resolved" => from == Unknown,
+        // A restored database may have forgotten everything that a run came from.
+        "found" => !matches!(from, Running | Done(_)),
         "given_up" => matches!(from, Unknown | Running),
         "progressed" | "ended" => from == Running,
         "closed" => from == Done("failed"),
@@ -503,6 +506,12 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
         "send_accepted" => Accepted,
         "send_unknown" => Unknown,
         "bound" => {
+            open.run = run(data.run.as_ref());
+            Running
+        }
+        "found" if stays == Requested => Done("failed"),
+        "found" => {
+            open.attempts += u32::from(stays == Waiting);
             open.run = run(data.run.as_ref());
             Running
         }

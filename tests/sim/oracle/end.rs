@@ -7,22 +7,27 @@ use shipgate_app::ports::Store as _;
 use shipgate_app::store::Accepted;
 use shipgate_domain::audit::Verifier;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
+use std::collections::BTreeSet;
 
 impl Oracle {
     pub(super) fn ended(&mut self, world: &mut World) -> Result<(), String> {
         let store = world.store.clone();
         let mut chain = Verifier::default();
+        let mut put_away = 0;
         for row in at_once(store.audit(0, 1_000_000)) {
             chain.check(&row).map_err(|broken| format!("S10: {broken}"))?;
+            put_away += usize::from(row.body.contains(r#""event":"command_put_away""#));
         }
         let counts = at_once(store.counts());
         if counts.inbox > 0 {
             return Err(format!("S8: {} deliveries wait", counts.inbox));
         }
-        if counts.inbox_dead != world.poisoned.len() as u64 {
-            let bad = world.poisoned.len();
+        let bad = world.poisoned.len();
+        let told: BTreeSet<&str> = world.chat.messages.iter().map(|seen| seen.key.as_str()).collect();
+        let told = told.iter().filter(|key| key.starts_with("put-away/inbox-")).count();
+        if counts.inbox_dead > 0 || put_away != bad || told != bad {
             return Err(format!(
-                "S19: {} deliveries were put away, of which {bad} are bad",
+                "S19: {bad} deliveries are bad; {put_away} were put away, {told} were told, {} are left",
                 counts.inbox_dead
             ));
         }
