@@ -192,16 +192,13 @@ impl App {
         self.commit(minted).await?;
         point!("card/minted");
 
+        // Only the very first try can be sure that none before it posted the card unseen.
+        let again = row.revision > 1 || self.may_have_said();
         let mut trouble = None;
         for (channel, has_buttons) in channels {
             card.buttons = if has_buttons { buttons.clone() } else { Vec::new() };
-            match self.show(&row, &channel, &card).await {
-                Ok((post, late)) => {
-                    row.posts.retain(|p| p.channel != channel);
-                    row.posts.push(post);
-                    trouble = trouble.or(late);
-                }
-                Err(error) => trouble = Some(error),
+            if let Err(error) = self.show(&mut row, &channel, &card, again).await? {
+                trouble = Some(error);
             }
         }
         if trouble.is_none() {
@@ -222,44 +219,50 @@ impl App {
         })
     }
 
-    /// Edits the card, or posts it. A post that stands but could not be brought up to date comes with the reason.
+    /// Edits the card, or posts it and writes down where it stands. `again`: an earlier try may have posted it unseen.
     async fn show(
         &self,
-        row: &CardRow,
+        row: &mut CardRow,
         channel: &str,
         card: &Card,
-    ) -> Result<(CardPost, Option<ChatError>), ChatError> {
+        again: bool,
+    ) -> Result<Result<(), ChatError>, StoreError> {
         let body = Body::Card(Box::new(card.clone()));
         let old = row.posts.iter().find(|p| p.channel == channel);
         if let Some(post) = old {
             match self.chat.edit(&post.message, &body).await {
-                Ok(()) => return Ok((post.clone(), None)),
                 Err(ChatError::Gone { why } | ChatError::Refused { why }) => {
                     tracing::warn!(deploy.id = %row.deploy, "the card is gone ({why}): posting it again");
                 }
-                Err(error) => return Err(error),
+                said => return Ok(said),
             }
         }
-        // Only the very first try can be sure that none before it posted the card unseen.
-        let again = row.revision > 1 || self.may_have_said();
         let first = old.map_or(0, |p| p.reposts + 1);
         let mut reposts = first;
         let mut post = Post { channel: channel.to_owned(), thread: None, body, key: String::new() };
         loop {
             post.key = format!("card/{}/{channel}/{reposts}", row.deploy);
-            let message = self.chat.post(&post, again).await?;
-            point!("card/posted");
-            // What an earlier try may have posted says what was true then.
-            let shown = if again { self.chat.edit(&message, &post.body).await } else { Ok(()) };
-            let late = match shown {
-                Ok(()) => None,
-                Err(ChatError::Gone { .. }) if reposts == first => {
-                    reposts += 1;
-                    continue;
-                }
-                Err(error) => Some(error),
+            let message = match self.chat.post(&post, again).await {
+                Ok(message) => message,
+                Err(error) => return Ok(Err(error)),
             };
-            return Ok((CardPost { channel: channel.to_owned(), message, reposts }, late));
+            point!("card/posted");
+            row.posts.retain(|p| p.channel != channel);
+            row.posts.push(CardPost { channel: channel.to_owned(), message: message.clone(), reposts });
+            row.revision += 1;
+            // Now, not after what follows: buttons count only where a card is known to stand.
+            let mut known = self.changes(self.now());
+            known.cards.push(row.clone());
+            self.commit(known).await?;
+            point!("card/known");
+            if !again {
+                return Ok(Ok(()));
+            }
+            // What an earlier try may have posted says what was true then.
+            match self.chat.edit(&message, &post.body).await {
+                Err(ChatError::Gone { .. }) if reposts == first => reposts += 1,
+                said => return Ok(said),
+            }
         }
     }
 

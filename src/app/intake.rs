@@ -8,8 +8,8 @@ use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::inbound::{Content, Inbound, ReplyTo};
 use crate::point;
 use crate::poison::said;
-use crate::ports::MessageRef;
-use crate::store::{CardButton, Changes, Expect, StoreError, Waiting};
+use crate::ports::{ChatError, MessageRef};
+use crate::store::{CardButton, CardRow, Changes, Expect, StoreError, Waiting};
 use crate::words::{Form, Message};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -350,16 +350,21 @@ impl App {
             forged(self, visit);
             return Ok(None);
         };
-        if message.is_some_and(|m| row.posts.iter().all(|post| post.message != *m)) {
-            if row.posts.len() == self.card_channels().len() {
-                forged(self, visit);
-            } else {
-                // Where the card stands is not known until its post is answered, so nothing proves this button.
-                metrics::counter!("shipgate_presses_refused_total", "reason" => "early").increment(1);
-                let answer = self.words().early_button();
-                visit.answer(answer);
+        if let Some(message) = message {
+            match self.stands_on_card(&row, message).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    forged(self, visit);
+                    return Ok(None);
+                }
+                Err(error) => {
+                    tracing::warn!(deploy.id = %deploy.id, "cannot tell where a button stands: {error}");
+                    metrics::counter!("shipgate_presses_refused_total", "reason" => "unread").increment(1);
+                    let answer = self.words().early_button();
+                    visit.answer(answer);
+                    return Ok(None);
+                }
             }
-            return Ok(None);
         }
         let Some(press) = Press::from_name(&button.press) else {
             forged(self, visit);
@@ -377,6 +382,16 @@ impl App {
             return Ok(None);
         }
         Ok(Some((deploy, button, press)))
+    }
+
+    /// Whether a message is the deploy's card. Until the post of the card is answered, and that answer may be lost, only
+    /// its channel is known (INVARIANTS S13).
+    async fn stands_on_card(&self, row: &CardRow, message: &MessageRef) -> Result<bool, ChatError> {
+        let (channel, _) = self.card_channels().remove(0);
+        match row.posts.iter().any(|post| post.channel == channel) {
+            true => Ok(row.posts.iter().any(|post| post.message == *message)),
+            false => Ok(self.chat.channel(&channel).await? == message.channel),
+        }
     }
 
     async fn submitted(

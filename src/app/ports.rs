@@ -283,6 +283,8 @@ pub enum ChatError {
 pub trait Chat: Send + Sync {
     /// Which one.
     fn platform(&self) -> Platform;
+    /// The platform's id of a channel as the settings name it.
+    async fn channel(&self, name: &str) -> Result<String, ChatError>;
     /// Posts a message. With `again`, an earlier try may have succeeded unseen: looks for a message with this key
     /// first, and returns that one if it is there.
     async fn post(&self, post: &Post, again: bool) -> Result<MessageRef, ChatError>;

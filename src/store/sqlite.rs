@@ -43,7 +43,8 @@ use shipgate_domain::ids::DeployId;
 use std::path::Path;
 use writer::Writer;
 
-/// Above this size a database is opened without looking at all of it first; [`SqliteStore::quick_check`] still can.
+/// Above this size only what decides about work is looked at before a database is opened;
+/// [`SqliteStore::integrity_check`] looks at all of it.
 const CHECKED_AT_START: u64 = 200 * 1024 * 1024;
 
 /// The store on SQLite.
@@ -74,9 +75,9 @@ impl SqliteStore {
         open::check_still_here(&connection, path)?;
         open::bury_the_dead(&mut connection, path)?;
         point!("open/buried");
-        if std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START) {
-            open::check_at_start(&connection, path)?;
-        } else {
+        let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START);
+        open::check_at_start(&connection, path, is_small)?;
+        if !is_small {
             tracing::info!("the database is large: it is opened without a check of every page");
         }
         let reading =
@@ -112,12 +113,13 @@ impl SqliteStore {
         Ok(Self { mode: Mode::Inline(Inline::new(connection)) })
     }
 
-    /// Looks at every page of the database for damage. Takes about a second for each gigabyte.
+    /// Looks at every page of the database, and whether the indexes hold what the tables do. Takes some seconds for
+    /// each gigabyte.
     ///
     /// # Errors
     /// `Failed` says what is damaged, or that it could not be read.
-    pub async fn quick_check(&self) -> Result<(), StoreError> {
-        self.read("check itself", open::quick_check).await
+    pub async fn integrity_check(&self) -> Result<(), StoreError> {
+        self.read("check itself", open::integrity_check).await
     }
 
     /// Writes a complete copy of the database to a new file, while work goes on.

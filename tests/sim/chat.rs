@@ -236,10 +236,19 @@ impl SimChat {
     }
 }
 
+fn id_of(channel: &str) -> String {
+    format!("C{channel}")
+}
+
 #[async_trait]
 impl Chat for SimChat {
     fn platform(&self) -> Platform {
         Platform::Slack
+    }
+
+    async fn channel(&self, name: &str) -> Result<String, ChatError> {
+        self.go(Way::Asks, || format!("channel {name}")).await?;
+        Ok(id_of(name))
     }
 
     async fn post(&self, post: &Post, again: bool) -> Result<MessageRef, ChatError> {
@@ -353,7 +362,7 @@ impl World {
             self.fail(format!("S9: “{}” was posted twice", post.key));
         }
         let id = format!("m{}", self.chat.messages.len() + 1);
-        let message = MessageRef { channel: format!("C{}", post.channel), id };
+        let message = MessageRef { channel: id_of(&post.channel), id };
         let card = match &post.body {
             Body::Card(card) => Some(card.deploy.clone()),
             Body::Message(_) => None,

@@ -109,7 +109,7 @@ impl Words<'_> {
     }
 
     pub(crate) fn early_button(&self) -> Message {
-        no("The chat has not confirmed this card yet. Nothing changed.")
+        no("The chat does not say where this card stands. Nothing changed.")
             .paragraph("Press again in a few seconds, or use the command.")
     }
 

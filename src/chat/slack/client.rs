@@ -229,7 +229,7 @@ impl Slack {
     }
 
     /// The id of a channel, from the settings (`#deployments`) or as it is.
-    async fn channel(&self, name: &str) -> Result<String, ChatError> {
+    async fn channel_id(&self, name: &str) -> Result<String, ChatError> {
         let is_id = name.len() >= 9
             && name.starts_with(['C', 'D', 'G'])
             && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
@@ -401,15 +401,19 @@ impl Chat for Slack {
         Platform::Slack
     }
 
+    async fn channel(&self, name: &str) -> Result<String, ChatError> {
+        self.channel_id(name).await
+    }
+
     async fn post(&self, post: &Post, again: bool) -> Result<MessageRef, ChatError> {
-        let channel = self.channel(&post.channel).await?;
+        let channel = self.channel_id(&post.channel).await?;
         let posted = self.post_to(&channel, post, again).await;
         if !matches!(posted, Err(ChatError::Refused { .. })) || channel == post.channel {
             return posted;
         }
         // The name may belong to another channel by now.
         self.channels.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        match self.channel(&post.channel).await {
+        match self.channel_id(&post.channel).await {
             Ok(now) if now != channel => self.post_to(&now, post, again).await,
             _ => posted,
         }

@@ -32,7 +32,7 @@ impl Moving {
         let exclusive = Exclusive::take(path)?;
         let mut db = open::connect(path)?;
         migrate::migrate(&mut db, path, now)?;
-        open::check_at_start(&db, path)?;
+        open::check_at_start(&db, path, true)?;
         // One snapshot, although nobody else can write.
         db.execute_batch("BEGIN")
             .map_err(|error| OpenError::Database { path: path.to_owned(), source: Fault::from(error) })?;

@@ -203,9 +203,18 @@ pub(super) fn bury_the_dead(db: &mut Connection, path: &Path) -> Result<(), Open
     tx.commit().map_err(|error| failed(error.into()))
 }
 
-/// Looks for damage before anything is built on it.
-pub(super) fn check_at_start(db: &Connection, path: &Path) -> Result<(), OpenError> {
-    quick_check(db).map_err(|trouble| match trouble {
+/// What decides which work there is. With a page of an index lost, a delivery that was acknowledged would never be
+/// found again; what deploys and the record say is compared by the self-check.
+const DECIDING: [&str; 6] = ["inbox", "effects", "replicas", "scopes", "locks", "freezes"];
+
+/// Looks for damage before anything is built on it: at everything, or at what decides about work.
+pub(super) fn check_at_start(db: &Connection, path: &Path, at_everything: bool) -> Result<(), OpenError> {
+    let found = if at_everything {
+        integrity_check(db)
+    } else {
+        DECIDING.iter().try_for_each(|table| check(db, &format!("PRAGMA integrity_check({table})")))
+    };
+    found.map_err(|trouble| match trouble {
         Trouble::Fault(Fault::Damaged { detail }) | Trouble::Conflict(detail) => {
             OpenError::Damaged { path: path.to_owned(), detail }
         }
@@ -213,9 +222,13 @@ pub(super) fn check_at_start(db: &Connection, path: &Path) -> Result<(), OpenErr
     })
 }
 
-/// Looks at every page.
-pub(super) fn quick_check(db: &Connection) -> Result<(), Trouble> {
-    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+/// Looks at every page, and whether each index holds what its table does.
+pub(super) fn integrity_check(db: &Connection) -> Result<(), Trouble> {
+    check(db, "PRAGMA integrity_check")
+}
+
+fn check(db: &Connection, pragma: &str) -> Result<(), Trouble> {
+    let found: String = db.query_row(pragma, [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(Fault::Damaged { detail: found }.into()) }
 }
 

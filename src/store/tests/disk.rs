@@ -324,8 +324,10 @@ async fn a_page_that_the_disk_lost_is_refused_or_named_and_never_believed() {
                 // An index or a free page: nothing that is read came from it, or the file was begun anew.
                 assert!(
                     is_true || database.len() < PAGE,
-                    "damage {number} at page {} was believed",
-                    page / PAGE
+                    "damage {number} at page {} was believed: {inbox} deliveries, {} rows, {} deploys",
+                    page / PAGE,
+                    heads.len(),
+                    deploys.len()
                 );
             }
         }

@@ -48,7 +48,7 @@ async fn reopening_keeps_everything() {
     assert_eq!(store.inbox_put(&inbound("a"), at(2)).await.unwrap(), Accepted::Seen);
     assert_eq!(store.audit(0, 10).await.unwrap(), log);
     assert_eq!(store.effect_next_due(None).await.unwrap(), Some(at(5)));
-    store.quick_check().await.unwrap();
+    store.integrity_check().await.unwrap();
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn a_backup_is_a_complete_database() {
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("exists already"));
 
     let copied = open(&copy);
-    copied.quick_check().await.unwrap();
+    copied.integrity_check().await.unwrap();
     assert_eq!(copied.deploy(&deploy(1).id).await.unwrap(), Some(deploy(1)));
     assert_eq!(copied.deploy(&deploy(2).id).await.unwrap(), None);
     assert_eq!(copied.audit(0, 9).await.unwrap(), store.audit(0, 9).await.unwrap());

@@ -47,6 +47,10 @@ impl Chat for Playground {
         Platform::Playground
     }
 
+    async fn channel(&self, name: &str) -> Result<String, ChatError> {
+        self.channel_id(name)
+    }
+
     async fn post(&self, post: &Post, _again: bool) -> Result<MessageRef, ChatError> {
         let channel = self.channel_id(&post.channel)?;
         let thread = post.thread.as_ref().map(number).transpose()?;

@@ -116,7 +116,9 @@ pub fn audit(data: &[u8]) {
         assert_eq!(serde_json::from_str::<Entry>(&row.body).expect("it reads back"), entry);
         let exported = serde_json::to_string(&row).expect("it can be written");
         assert!(!exported.contains('\n'), "one line each");
-        assert_eq!(serde_json::from_str::<Row>(&exported).expect("it reads back"), row);
+        let exported: Row = serde_json::from_str(&exported).expect("it reads back");
+        // The columns beside the text are the database's own, and no part of what is exported.
+        assert_eq!(Row { deploy: row.deploy.clone(), at_millis: row.at_millis, ..exported }, row);
         rows.push(row);
     }
     if rows.len() < 2 {

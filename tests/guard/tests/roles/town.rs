@@ -117,6 +117,9 @@ impl Chat for Hands {
     fn platform(&self) -> Platform {
         Platform::Slack
     }
+    async fn channel(&self, _: &str) -> Result<String, ChatError> {
+        Ok("C0DEPLOYS".into())
+    }
     async fn post(&self, post: &Post, _: bool) -> Result<MessageRef, ChatError> {
         let id = self.drawn.fetch_add(1, Ordering::Relaxed).to_string();
         let at = MessageRef { channel: "C0DEPLOYS".into(), id };
