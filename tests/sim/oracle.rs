@@ -85,7 +85,8 @@ pub struct Oracle {
     freezes: BTreeMap<String, ChatFreeze>,
     digests: BTreeMap<String, String>,
     received: BTreeMap<(DeployId, u32), Vec<Received>>,
-    rules_changed: BTreeMap<DeployId, Ms>,
+    /// Digests of what each deploy would do, with the times from which they stood.
+    planned: BTreeMap<DeployId, Vec<(Ms, String)>>,
     acted: BTreeSet<String>,
     /// When each deploy was last written about.
     touched: BTreeMap<DeployId, Ms>,
@@ -170,7 +171,7 @@ impl Oracle {
             freezes: BTreeMap::new(),
             digests: BTreeMap::new(),
             received: BTreeMap::new(),
-            rules_changed: BTreeMap::new(),
+            planned: BTreeMap::new(),
             acted: BTreeSet::new(),
             touched: BTreeMap::new(),
             stirred: 0,
@@ -239,10 +240,12 @@ impl Oracle {
                     freeze.ended = true;
                 }
             }
-            "rules_changed" => {
-                if let Some(deploy) = &entry.deploy {
-                    self.rules_changed.insert(deploy.clone(), world.mono);
-                }
+            "pinned" | "rules_changed" => {
+                let digest = entry.data.pointer("/pinned/digest").or_else(|| entry.data.get("digest"));
+                let (Some(deploy), Some(digest)) = (&entry.deploy, digest.and_then(|d| d.as_str())) else {
+                    return Err("S10: an entry does not say what is planned now".into());
+                };
+                self.planned.entry(deploy.clone()).or_default().push((world.mono, digest.to_owned()));
             }
             _ => {}
         }

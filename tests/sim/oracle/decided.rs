@@ -47,8 +47,10 @@ impl Oracle {
                 if !self.acted.insert(once) {
                     return Err(format!("S13: “{label}” acted twice, the second time by {key}"));
                 }
-                let old = changed.iter().any(|(deploy, _)| {
-                    self.rules_changed.get(deploy).is_some_and(|changed| *changed > done.drawn)
+                // Rules may have changed and changed back: what counts is what the card showed.
+                let old = changed.iter().filter_map(|(deploy, _)| self.planned.get(deploy)).any(|digests| {
+                    let shown = digests.iter().rfind(|(since, _)| *since <= done.drawn);
+                    shown.is_some_and(|(_, shown)| digests.last().is_some_and(|(_, now)| now != shown))
                 });
                 if old && events.iter().any(|event| event == "approved") {
                     return Err(format!("S13: {key} approved what its card had not shown"));
