@@ -158,7 +158,8 @@ impl App {
             shown: String::new(),
             edited: None,
         });
-        if row.posts.is_empty() && is_private(&deploy) {
+        // A card may stand whose post was not answered before the deploy became private.
+        if row.revision == 0 && is_private(&deploy) {
             return Ok(Finish::Done);
         }
         let mut card = self.words().card(&deploy);

@@ -363,9 +363,11 @@ impl Oracle {
                 if *outcome == Outcome::Succeeded && !execution.is_some_and(|e| e.has_succeeded(world.mono)) {
                     return Err(format!("S14: {id} counts as succeeded; run {} did not succeed", ran.run.id));
                 }
-                let behind = execution.map_or(0, |execution| world.mono - execution.ends);
+                // Nobody can know of a run before it is listed.
+                let ended = execution.map(|execution| execution.ends.max(execution.listed));
+                let behind = ended.map_or(0, |ended| world.mono - ended);
                 let is_calm =
-                    execution.is_some_and(|e| world.calm_since.is_some_and(|calm| calm + 300_000 < e.ends));
+                    ended.is_some_and(|ended| world.calm_since.is_some_and(|calm| calm + 300_000 < ended));
                 let is_news = matches!(before.state, State::Running { .. }) && *outcome != Outcome::Unknown;
                 if is_news && is_calm && behind > BEHIND {
                     return Err(format!("L2: the end of {id}'s run was noticed {behind} ms late"));
