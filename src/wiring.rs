@@ -7,11 +7,15 @@ use shipgate_app::App;
 use shipgate_app::inbound::{Content, Inbound};
 use shipgate_app::limits::{Limiter, Rates, TooMany};
 use shipgate_app::ports::{Clock, Random, Store};
+use shipgate_app::store::StoreError;
 use shipgate_chat::slack::SinkError;
 use shipgate_pipelines::github::webhooks::{Hint, Hints};
 use shipgate_web::playground::Refusal;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Slack waits three seconds for an answer, its way there and back included.
+const STORED_WITHIN: Duration = Duration::from_millis(2500);
 
 /// The machine's clock. Leases are measured from the start by a clock that nobody sets: a step of the machine's time
 /// ends no lease.
@@ -82,7 +86,10 @@ impl Intake {
             return Err(NotTaken::TooMany(too_many));
         }
         let begun = Instant::now();
-        match self.store.inbox_put(inbound, self.clock.now()).await {
+        let storing = tokio::time::timeout(STORED_WITHIN, self.store.inbox_put(inbound, self.clock.now()));
+        let late =
+            |_| Err(StoreError::Failed { doing: "accept a command", source: "it took too long".into() });
+        match storing.await.unwrap_or_else(late) {
             Ok(_) => {
                 metrics::histogram!("shipgate_commit_seconds").record(begun.elapsed().as_secs_f64());
                 if let Some(app) = self.app.get() {

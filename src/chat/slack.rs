@@ -124,9 +124,10 @@ impl SinkError {
     }
 }
 
-/// What people read when their command could not be stored.
-pub(crate) const NOT_STORED: &str =
-    "Shipgate could not store your command; nothing was done. Try again in a minute.";
+/// What people read when their command could not be stored. A disk or server that failed may have stored it all the
+/// same; the same request twice is one.
+pub(crate) const NOT_STORED: &str = "Shipgate could not store your command; most likely nothing was done. \
+     If no answer comes within a minute, send it again.";
 
 /// TLS towards Slack: ring, and the certificates that this machine trusts.
 pub(crate) fn tls() -> Result<rustls::ClientConfig, SetupError> {

@@ -46,7 +46,7 @@ impl Drop for Failing {
 async fn is_refused(world: &World, bot: &Bot) {
     let text = "staging v1.2.2";
     let delivery = world.slack.slash("ada", DEPLOYMENTS, "/deploy", text).await.unwrap();
-    assert!(delivery.body.contains("could not store your command; nothing was done"), "{delivery:?}");
+    assert!(delivery.body.contains("could not store your command"), "{delivery:?}");
     assert_eq!(bot.get("/healthz").await.0, 200, "it goes on");
 }
 

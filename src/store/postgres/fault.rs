@@ -34,6 +34,15 @@ pub enum Fault {
         /// What the server said.
         detail: String,
     },
+    /// It has no tables of ours.
+    #[error(
+        "this database has not the tables that Shipgate needs ({detail}): run `shipgate migrate tables`, or name \
+         another database in `store.url`"
+    )]
+    NoTables {
+        /// What the server said.
+        detail: String,
+    },
     /// A standby, or a server that must not write.
     #[error("this PostgreSQL takes no writes ({detail}): name the primary in `store.url`")]
     ReadOnly {
@@ -127,6 +136,7 @@ impl From<tokio_postgres::Error> for Fault {
             | SqlState::CRASH_SHUTDOWN
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Unreachable { detail },
+            SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => Self::NoTables { detail },
             SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_CATALOG_NAME => Self::Refused { detail },
             _ => match code.code().get(..2) {
                 // A pooler that lost its server says so with a code of this class.

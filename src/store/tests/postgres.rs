@@ -54,6 +54,15 @@ async fn verify(store: &PostgresStore) -> Vec<String> {
     log.into_iter().map(|row| row.body).collect()
 }
 
+#[tokio::test]
+async fn a_database_without_tables_says_how_to_get_them() {
+    let cluster = Cluster::start();
+    let store = PostgresStore::look_at(address(&cluster.database().url())).await.unwrap();
+    let said = told(&store.audit(0, 1).await.unwrap_err());
+    assert!(said.contains("run `shipgate migrate tables`"), "{said}");
+    assert!(!said.contains("mistake"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_server_is_stopped_and_started() {
     let cluster = Cluster::start();

@@ -191,10 +191,10 @@ async fn a_command_that_cannot_be_stored_is_answered_in_words() {
     let sink = Arc::new(Kept { is_broken: true, ..Kept::default() });
     let (status, body) = send(&sink, "/slack/commands", &slash("T0TEAM", "A0APP")).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(body.contains("nothing was done"), "{body}");
+    assert!(body.contains("could not store your command"), "{body}");
     let (status, body) = send(&sink, "/slack/interactions", &submission("no")).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(body.contains("response_action") && body.contains("nothing was done"), "{body}");
+    assert!(body.contains("response_action") && body.contains("could not store your command"), "{body}");
     let event = json!({"type": "event_callback", "team_id": "T0TEAM", "api_app_id": "A0APP", "event_id": "Ev1",
         "event": {"type": "app_mention", "user": "U0ADA", "text": "x", "channel": "C1"}});
     assert_eq!(send(&sink, "/slack/events", &event.to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
