@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 /// Kills of one world; then a new one begins, with an empty database.
 const KILLS_OF_A_WORLD: u64 = 36;
 /// Worlds side by side. Most of a life is waiting.
-const SIDE_BY_SIDE: usize = 14;
+const SIDE_BY_SIDE: usize = 10;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {

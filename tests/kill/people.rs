@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up, kills included.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Before somebody sends again what was not acknowledged.
 const AGAIN: Duration = Duration::from_millis(20);
 
