@@ -17,7 +17,9 @@ use shipgate_bench::arrive::{self, Arrivals, Outcome};
 use shipgate_bench::check;
 use shipgate_bench::line::{ACME, Said, Signed, signed};
 use shipgate_bench::seed::{self, Size};
-use shipgate_store::SqliteStore;
+use shipgate_cluster::Cluster;
+use shipgate_store::postgres::{Address, Opening};
+use shipgate_store::{PostgresStore, SqliteStore};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +42,7 @@ struct Common {
     /// A new folder on a real disk.
     #[arg(long)]
     folder: PathBuf,
-    /// The database: a file in the folder, or an empty PostgreSQL.
+    /// The database: a file in the folder, the address of an empty PostgreSQL, or `postgres` for a temporary server.
     #[arg(long, default_value = "sqlite://shipgate.db")]
     store: String,
     /// Leaves the database empty.
@@ -142,20 +144,25 @@ impl Bench {
         let mood = Arc::new(Mood::default());
         let outside = models::start(&mood).context("cannot stand in for Slack and GitHub")?;
         let folder = &common.folder;
+        let store = match common.store.as_str() {
+            // It ends with this process.
+            "postgres" => Box::leak(Box::new(Cluster::start())).database().url(),
+            named => named.to_owned(),
+        };
         if folder.exists() {
             bail!("{} is there already: name a new folder", folder.display());
         }
-        let mut server = Server::prepare(&common.shipgate, folder, &common.store, outside)?;
+        let mut server = Server::prepare(&common.shipgate, folder, &store, outside)?;
         if !common.empty {
-            match common.store.strip_prefix("sqlite://") {
+            match store.strip_prefix("sqlite://") {
                 Some(file) => fill(&folder.join(file), FULL)?,
-                None => bail!("only SQLite can be filled so far"),
+                None => fill_postgres(&store, FULL)?,
             }
         }
         mood.delay.store(slow_ms, Ordering::Relaxed);
         let took = server.start()?;
         println!("start to first acknowledged command: {:.0} ms", took.as_secs_f64() * 1000.0);
-        Ok(Self { mood, server, folder: folder.clone(), store: common.store.clone() })
+        Ok(Self { mood, server, folder: folder.clone(), store })
     }
 
     /// Stops, and says what became of everything. Fails if anything that was acknowledged is not there.
@@ -177,6 +184,16 @@ fn fill(file: &Path, size: Size) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(seed::fill(&store, size, now()))?;
     Ok(())
+}
+
+fn fill_postgres(url: &str, size: Size) -> Result<()> {
+    let address = Address::read(url, None).context("`--store` is not the address of a PostgreSQL")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = PostgresStore::open(address, Opening::Work, now()).await?;
+        seed::fill(&store, size, now()).await?;
+        Ok(())
+    })
 }
 
 #[allow(clippy::disallowed_methods, reason = "a measuring tool lives in real time")]

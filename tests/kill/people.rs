@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up, kills included.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Before somebody sends again what was not acknowledged.
-const AGAIN: Duration = Duration::from_millis(20);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How a deploy is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
