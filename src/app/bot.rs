@@ -268,10 +268,7 @@ impl App {
     pub(crate) async fn names(&self) -> Result<Names, StoreError> {
         let policy = &self.rules.policy;
         let (_, chat_freezes) = self.store.freezes(false).await?;
-        let open = self
-            .store
-            .deploys(&crate::store::Filter { only_open: true, limit: 100, ..Default::default() })
-            .await?;
+        let open = self.store.open_ids(100).await?;
         Ok(Names {
             services: policy.services.keys().map(ToString::to_string).collect(),
             default_service: policy.default_service().map(|s| s.name.to_string()),
@@ -282,7 +279,7 @@ impl App {
                 .collect(),
             people: policy.people.keys().map(ToString::to_string).collect(),
             freezes: policy.freezes.iter().chain(&chat_freezes).map(|f| f.name.clone()).collect(),
-            deploys: open.iter().map(|d| d.id.to_string()).collect(),
+            deploys: open.iter().map(ToString::to_string).collect(),
         })
     }
 

@@ -363,6 +363,8 @@ pub trait Store: Send + Sync {
     async fn deploy(&self, id: &DeployId) -> Result<Option<Deploy>, StoreError>;
     /// Deploys, newest first.
     async fn deploys(&self, filter: &Filter) -> Result<Vec<Deploy>, StoreError>;
+    /// Deploys that are not over, newest first: their ids alone, which every command asks for.
+    async fn open_ids(&self, limit: u32) -> Result<Vec<DeployId>, StoreError>;
     /// The deploy that is bound to a CI run, if any.
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError>;
     /// How often a scope was touched.

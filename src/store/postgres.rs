@@ -190,6 +190,10 @@ impl Store for PostgresStore {
         read::deploys(&self.pool, filter).await.doing("list deploys")
     }
 
+    async fn open_ids(&self, limit: u32) -> Result<Vec<DeployId>, StoreError> {
+        read::open_ids(&self.pool, limit).await.doing("list what is open")
+    }
+
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         read::deploy_of_run(&self.pool, provider, run).await.doing("find the deploy of a run")
     }

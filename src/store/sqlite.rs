@@ -245,6 +245,10 @@ impl Store for SqliteStore {
         self.read("list deploys", move |db| read::deploys(db, &filter)).await
     }
 
+    async fn open_ids(&self, limit: u32) -> Result<Vec<DeployId>, StoreError> {
+        self.read("list what is open", move |db| read::open_ids(db, limit)).await
+    }
+
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         let (provider, run) = (provider.to_owned(), run.to_owned());
         self.read("find the deploy of a run", move |db| read::deploy_of_run(db, &provider, &run)).await

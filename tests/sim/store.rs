@@ -289,6 +289,10 @@ impl Store for SimStore {
         self.reading("list deploys").await?;
         self.inner.deploys(filter).await
     }
+    async fn open_ids(&self, limit: u32) -> Result<Vec<DeployId>, StoreError> {
+        self.reading("list what is open").await?;
+        self.inner.open_ids(limit).await
+    }
     async fn deploy_of_run(&self, provider: &str, run: &str) -> Result<Option<DeployId>, StoreError> {
         self.inner.deploy_of_run(provider, run).await
     }

@@ -86,6 +86,19 @@ pub(super) async fn deploys(pool: &Pool, filter: &Filter) -> Result<Vec<Deploy>,
     many(pool, "deploys", &sql, &params).await
 }
 
+/// Ids of what is not over, newest first.
+pub(super) async fn open_ids(pool: &Pool, limit: u32) -> Result<Vec<DeployId>, Trouble> {
+    let sql = format!(
+        "SELECT id FROM shipgate.deploys WHERE is_open ORDER BY requested_at DESC, id DESC LIMIT {limit}"
+    );
+    let mut ids = Vec::new();
+    for row in statement(pool, &sql, &[]).await? {
+        let id: String = column(&row, 0)?;
+        ids.extend(readable(id.parse().map_err(|error| RowFault::unreadable("deploys", &id, &error))));
+    }
+    Ok(ids)
+}
+
 /// The newest deploy of a run, one that is not over first: a re-run shares the run of the deploy before it.
 pub(super) async fn deploy_of_run(
     pool: &Pool,

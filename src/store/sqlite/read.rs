@@ -75,6 +75,15 @@ pub(super) fn listing(filter: &Filter) -> (String, Vec<Box<dyn ToSql>>) {
     (sql, values)
 }
 
+/// Ids of what is not over, newest first. Read from the index alone.
+pub(super) fn open_ids(db: &Connection, limit: u32) -> Result<Vec<DeployId>, Trouble> {
+    let sql = "SELECT id FROM deploys WHERE is_open = 1 ORDER BY requested_at DESC, id DESC LIMIT ?1";
+    let mut select = db.prepare_cached(sql)?;
+    let ids = select.query_map([limit], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let parsed = |id: String| id.parse().map_err(|error| RowFault::unreadable("deploys", &id, &error));
+    Ok(ids.into_iter().filter_map(|id| readable(parsed(id))).collect())
+}
+
 /// The newest deploy of a run, one that is not over first: a re-run shares the run of the deploy before it.
 pub(super) fn deploy_of_run(db: &Connection, provider: &str, run: &str) -> Result<Option<DeployId>, Trouble> {
     let id: Option<String> = db

@@ -98,6 +98,8 @@ pub async fn lists_are_newest_first_and_filtered(store: &dyn Store) {
             store.deploys(&filter).await.unwrap().into_iter().map(|deploy| deploy.id).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
+    assert_eq!(store.open_ids(10).await.unwrap(), ids(&[&new, &started, &staging, &bobs]));
+    assert_eq!(store.open_ids(1).await.unwrap(), ids(&[&new]));
 }
 
 pub async fn a_run_leads_to_the_deploy_that_is_not_over(store: &dyn Store) {
