@@ -318,7 +318,7 @@ impl App {
         // A second click, minutes later, would roll back once more. Who may not, uses nothing up.
         if press.is_single() && visit.changes.deploys.iter().any(|row| !row.deploy.is_done()) {
             let name = used_up(&button);
-            visit.changes.expect.push(Expect::Unused(name.clone()));
+            visit.changes.expect.push(Expect::Note(name.clone(), None));
             visit.changes.notes.push((name, visit.inbound.key.clone()));
         }
         Ok(())

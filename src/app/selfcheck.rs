@@ -83,7 +83,7 @@ pub(crate) struct Permission {
 impl Permission {
     /// Holds as long as nobody stops or lets go on.
     pub fn expectation(&self) -> Expect {
-        Expect::Note(DISPATCHING, self.value.clone())
+        Expect::Note(DISPATCHING.into(), self.value.clone())
     }
 }
 
@@ -277,7 +277,7 @@ impl App {
         });
         stop.marks.extend(new.iter().map(|finding| finding.mark()));
         let mut changes = self.changes(now);
-        changes.expect.push(Expect::Note(DISPATCHING, value));
+        changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
         let data = serde_json::json!({ "findings": new });
         self.note(&mut changes, Actor::Shipgate, None, "dispatching_stopped", data);
@@ -345,7 +345,7 @@ impl App {
         let data = serde_json::json!({ "since": stop.since, "found": stop.found, "accepted": stop.marks, "reason": reason });
         self.note(&mut visit.changes, Actor::of(&grant), None, "dispatching_resumed", data);
         dispatching.accepted.extend(stop.marks);
-        visit.changes.expect.push(Expect::Note(DISPATCHING, value));
+        visit.changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         visit.changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
         let message = self.words().dispatching_resumed(grant.person(), &reason, &stop.found);
         let key = format!("resumed/{}", visit.now.as_millisecond());

@@ -91,7 +91,7 @@ pub enum Expect {
     /// The scope still has this revision.
     Scope(Scope, u64),
     /// The note still has this value, or is still not there.
-    Note(&'static str, Option<String>),
+    Note(String, Option<String>),
     /// This effect is still leased to us.
     Lease {
         /// The effect's row.
@@ -99,8 +99,6 @@ pub enum Expect {
         /// The lease's token.
         token: i64,
     },
-    /// There is no note of this name yet.
-    Unused(String),
 }
 
 /// Everything one decision writes, all or nothing.

@@ -5,7 +5,7 @@
 
 use super::fault::{Fault, Trouble};
 use super::statement::{column, number, numbers, row, rows, storable, text, texts, truth, write};
-use super::transaction::{Work, is_there};
+use super::transaction::Work;
 use super::{effects, inbox, replicas};
 use crate::row::{Span, body, commit_of, millis, parse, provider_of, scope_name, scope_words};
 use async_trait::async_trait;
@@ -43,7 +43,7 @@ impl Work<()> for Changes {
         let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
         leases.extend(self.expect.iter().filter_map(|expect| match expect {
             Expect::Lease { id, token } => Some((*id, *token)),
-            Expect::Scope(..) | Expect::Note(..) | Expect::Unused(_) => None,
+            Expect::Scope(..) | Expect::Note(..) => None,
         }));
         effects::expect_leases(db, &leases, &self.effects).await?;
         if let Some((id, _, finish)) = &self.finish {
@@ -61,7 +61,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     let mut touches: BTreeMap<String, i64> = BTreeMap::new();
     let expected = changes.expect.iter().filter_map(|expect| match expect {
         Expect::Scope(scope, revision) => Some((scope, *revision)),
-        Expect::Lease { .. } | Expect::Note(..) | Expect::Unused(_) => None,
+        Expect::Lease { .. } | Expect::Note(..) => None,
     });
     for (scope, _) in expected.clone() {
         touches.entry(scope_name(scope)).or_default();
@@ -253,25 +253,19 @@ async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
 
 /// Small values. One that must be the first of its name is inserted: of two who expect that, the database lets one.
 async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
-    let unused: BTreeSet<&str> = changes
+    let absent: BTreeSet<&str> = changes
         .expect
         .iter()
         .filter_map(|expect| match expect {
-            Expect::Unused(name) => Some(name.as_str()),
-            Expect::Note(name, None) => Some(*name),
+            Expect::Note(name, None) => Some(name.as_str()),
             Expect::Scope(..) | Expect::Note(..) | Expect::Lease { .. } => None,
         })
         .collect();
     known_notes(db, changes).await?;
     let values: BTreeMap<&str, &String> =
         changes.notes.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    for name in unused.iter().filter(|name| !values.contains_key(*name)) {
-        if is_there(db, "SELECT 1 FROM shipgate.notes WHERE name = $1", &[text(storable(name))]).await? {
-            return Err(Trouble::conflict("a note"));
-        }
-    }
     for (name, value) in values {
-        let is_first = unused.contains(name);
+        let is_first = absent.contains(name);
         let on_conflict = if is_first { "NOTHING" } else { "UPDATE SET value = excluded.value" };
         let sql = format!(
             "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2) ON CONFLICT (name) DO {on_conflict}"

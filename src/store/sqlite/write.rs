@@ -20,7 +20,6 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
             Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
             Expect::Note(name, value) => expect_note(db, name, value.as_deref())?,
             Expect::Lease { id, token } => effects::expect_lease(db, *id, *token)?,
-            Expect::Unused(name) => expect_unused(db, name)?,
         }
     }
     if let Some((id, token, finish)) = &changes.finish {
@@ -68,11 +67,6 @@ fn expect_scope(db: &Connection, scope: &Scope, revision: u64) -> Result<(), Tro
         return Ok(());
     }
     Err(Trouble::conflict(scope_words(scope)))
-}
-
-fn expect_unused(db: &Connection, name: &str) -> Result<(), Trouble> {
-    let is_there = db.prepare_cached("SELECT 1 FROM notes WHERE name = ?1")?.exists([name])?;
-    if is_there { Err(Trouble::conflict("a note")) } else { Ok(()) }
 }
 
 fn expect_note(db: &Connection, name: &str, value: Option<&str>) -> Result<(), Trouble> {

@@ -125,7 +125,7 @@ pub async fn cards_count_their_revisions(store: &dyn Store) {
 
 pub async fn a_note_that_is_there_is_a_conflict_for_who_expects_none(store: &dyn Store) {
     let first = |value: &str| Changes {
-        expect: vec![Expect::Unused("name".into())],
+        expect: vec![Expect::Note("name".into(), None)],
         notes: vec![("name".into(), value.into())],
         ..nothing()
     };
@@ -159,7 +159,7 @@ pub async fn a_quarantine_after_a_restore_gives_way_to_no_other(store: &dyn Stor
 pub async fn a_note_that_changed_is_a_conflict_and_nothing_is_written(store: &dyn Store) {
     let expecting = |value: Option<&str>, new: &str| {
         let mut changes = Changes::by(ME, at(1));
-        changes.expect = vec![Expect::Note("dispatching", value.map(ToOwned::to_owned))];
+        changes.expect = vec![Expect::Note("dispatching".into(), value.map(ToOwned::to_owned))];
         changes.notes = vec![("dispatching".into(), new.into())];
         changes
     };

@@ -65,7 +65,7 @@ pub async fn of_those_who_want_a_place_one_gets_it(store: &dyn Store) {
 
 pub async fn of_those_who_expect_no_note_one_writes_it(store: &dyn Store) {
     let first = |who: u32| Changes {
-        expect: vec![Expect::Unused("name".into())],
+        expect: vec![Expect::Note("name".into(), None)],
         notes: vec![("name".into(), who.to_string())],
         ..Changes::by(ME, at(1))
     };
