@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use models::Mood;
+use rusqlite::Connection;
 use sample::{Sample, Watch};
 use server::Server;
 use shipgate_bench::arrive::{self, Arrivals, Outcome};
@@ -106,9 +107,15 @@ enum Command {
     Seed {
         /// A new SQLite file.
         file: PathBuf,
+        /// Deploys that are over, each with ten messages that were delivered.
+        #[arg(long, default_value_t = FULL.past)]
+        past: u32,
         /// Deploys that are not over.
         #[arg(long, default_value_t = FULL.deploys)]
         deploys: u32,
+        /// Messages that are due.
+        #[arg(long, default_value_t = FULL.messages)]
+        messages: u32,
         /// Rows of the audit log.
         #[arg(long, default_value_t = FULL.audit)]
         audit: u32,
@@ -116,7 +123,7 @@ enum Command {
 }
 
 /// A full installation on a bad day.
-const FULL: Size = Size { deploys: 50_000, running: 1_000, messages: 10_000, audit: 1_000_000 };
+const FULL: Size = Size { past: 20_000, deploys: 50_000, running: 1_000, messages: 10_000, audit: 1_000_000 };
 
 fn main() -> Result<()> {
     match Cli::parse().command {
@@ -127,7 +134,9 @@ fn main() -> Result<()> {
             let plan = soak::Plan { minutes, rate, kill_every_minutes, chart };
             soak::run(Bench::begin(&common, 50)?, &plan)
         }
-        Command::Seed { file, deploys, audit } => fill(&file, Size { deploys, audit, ..FULL }),
+        Command::Seed { file, past, deploys, messages, audit } => {
+            fill(&file, Size { past, deploys, messages, audit, ..FULL })
+        }
     }
 }
 
@@ -183,6 +192,14 @@ fn fill(file: &Path, size: Size) -> Result<()> {
     let store = SqliteStore::open(file, now())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(seed::fill(&store, size, now()))?;
+    drop(store);
+    // What was said once keeps its key for ever.
+    Connection::open(file)?.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+         INSERT INTO effects (key, effect, lane, repeat, state, due, asked, attempts, ended_at)
+         SELECT 'past/' || n, '', 'chat', 'once', 'done', n, n, 1, n FROM n WHERE ?1 > 0",
+        [size.past * 10],
+    )?;
     Ok(())
 }
 
