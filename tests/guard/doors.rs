@@ -116,14 +116,24 @@ fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
 impl Knock {
     /// As Slack sends it.
     pub fn slack(path: &'static str, body: &[u8]) -> Self {
-        let timestamp = NOW.to_string();
-        let signature = hmac_hex(SLACK_SECRET, &[b"v0:", timestamp.as_bytes(), b":", body]);
+        Self::slack_signed(path, body, SLACK_SECRET, NOW)
+    }
+
+    /// As Slack would send it with this secret at this second.
+    pub fn slack_signed(path: &'static str, body: &[u8], secret: &str, at: i64) -> Self {
+        let timestamp = at.to_string();
+        let signature = hmac_hex(secret, &[b"v0:", timestamp.as_bytes(), b":", body]);
         Self { path, body: body.to_vec(), timestamp, signature: format!("v0={signature}") }
     }
 
     /// As GitHub sends it.
     pub fn github(body: &[u8]) -> Self {
-        let signature = hmac_hex(GITHUB_SECRET, &[body]);
+        Self::github_signed(body, GITHUB_SECRET)
+    }
+
+    /// As GitHub would send it with this secret.
+    pub fn github_signed(body: &[u8], secret: &str) -> Self {
+        let signature = hmac_hex(secret, &[body]);
         Self {
             path: "/github/webhooks",
             body: body.to_vec(),
@@ -132,16 +142,21 @@ impl Knock {
         }
     }
 
+    /// The fields that are to prove where it comes from.
+    pub fn proof(&self) -> [(&'static str, &str); 2] {
+        if self.path == "/github/webhooks" {
+            [("x-hub-signature-256", &self.signature), ("x-github-event", "workflow_run")]
+        } else {
+            [("x-slack-request-timestamp", &self.timestamp), ("x-slack-signature", &self.signature)]
+        }
+    }
+
     /// The request; none when the fields cannot stand in one.
     pub fn request(&self) -> Option<Request<Body>> {
-        let request = Request::post(self.path);
-        let request = if self.path == "/github/webhooks" {
-            request.header("x-hub-signature-256", &self.signature).header("x-github-event", "workflow_run")
-        } else {
-            request
-                .header("x-slack-request-timestamp", &self.timestamp)
-                .header("x-slack-signature", &self.signature)
-        };
+        let request = self
+            .proof()
+            .into_iter()
+            .fold(Request::post(self.path), |request, (name, value)| request.header(name, value));
         request.body(Body::from(self.body.clone())).ok()
     }
 

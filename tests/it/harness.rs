@@ -292,6 +292,7 @@ impl Bot {
     /// stops when it is told to, and the record of who did what is whole.
     pub async fn end(mut self, world: &World) {
         if self.child.is_some() {
+            self.no_secret_is_shown(world).await;
             let status = self.terminate().await;
             assert!(status.success(), "it did not stop well: {status}\n{}", self.log());
         }
@@ -302,9 +303,34 @@ impl Bot {
         assert!(verified.status.success(), "the audit chain is broken: {said}");
     }
 
+    /// What is secret of the settings, by its name.
+    fn secrets(&self) -> Vec<&(&'static str, String)> {
+        self.environment.iter().filter(|(name, _)| !name.starts_with("SHIPGATE_LOG")).collect()
+    }
+
+    /// Not in the figures, what people read, what a CI system gets, nor on the command line of the process.
+    async fn no_secret_is_shown(&self, world: &World) {
+        let (_, figures) = self.get("/metrics").await;
+        let command_line = fs::read(format!("/proc/{}/cmdline", self.pid())).expect("it runs");
+        let command_line = String::from_utf8_lossy(&command_line);
+        let (slack, github) = (&world.slack, &world.github);
+        let read = format!("{:?} {:?}", slack.messages(DEPLOYMENTS), slack.ephemerals());
+        let sent = format!("{:?} {:?}", slack.views(), github.dispatches());
+        let places = [
+            ("the figures", figures),
+            ("a message", read),
+            ("a form or a start", sent),
+            ("the command line", command_line.into_owned()),
+        ];
+        for (name, secret) in self.secrets() {
+            for (place, text) in &places {
+                assert!(!text.contains(secret.as_str()), "{name} stands in {place}");
+            }
+        }
+    }
+
     fn no_secret_got_out(&self) {
-        let secrets: Vec<&(&str, String)> =
-            self.environment.iter().filter(|(name, _)| !name.starts_with("SHIPGATE_LOG")).collect();
+        let secrets = self.secrets();
         let files = fs::read_dir(self.folder()).expect("the folder is there");
         for file in files.map(|file| file.expect("a file").path()).filter(|path| path.is_file()) {
             let bytes = fs::read(&file).expect("a file can be read");

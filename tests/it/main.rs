@@ -6,6 +6,7 @@ mod read;
 mod setup;
 
 mod calendar;
+mod canaries;
 mod crashes;
 mod decisions;
 mod disk;

@@ -5,5 +5,7 @@
 
 mod corpora;
 mod mutants;
+mod page;
 mod roles;
+mod routes;
 mod sinks;

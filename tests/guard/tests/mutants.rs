@@ -8,7 +8,8 @@ use shipgate_guard::doors::{Knock, NOW, doors};
 /// How many are sent where nothing else is asked for.
 const USUAL: u64 = 100_000;
 
-fn originals() -> Vec<Knock> {
+/// One true request for each door of the platforms.
+pub fn originals() -> Vec<Knock> {
     let command = "token=x&team_id=T0123&api_app_id=A0123&channel_id=C0DEPLOY&user_id=U0ADA&user_name=ada\
         &command=%2Fdeploy&text=staging+v1.2.3&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT0123%2F1%2Fx&trigger_id=1.2.x";
     let click = r#"{"type":"block_actions","team":{"id":"T0123"},"api_app_id":"A0123","user":{"id":"U0ADA"},"actions":[{"type":"button","action_id":"press.approve","action_ts":"1.2","value":"01J.x"}]}"#;

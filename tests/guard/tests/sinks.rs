@@ -1,11 +1,12 @@
 //! Five thousand hostile strings into everything that takes text: read back, they are their literal text, or they were
 //! refused at the edge with a sentence. Slack's messages are a fuzz target too (`rendering`, in `corpora`).
 
+use crate::page::playground;
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::http::Request;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use shipgate::settings::{LogFormat, LogSettings};
-use shipgate_app::inbound::{Inbound, ReplyTo};
+use shipgate_app::inbound::ReplyTo;
 use shipgate_app::ports::{Chat as _, Post};
 use shipgate_app::words::{Block, Body, Field, FieldKind, Form, Message, Text, Tone};
 use shipgate_chat::slack::probe;
@@ -13,11 +14,7 @@ use shipgate_domain::audit::{Actor, Entry, Row, Verifier, link};
 use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{Account, Platform, Version};
 use shipgate_guard::hostile::{strings, visible};
-use shipgate_web::playground::{
-    Channel, ClockControl, OpenSpan, OpenTimes, Person, Playground, PlaygroundSettings, Preset, Refusal,
-    Sink, Site, Sites, World,
-};
-use std::collections::BTreeMap;
+use shipgate_web::playground::Playground;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Arc, Mutex};
@@ -72,64 +69,6 @@ fn a_form_carries_them_as_plain_text_and_back() {
 
 // --- the page --------------------------------------------------------------------------------------------------
 
-struct Still;
-
-#[async_trait::async_trait]
-impl Sink for Still {
-    async fn accept(&self, _: Inbound) -> Result<(), Refusal> {
-        Ok(())
-    }
-}
-#[async_trait::async_trait]
-impl Sites for Still {
-    async fn sites(&self) -> Vec<Site> {
-        Vec::new()
-    }
-}
-#[async_trait::async_trait]
-impl ClockControl for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-    fn zone(&self) -> TimeZone {
-        TimeZone::UTC
-    }
-    fn presets(&self) -> Vec<Preset> {
-        Vec::new()
-    }
-    async fn jump(&self, _: &str) -> Result<(), Refusal> {
-        Ok(())
-    }
-    async fn set(&self, _: &str) -> Result<(), Refusal> {
-        Ok(())
-    }
-    async fn reset(&self) -> Result<(), Refusal> {
-        Ok(())
-    }
-}
-impl OpenTimes for Still {
-    fn environment(&self) -> String {
-        "production".into()
-    }
-    fn spans(&self, _: Timestamp, _: Timestamp) -> Vec<OpenSpan> {
-        Vec::new()
-    }
-}
-
-fn playground() -> Playground {
-    let account = Account { platform: Platform::Playground, id: "ada".into() };
-    let settings = PlaygroundSettings {
-        people: vec![Person { id: "ada".parse().unwrap(), name: "ada".into(), role: String::new(), account }],
-        channels: vec![Channel { name: "#deployments".into(), purpose: String::new() }],
-        groups: BTreeMap::new(),
-        commands: Vec::new(),
-        suggestions: Vec::new(),
-    };
-    let still = Arc::new(Still);
-    let world = World { sink: still.clone(), sites: still.clone(), clock: still.clone(), open_times: still };
-    Playground::new(settings, world, tokio_util::sync::CancellationToken::new())
-}
-
 /// A page, taken apart as a browser does it: the tags, and the words between them with their references resolved.
 fn taken_apart(html: &str) -> (Vec<String>, String) {
     let (mut tags, mut words) = (Vec::new(), String::new());
@@ -149,7 +88,7 @@ fn taken_apart(html: &str) -> (Vec<String>, String) {
 
 #[tokio::test]
 async fn the_page_shows_them_as_words_and_grows_no_tag() {
-    let page = playground();
+    let (page, _) = playground();
     let all: Vec<String> = strings().into_iter().filter(|text| text.len() < 2_000).collect();
     assert!(all.len() >= 5_000);
     let known: Vec<String> = {
