@@ -17,18 +17,33 @@ use std::time::{Duration, Instant};
 /// Slack waits three seconds for an answer, its way there and back included.
 const STORED_WITHIN: Duration = Duration::from_millis(2500);
 
-/// The machine's clock. Leases are measured from the start by a clock that nobody sets: a step of the machine's time
-/// ends no lease.
+/// The machine's clock. Leases are measured from the start by a clock that nobody sets and that goes on while the
+/// machine is suspended: a step of the machine's time ends no lease, and a machine that slept knows how long.
 #[derive(Debug)]
 pub struct SystemClock {
     first: Timestamp,
-    started: Instant,
+    started: Duration,
+}
+
+/// Time since the machine started, sleep included.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
+/// Time since the first question; elsewhere than on Linux, what a suspended machine counts is its own affair.
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    static FIRST: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    FIRST.elapsed()
 }
 
 impl Default for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place that may read the clock")]
     fn default() -> Self {
-        Self { first: Timestamp::now(), started: Instant::now() }
+        Self { first: Timestamp::now(), started: since_boot() }
     }
 }
 
@@ -39,7 +54,8 @@ impl Clock for SystemClock {
     }
 
     fn lease_now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        let elapsed = since_boot().saturating_sub(self.started);
+        let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
         self.first.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 }
@@ -87,8 +103,13 @@ impl Intake {
         }
         let begun = Instant::now();
         let storing = tokio::time::timeout(STORED_WITHIN, self.store.inbox_put(inbound, self.clock.now()));
-        let late =
-            |_| Err(StoreError::Failed { doing: "accept a command", source: "it took too long".into() });
+        let late = |_| {
+            Err(StoreError::Failed {
+                doing: "accept a command",
+                source: "it took too long".into(),
+                may_pass: true,
+            })
+        };
         match storing.await.unwrap_or_else(late) {
             Ok(_) => {
                 metrics::histogram!("shipgate_commit_seconds").record(begun.elapsed().as_secs_f64());

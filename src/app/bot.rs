@@ -4,6 +4,7 @@ use crate::alive::Alive;
 use crate::commands::{Grammar, Names};
 use crate::effects::{Effect, Lane, NewEffect};
 use crate::inbound::ReplyTo;
+use crate::intake::InVain;
 use crate::messages::Words;
 use crate::ports::{Chat, Clock, Providers, Random, Store};
 use crate::store::{Changes, DeployRow, Epoch, Scope, Standing, StoreError};
@@ -84,6 +85,8 @@ pub struct App {
     pub(crate) was_restored: AtomicBool,
     /// Effects that the database did not let this replica finish: given back as soon as it does.
     unfinished: Mutex<Vec<Unfinished>>,
+    /// What each inbox worker began in vain.
+    in_vain: Mutex<BTreeMap<u32, InVain>>,
     calendar: Mutex<Option<(u64, Arc<Calendar>)>>,
     accounts: Mutex<BTreeMap<Account, (Timestamp, AccountFacts)>>,
     members: Mutex<BTreeMap<OutsideGroup, (Timestamp, Vec<Account>)>>,
@@ -133,6 +136,7 @@ impl App {
             looking_back: AtomicBool::new(false),
             was_restored: AtomicBool::new(false),
             unfinished: Mutex::new(Vec::new()),
+            in_vain: Mutex::new(BTreeMap::new()),
             calendar: Mutex::new(None),
             accounts: Mutex::new(BTreeMap::new()),
             members: Mutex::new(BTreeMap::new()),
@@ -194,6 +198,10 @@ impl App {
             }
             Standing::Aside | Standing::Current => {}
         }
+    }
+
+    pub(crate) fn in_vain(&self) -> MutexGuard<'_, BTreeMap<u32, InVain>> {
+        self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn unfinished(&self) -> MutexGuard<'_, Vec<Unfinished>> {

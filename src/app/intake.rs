@@ -61,6 +61,19 @@ pub(crate) enum Context {
     },
 }
 
+/// So often a beginning that the database spoilt does not count, one a second. An item that spoils its own writes is
+/// put away after that.
+const GIVEN_BACK: u32 = 60;
+
+/// An inbox item that was begun in vain because the database failed.
+#[derive(Debug, Default)]
+pub(crate) struct InVain {
+    item: i64,
+    failures: u32,
+    /// The beginning was counted and is to be taken back.
+    is_owed: bool,
+}
+
 impl Visit<'_> {
     /// Answers the person privately.
     pub fn answer(&mut self, message: Message) {
@@ -93,23 +106,45 @@ impl App {
     /// # Errors
     /// The database failed; the item stays with this worker.
     pub async fn work_inbox(&self, worker: u32) -> Result<bool, StoreError> {
+        let owed = self.in_vain().get(&worker).filter(|vain| vain.is_owed).map(|vain| vain.item);
+        if let Some(id) = owed {
+            self.store.inbox_again(self.epoch(), id).await?;
+            self.in_vain().entry(worker).and_modify(|vain| vain.is_owed = false);
+        }
         let Some(item) = self.store.inbox_next(self.epoch(), worker).await? else { return Ok(false) };
         // Where one was, there may be more: the next worker looks while this one works.
         self.inbox_woken.notify_one();
-        if Self::is_spent(&item) {
-            self.put_item_away(&item).await?;
-            return Ok(true);
-        }
-        match AssertUnwindSafe(self.work_item(&item)).catch_unwind().await {
-            Ok(worked) => worked?,
-            // It was counted before it began, and comes again until it was tried often enough.
-            Err(panic) => {
-                let why = said(panic.as_ref());
-                tracing::error!(item = item.id, "work on a command broke off: {why}");
-                metrics::counter!("shipgate_worker_panics_total").increment(1);
+        let worked = if Self::is_spent(&item) {
+            self.put_item_away(&item).await
+        } else {
+            match AssertUnwindSafe(self.work_item(&item)).catch_unwind().await {
+                Ok(worked) => worked,
+                // It was counted before it began, and comes again until it was tried often enough.
+                Err(panic) => {
+                    let why = said(panic.as_ref());
+                    tracing::error!(item = item.id, "work on a command broke off: {why}");
+                    metrics::counter!("shipgate_worker_panics_total").increment(1);
+                    Ok(())
+                }
+            }
+        };
+        let mut in_vain = self.in_vain();
+        match worked {
+            Ok(()) => {
+                in_vain.remove(&worker);
+                Ok(true)
+            }
+            Err(error) => {
+                let vain = in_vain.entry(worker).or_default();
+                if vain.item != item.id {
+                    *vain = InVain { item: item.id, ..InVain::default() };
+                }
+                vain.failures += 1;
+                let may_pass = matches!(error, StoreError::Failed { may_pass: true, .. });
+                vain.is_owed = may_pass && vain.failures <= GIVEN_BACK;
+                Err(error)
             }
         }
-        Ok(true)
     }
 
     async fn work_item(&self, item: &Waiting) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 
 use crate::bot::App;
 use crate::commands::Invocation;
-use crate::effects::{Effect, NewEffect};
+use crate::effects::{Effect, NewEffect, Sweep};
 use crate::intake::Visit;
 use crate::ports::{Post, Store};
 use crate::store::{Changes, Expect, Filter, StoreError};
@@ -12,7 +12,7 @@ use crate::words::{Body, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shipgate_domain::audit::{Actor, Anchor, Finding, FindingKind, Inspector, Row};
-use shipgate_domain::deploy::{Deploy, State};
+use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::people::Action;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,8 @@ const PAGE: u32 = 200;
 const ANCHOR_EVERY: u64 = 1000;
 /// Deploys compared in one look: the newest open ones, those that changed, and some of all others in turn.
 const NEWEST: u32 = 300;
+/// More than have a place: one line each.
+const ACTIVE: u32 = 10_000;
 const CHANGED: usize = 300;
 const IN_TURN: usize = 200;
 /// How often a stop is tried before the next look tries again: a replica that was taken for dead writes nothing.
@@ -170,6 +172,8 @@ impl SelfCheck {
     ) -> Result<(), StoreError> {
         let newest = Filter { only_open: true, limit: NEWEST, ..Filter::default() };
         let newest = store.deploys(&newest).await?;
+        let active = Filter { only_active: true, limit: ACTIVE, ..Filter::default() };
+        self.compare_places(&store.deploys(&active).await?, group_of);
         let replay = self.inspector.replay();
         let mut ids: BTreeSet<DeployId> = replay.active().cloned().collect();
         ids.extend(replay.take_changed(CHANGED));
@@ -180,7 +184,6 @@ impl SelfCheck {
             ids.remove(&deploy.id);
             self.inspector.expect(deploy);
         }
-        self.compare_places(&newest, group_of);
         for id in ids {
             match store.deploy(&id).await {
                 Ok(Some(deploy)) => self.inspector.expect(&deploy),
@@ -289,7 +292,7 @@ impl App {
             let key = format!("stopped/{}/{channel}", new[0].mark());
             changes.effects.push(say(channel, key, message.clone(), now));
         }
-        self.judge_the_waiting(&mut changes).await?;
+        judge_everybody(&mut changes);
         self.commit(changes).await?;
         for finding in new {
             tracing::error!(
@@ -351,7 +354,8 @@ impl App {
         let key = format!("resumed/{}", visit.now.as_millisecond());
         visit.changes.effects.push(self.say_once(key, message.clone(), visit.now));
         visit.answer(message);
-        self.judge_the_waiting(&mut visit.changes).await
+        judge_everybody(&mut visit.changes);
+        Ok(())
     }
 
     /// A message in some channel, once for ever: anchors and alarms.
@@ -370,16 +374,12 @@ impl App {
         changes.effects.push(say(channel.to_owned(), format!("anchor/{}", anchor.seq), message, now));
         self.commit(changes).await
     }
+}
 
-    async fn judge_the_waiting(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        let open = Filter { only_open: true, limit: 1000, ..Filter::default() };
-        for deploy in self.store.deploys(&open).await? {
-            if matches!(deploy.state, State::Waiting { .. }) {
-                changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id }, changes.at));
-            }
-        }
-        Ok(())
-    }
+/// Everybody who waits learns of the stop, or of its end, however many they are.
+fn judge_everybody(changes: &mut Changes) {
+    let everybody = Effect::Sweep { of: Sweep::Everywhere };
+    changes.effects.push(NewEffect::whenever(everybody, changes.at));
 }
 
 fn to_text(dispatching: &Dispatching) -> String {

@@ -39,6 +39,8 @@ pub enum StoreError {
         /// Why it failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+        /// Whether the same may succeed later by itself: not where a row or Shipgate is at fault.
+        may_pass: bool,
     },
 }
 
@@ -315,6 +317,8 @@ pub trait Store: Send + Sync {
     /// Items of one account are worked on in order, one at a time, whoever works: while one is held, the account's
     /// next is not given out. What this worker of this epoch holds already comes again.
     async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError>;
+    /// Takes the last beginning of an item that this epoch holds back: it was not the item that failed.
+    async fn inbox_again(&self, by: Epoch, id: i64) -> Result<(), StoreError>;
 
     /// Enters as a replica that lives until `alive_until` unless it renews that, and works by these rules.
     ///

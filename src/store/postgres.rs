@@ -131,6 +131,10 @@ impl Store for PostgresStore {
         inbox::next(&self.pool, by, worker).await.doing("take the next command")
     }
 
+    async fn inbox_again(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        inbox::again(&self.pool, by, id).await.doing("give a command back")
+    }
+
     async fn replica_enter(
         &self,
         rules: &str,

@@ -183,6 +183,10 @@ impl Store for SqliteStore {
         self.write("take the next command", move |db| inbox::next(db, by, worker)).await
     }
 
+    async fn inbox_again(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        self.write("give a command back", move |db| inbox::again(db, by, id)).await
+    }
+
     async fn replica_enter(
         &self,
         rules: &str,

@@ -36,7 +36,7 @@ pub struct SimStore {
 }
 
 fn failed(doing: &'static str) -> StoreError {
-    StoreError::Failed { doing, source: "the connection was lost".into() }
+    StoreError::Failed { doing, source: "the connection was lost".into(), may_pass: true }
 }
 
 impl SimStore {
@@ -166,6 +166,11 @@ impl Store for SimStore {
             world.took(by);
         }
         Ok(next)
+    }
+
+    async fn inbox_again(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        self.turn("give a command back").await?;
+        self.inner.inbox_again(by, id).await
     }
 
     async fn effect_lease(

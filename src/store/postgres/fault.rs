@@ -198,7 +198,11 @@ impl Trouble {
     pub(super) fn into_error(self, doing: &'static str) -> StoreError {
         match self {
             Self::Conflict(what) => StoreError::Conflict { what },
-            Self::Fault(fault) => StoreError::Failed { doing, source: Box::new(fault) },
+            Self::Fault(fault) => {
+                let is_ours =
+                    matches!(fault, Fault::Mistake { .. } | Fault::Unreadable { .. } | Fault::Taken { .. });
+                StoreError::Failed { doing, source: Box::new(fault), may_pass: !is_ours }
+            }
         }
     }
 }

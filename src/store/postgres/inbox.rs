@@ -77,6 +77,14 @@ fn waiting(row: &Row, id: i64) -> Result<Result<Waiting, RowFault>, Fault> {
         .and_then(|inbound| Ok(Waiting { id, inbound, at: instant(at, "inbox", id)?, attempts })))
 }
 
+/// Takes the last beginning of an item that the epoch holds back.
+pub(super) async fn again(pool: &Pool, by: Epoch, id: i64) -> Result<(), Fault> {
+    let sql = "UPDATE shipgate.inbox SET attempts = attempts - 1
+               WHERE id = $1 AND held_by = $2 AND NOT done AND attempts > 0";
+    statement(pool, sql, &[number(id), number(by.0)]).await?;
+    Ok(())
+}
+
 /// Marks an item that the epoch holds as done and deletes what it said; its key stays.
 pub(super) async fn done(db: &Client, by: Epoch, id: i64) -> Result<(), Trouble> {
     let sql = "UPDATE shipgate.inbox SET done = TRUE, content = NULL, held_by = NULL, worker = NULL

@@ -278,11 +278,17 @@ async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
 }
 
 /// Notes that must have the value that was read. Who writes such a note waits until this write is over, and the other
-/// way round; one that is not there yet cannot be held, and then this write comes before whoever writes it first.
+/// way round. One that is not there yet has no row to be held: a lock of its name stands for it.
 async fn known_notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     for expect in &changes.expect {
         let Expect::Note(name, expected) = expect else { continue };
-        let lock = if changes.notes.iter().any(|(written, _)| written == name) { "UPDATE" } else { "SHARE" };
+        let is_written = changes.notes.iter().any(|(written, _)| written == name);
+        let lock = if is_written { "UPDATE" } else { "SHARE" };
+        if expected.is_none() {
+            let how = if is_written { "" } else { "_shared" };
+            let sql = format!("SELECT pg_advisory_xact_lock{how}(hashtextextended($1, 0))");
+            rows(db, &sql, &[text(storable(name))]).await?;
+        }
         let sql = format!("SELECT value FROM shipgate.notes WHERE name = $1 FOR {lock}");
         let found = row(db, &sql, &[text(storable(name))]).await?;
         let value: Option<String> = found.as_ref().map(|row| column(row, 0)).transpose()?;

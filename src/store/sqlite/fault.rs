@@ -124,7 +124,10 @@ impl Trouble {
     pub(super) fn into_error(self, doing: &'static str) -> StoreError {
         match self {
             Self::Conflict(what) => StoreError::Conflict { what },
-            Self::Fault(fault) => failed(doing, fault),
+            Self::Fault(fault) => {
+                let may_pass = !matches!(fault, Fault::Mistake { .. } | Fault::Unreadable { .. });
+                StoreError::Failed { doing, source: Box::new(fault), may_pass }
+            }
         }
     }
 }
@@ -149,5 +152,5 @@ impl From<Fault> for Trouble {
 
 /// A failure of the port.
 pub(super) fn failed(doing: &'static str, source: impl Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Failed { doing, source: Box::new(source) }
+    StoreError::Failed { doing, source: Box::new(source), may_pass: true }
 }

@@ -37,6 +37,8 @@ pub(super) fn next(db: &Connection, by: Epoch, worker: u32) -> Result<Option<Wai
         "UPDATE inbox SET held_by = NULL, worker = NULL WHERE held_by = ?1 AND worker = ?2 AND attempts >= ?3",
     )?
     .execute((by.0, worker, TRIES))?;
+    // The oldest few first: a look at all of them is for when somebody with very many is at work.
+    let mut looked_at = LOOKED_AT;
     loop {
         let row = db
             .prepare_cached(
@@ -54,12 +56,17 @@ pub(super) fn next(db: &Connection, by: Epoch, worker: u32) -> Result<Option<Wai
                     AND EXISTS (SELECT 1 FROM replicas WHERE epoch = ?2)
                  RETURNING id, content, at, attempts - 1",
             )?
-            .query_row((TRIES, by.0, worker, LOOKED_AT), |row| {
+            .query_row((TRIES, by.0, worker, looked_at), |row| {
                 let values: (i64, String, i64, u32) = row.try_into()?;
                 Ok(values)
             })
             .optional()?;
         let Some((id, content, at, attempts)) = row else {
+            let sql = "SELECT 1 FROM inbox WHERE done = 0 AND attempts < ?1 LIMIT 1 OFFSET ?2";
+            if looked_at == LOOKED_AT && db.prepare_cached(sql)?.exists((TRIES, LOOKED_AT))? {
+                looked_at = u32::MAX;
+                continue;
+            }
             return Ok(None);
         };
         let read = parse(&content, "inbox", id).and_then(|inbound| {
@@ -72,6 +79,15 @@ pub(super) fn next(db: &Connection, by: Epoch, worker: u32) -> Result<Option<Wai
         db.prepare_cached("UPDATE inbox SET attempts = ?2, held_by = NULL, worker = NULL WHERE id = ?1")?
             .execute((id, TRIES))?;
     }
+}
+
+/// Takes the last beginning of an item that the epoch holds back.
+pub(super) fn again(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> {
+    db.prepare_cached(
+        "UPDATE inbox SET attempts = attempts - 1 WHERE id = ?1 AND held_by = ?2 AND done = 0 AND attempts > 0",
+    )?
+    .execute((id, by.0))?;
+    Ok(())
 }
 
 /// Marks an item that the epoch holds as done and deletes what it said; its key stays.

@@ -1,7 +1,7 @@
 //! The inbox: each delivery once, three tries, secrets deleted. Not here: what is done about an item.
 
 use super::samples::{ME, at, conflict, inbound};
-use shipgate_app::store::{Accepted, BEGINNINGS, Changes, Store};
+use shipgate_app::store::{Accepted, BEGINNINGS, Changes, Epoch, Store};
 
 fn done(id: i64) -> Changes {
     Changes { inbox_done: Some(id), ..Changes::by(ME, at(5)) }
@@ -61,6 +61,35 @@ pub async fn an_item_that_was_given_up_holds_nobody_up(store: &dyn Store) {
         assert_eq!(store.inbox_next(ME, 1).await.unwrap(), None);
     }
     assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "good");
+}
+
+pub async fn a_beginning_that_is_taken_back_does_not_count(store: &dyn Store) {
+    store.inbox_put(&inbound("a"), at(1)).await.unwrap();
+    for _ in 0..3 * BEGINNINGS {
+        let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
+        assert_eq!(item.attempts, 0);
+        store.inbox_again(ME, item.id).await.unwrap();
+        // Nothing is taken back twice, or in the name of somebody else.
+        store.inbox_again(ME, item.id).await.unwrap();
+        store.inbox_again(Epoch(77), item.id).await.unwrap();
+    }
+    let item = store.inbox_next(ME, 0).await.unwrap().unwrap();
+    store.inbox_again(Epoch(77), item.id).await.unwrap();
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().attempts, 1);
+}
+
+pub async fn one_with_hundreds_of_commands_keeps_nobody_waiting(store: &dyn Store) {
+    for n in 0..300 {
+        let mut item = inbound(&format!("ada {n}"));
+        item.account.id = "ADA".into();
+        store.inbox_put(&item, at(1)).await.unwrap();
+    }
+    let mut item = inbound("grace");
+    item.account.id = "GRACE".into();
+    store.inbox_put(&item, at(2)).await.unwrap();
+    assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().inbound.key, "ada 0");
+    assert_eq!(store.inbox_next(ME, 1).await.unwrap().unwrap().inbound.key, "grace");
+    assert_eq!(store.inbox_next(ME, 2).await.unwrap(), None);
 }
 
 pub async fn done_items_leave_only_their_key(store: &dyn Store) {

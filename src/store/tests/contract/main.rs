@@ -107,6 +107,8 @@ on_every_store! {
         one_account_is_worked_on_in_order_one_at_a_time,
         what_a_worker_holds_comes_to_it_again,
         an_item_that_was_given_up_holds_nobody_up,
+        a_beginning_that_is_taken_back_does_not_count,
+        one_with_hundreds_of_commands_keeps_nobody_waiting,
         done_items_leave_only_their_key,
         finishing_an_item_twice_is_a_conflict;
     places:
