@@ -282,11 +282,7 @@ impl App {
             Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,
             Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {
                 Ok(()) => Finish::Done,
-                // A private answer is worth little after half an hour, and its address is gone by then.
-                Err(error) if self.now().duration_since(leased.asked) > SignedDuration::from_mins(30) => {
-                    Finish::Dead { why: error.to_string() }
-                }
-                Err(ChatError::Refused { why } | ChatError::Gone { why }) => Finish::Dead { why },
+                Err(error) if self.is_answer_lost(leased, &error) => Finish::Done,
                 Err(error) => self.chat_trouble(leased, &error),
             }),
             Effect::OpenForm { to, form, otherwise } => {
@@ -310,6 +306,18 @@ impl App {
                 }
             }
         }
+    }
+
+    /// A private answer is worth little after half an hour, and its address is gone by then. Nothing of it is kept:
+    /// it would be text and an address that nobody needs any more.
+    fn is_answer_lost(&self, leased: &Leased, error: &ChatError) -> bool {
+        let is_late = self.now().duration_since(leased.asked) > SignedDuration::from_mins(30);
+        let is_lost = is_late || matches!(error, ChatError::Refused { .. } | ChatError::Gone { .. });
+        if is_lost {
+            tracing::warn!(effect = leased.key, "a private answer is lost: {error}");
+            metrics::counter!("shipgate_answers_lost_total").increment(1);
+        }
+        is_lost
     }
 
     async fn until_next_due(&self, lane: Lane) -> Duration {

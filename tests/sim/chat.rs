@@ -73,8 +73,6 @@ pub struct ChatModel {
     storm_until: Ms,
     /// Nothing can be written into the channel before this moment.
     refused_until: Ms,
-    /// Private answers that could not be given.
-    pub replies_failed: u64,
     remembered: BTreeMap<String, Vec<Account>>,
 }
 
@@ -111,7 +109,6 @@ impl ChatModel {
             down_until: 0,
             storm_until: 0,
             refused_until: 0,
-            replies_failed: 0,
             remembered: BTreeMap::new(),
         }
     }
@@ -270,19 +267,12 @@ impl Chat for SimChat {
 
     async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
         let text = || format!("reply {} {}", to.account.id, message.title.to_plain());
-        if let Err(error) = self.go(Way::Asks, text).await {
-            self.world.look().chat.replies_failed += 1;
-            return Err(error);
-        }
+        self.go(Way::Asks, text).await?;
         let fails = {
             let mut world = self.world.look();
             let read = crate::oracle::words::message(message);
             world.check(read);
-            let fails = world.is_hit(Fault::ReplyFails);
-            if fails {
-                world.chat.replies_failed += 1;
-            }
-            fails
+            world.is_hit(Fault::ReplyFails)
         };
         self.come_back().await;
         if fails { Err(later("the answer did not get through", None)) } else { Ok(()) }
