@@ -414,10 +414,12 @@ impl App {
         if let Some(note) = self.words().thread_note(deploy, event) {
             changes.effects.push(self.thread_note(deploy, note, now));
         }
-        let was_asked =
-            matches!(&before.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. });
+        // A wish to cancel answers nothing: the place stays closed off until somebody, or a run, says what became of it.
+        let is_asked = |deploy: &Deploy| {
+            matches!(&deploy.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. })
+        };
         let is_unknown = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
-        if was_asked && !is_unknown {
+        if is_asked(before) && !is_asked(deploy) && !is_unknown {
             changes.cleared.push(deploy.id.clone());
         }
         let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());
