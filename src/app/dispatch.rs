@@ -99,13 +99,16 @@ impl App {
         Ok(Finish::Done)
     }
 
-    /// Writes news that must not be lost to somebody else's change at the same instant.
+    /// Writes news that must not be lost to somebody else's change at the same instant. A conflict over a deploy that
+    /// nobody changed is the end of this epoch: then it is for others to find out.
     pub(crate) async fn learn_until_written(&self, id: &DeployId, event: Event) -> Result<(), StoreError> {
-        let mut failures = 0;
+        let (mut failures, mut refused_at) = (0, None);
         loop {
             let Some(deploy) = self.store.deploy(id).await? else { return Ok(()) };
             match self.learn(&deploy, event.clone()).await {
-                Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { .. }) if refused_at != Some(deploy.revision) => {
+                    refused_at = Some(deploy.revision);
+                }
                 Err(StoreError::Failed { .. }) if failures < WRITE_TRIES => failures += 1,
                 other => return other,
             }
