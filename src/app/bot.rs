@@ -304,6 +304,15 @@ impl App {
         authorize(policy, &outside, account, &facts, action, environment)
     }
 
+    /// Whether an account is still one by which a person decides; an error, for people, when that cannot be read.
+    pub(crate) async fn still_counts(&self, account: &Account) -> Result<bool, String> {
+        match self.account_facts(account).await {
+            Ok(facts) => Ok(facts.active && !facts.bot && !facts.guest),
+            Err(Denied::Unreadable { why }) => Err(why),
+            Err(_) => Ok(false),
+        }
+    }
+
     async fn account_facts(&self, account: &Account) -> Result<AccountFacts, Denied> {
         let now = self.now();
         {
