@@ -88,7 +88,11 @@ pub async fn a_quarantine_stands_beside_a_lock_and_ends_alone(store: &dyn Store)
 
 pub async fn each_unknown_outcome_closes_an_environment_off_until_its_own_end(store: &dyn Store) {
     let (first, second) = (deploy(1), deploy(2));
-    let of = |unknown: &Deploy| Lock { quarantine: Some(unknown.id.clone()), until: None, ..lock("ada") };
+    let of = |unknown: &shipgate_domain::deploy::Deploy| Lock {
+        quarantine: Some(unknown.id.clone()),
+        until: None,
+        ..lock("ada")
+    };
     store.commit(Changes { locks: vec![of(&first)], ..nothing() }).await.unwrap();
     store.commit(Changes { locks: vec![of(&second)], ..nothing() }).await.unwrap();
     assert_eq!(store.surroundings(&about(None)).await.unwrap().lock, Some(of(&first)), "the older one");
