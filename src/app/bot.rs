@@ -309,6 +309,15 @@ impl App {
         authorize(policy, &outside, account, &facts, action, environment)
     }
 
+    /// Whether an account is still one by which a person decides; an error, for people, when that cannot be read.
+    pub(crate) async fn still_counts(&self, account: &Account) -> Result<bool, String> {
+        match self.account_facts(account).await {
+            Ok(facts) => Ok(facts.active && !facts.bot && !facts.guest),
+            Err(Denied::Unreadable { why }) => Err(why),
+            Err(_) => Ok(false),
+        }
+    }
+
     async fn account_facts(&self, account: &Account) -> Result<AccountFacts, Denied> {
         let now = self.now();
         {
@@ -419,10 +428,12 @@ impl App {
         if let Some(note) = self.words().thread_note(deploy, event) {
             changes.effects.push(self.thread_note(deploy, note, now));
         }
-        let was_asked =
-            matches!(&before.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. });
+        // A wish to cancel answers nothing: the place stays closed off until somebody, or a run, says what became of it.
+        let is_asked = |deploy: &Deploy| {
+            matches!(&deploy.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. })
+        };
         let is_unknown = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
-        if was_asked && !is_unknown {
+        if is_asked(before) && !is_asked(deploy) && !is_unknown {
             changes.cleared.push(deploy.id.clone());
         }
         let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());

@@ -16,7 +16,7 @@ use shipgate_domain::run::Run;
 
 /// A start that came to nothing is tried again after this long at the earliest.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-/// How often a write of such news is tried when the database fails.
+/// How often news that must not be lost is tried to be written when the database fails.
 const WRITE_TRIES: u32 = 3;
 /// After this long people are told that the run has not shown up yet.
 const TELL_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -99,13 +99,24 @@ impl App {
         Ok(Finish::Done)
     }
 
-    /// Writes news that must not be lost to somebody else's change at the same instant.
+    /// Writes news that must not be lost to somebody else's change at the same instant. A conflict over a deploy that
+    /// nobody changed is the end of this epoch: then it is for others to find out.
     pub(crate) async fn learn_until_written(&self, id: &DeployId, event: Event) -> Result<(), StoreError> {
-        let mut failures = 0;
+        let (mut failures, mut refused_at) = (0, None);
         loop {
-            let Some(deploy) = self.store.deploy(id).await? else { return Ok(()) };
+            let deploy = match self.store.deploy(id).await {
+                Ok(Some(deploy)) => deploy,
+                Ok(None) => return Ok(()),
+                Err(StoreError::Failed { .. }) if failures < WRITE_TRIES => {
+                    failures += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match self.learn(&deploy, event.clone()).await {
-                Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { .. }) if refused_at != Some(deploy.revision) => {
+                    refused_at = Some(deploy.revision);
+                }
                 Err(StoreError::Failed { .. }) if failures < WRITE_TRIES => failures += 1,
                 other => return other,
             }

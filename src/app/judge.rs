@@ -409,7 +409,10 @@ impl App {
             (Read::Known(None) | Read::Unknown(_), _) | (_, true) => None,
         };
         // Last, because it is believed for the shortest time.
-        let memberships = self.memberships(&groups).await;
+        let mut memberships = self.memberships(&groups).await;
+        for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
+            memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
+        }
         Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased })
     }
 }

@@ -119,7 +119,8 @@ pub struct Changes {
     pub audit: Vec<Entry>,
     /// Effects to carry out.
     pub effects: Vec<NewEffect>,
-    /// Locks to set. An environment has at most one lock of a person and one quarantine; a new one replaces its like.
+    /// Locks to set. An environment has at most one lock of a person, and one quarantine for each deploy; a new one
+    /// replaces its like.
     pub locks: Vec<Lock>,
     /// Environments whose lock by a person is lifted.
     pub unlocks: Vec<EnvironmentName>,

@@ -15,7 +15,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 /// An effect is held this long.
@@ -67,15 +66,7 @@ impl App {
     /// When the other replicas took this one for dead (it was suspended, or cut off from the database), what is in
     /// hand is dropped: it is theirs by now, and the database refuses its writes. Then this one enters anew.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            // Dropped at the end of the turn, the workers end with it.
-            let ended = tokio::select! {
-                () = self.clone().work(stop.clone()) => false,
-                () = self.live() => true,
-            };
-            if !ended {
-                break;
-            }
+        while all_through_or(self.workers(&stop), self.live()).await == Ended::Stopped {
             tracing::warn!("this replica was silent for too long and was taken for dead: it enters anew");
             metrics::counter!("shipgate_epochs_ended_total").increment(1);
             while let Err(error) = self.start().await {
@@ -123,7 +114,7 @@ impl App {
         Ok(())
     }
 
-    async fn work(self: Arc<Self>, stop: CancellationToken) {
+    fn workers(self: &Arc<Self>, stop: &CancellationToken) -> JoinSet<()> {
         let mut workers = JoinSet::new();
         for worker in 0..INBOX_WORKERS {
             let (app, inbox_stop) = (self.clone(), stop.clone());
@@ -141,11 +132,7 @@ impl App {
             };
             workers.spawn(keep_at_it(stop.clone(), STORE_REST, work));
         }
-        while let Some(ended) = workers.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!("a worker ended unexpectedly: {error}");
-            }
-        }
+        workers
     }
 
     async fn while_alive(self: Arc<Self>, stop: CancellationToken, work: impl Future<Output = ()>) {
@@ -346,15 +333,42 @@ async fn rest(woken: &Notify, stop: &CancellationToken, time: Duration) {
     }
 }
 
+/// How workers ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All came to their own end.
+    Through,
+    /// They were stopped.
+    Stopped,
+}
+
+/// Waits for all workers, or until `end`. Then they are stopped, and have stopped when this returns: one that took
+/// another step would write in the name of the next epoch what it decided in the last.
+async fn all_through_or(mut workers: JoinSet<()>, end: impl Future<Output = ()>) -> Ended {
+    let through = async {
+        while let Some(ended) = workers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!("a worker ended unexpectedly: {error}");
+            }
+        }
+    };
+    let ended = tokio::select! {
+        () = through => Ended::Through,
+        () = end => Ended::Stopped,
+    };
+    workers.shutdown().await;
+    ended
+}
+
 /// Does the work until it comes to its own end. A panic between two items ends nothing: work begins again.
 async fn keep_at_it<W, F>(stop: CancellationToken, rest: Duration, work: W)
 where
     W: Fn() -> F,
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = ()>,
 {
-    // Aborted when dropped: a replica whose epoch has ended works no more.
-    while let Err(error) = AbortOnDropHandle::new(tokio::spawn(work())).await {
-        tracing::error!("a worker was interrupted and begins again: {error}");
+    // In this very task, so that who stops the task waits for the work too.
+    while let Err(panic) = AssertUnwindSafe(work()).catch_unwind().await {
+        tracing::error!("a worker was interrupted and begins again: {}", said(panic.as_ref()));
         metrics::counter!("shipgate_worker_panics_total").increment(1);
         if stop.is_cancelled() {
             return;
@@ -383,6 +397,27 @@ mod tests {
         };
         keep_at_it(CancellationToken::new(), Duration::ZERO, work).await;
         assert_eq!(BEGUN.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn workers_that_are_told_to_stop_have_stopped_before_anything_else_happens() {
+        let at_work = Arc::new(());
+        let one = at_work.clone();
+        let work = move || {
+            let one = one.clone();
+            async move {
+                std::future::pending::<()>().await;
+                drop(one);
+            }
+        };
+        let mut workers = JoinSet::new();
+        workers.spawn(keep_at_it(CancellationToken::new(), Duration::ZERO, work));
+        let ended = all_through_or(workers, async {
+            tokio::task::yield_now().await;
+            assert!(Arc::strong_count(&at_work) > 1, "the work has begun");
+        });
+        assert_eq!(ended.await, Ended::Stopped);
+        assert_eq!(Arc::strong_count(&at_work), 1);
     }
 
     #[tokio::test]

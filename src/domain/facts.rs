@@ -142,12 +142,10 @@ pub struct Lock {
     pub quarantine: Option<DeployId>,
 }
 
-/// Quarantines after a restore name no deploy: their ids begin with the year 1970, in which nobody deployed.
-pub const NO_DEPLOY: &str = "0000000000";
-
 impl Lock {
     /// The quarantine of an environment after the database was put back to an earlier moment. Nobody knows what
-    /// happened there since, so only a person lifts it.
+    /// happened there since, so only a person lifts it. It names no deploy: its id begins with the year 1970, in which
+    /// nobody deployed.
     ///
     /// # Panics
     /// Never: the name of the program is a name.
@@ -169,12 +167,6 @@ impl Lock {
             until: None,
             quarantine: Some(DeployId::new(Timestamp::UNIX_EPOCH, random)),
         }
-    }
-
-    /// Whether it is such a quarantine: another one must not take its place, whose end would be its end.
-    #[must_use]
-    pub fn is_after_restore(&self) -> bool {
-        self.quarantine.as_ref().is_some_and(|id| id.as_str().starts_with(NO_DEPLOY))
     }
 }
 

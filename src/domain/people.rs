@@ -30,12 +30,29 @@ pub struct OutsideGroup {
 pub struct Memberships {
     /// Accounts by `platform:group`, or the reason they are unknown.
     groups: BTreeMap<String, Result<Vec<Account>, String>>,
+    /// Whether an account still acts for a person, by `platform:id`, or the reason why that is unknown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accounts: BTreeMap<String, Result<bool, String>>,
 }
 
 impl Memberships {
     /// Notes what was read about a group.
     pub fn insert(&mut self, group: &OutsideGroup, read: Result<Vec<Account>, String>) {
         self.groups.insert(format!("{}:{}", group.platform, group.id), read);
+    }
+
+    /// Notes what was read about an account: whether it is somebody's who may decide, which a guest's, a bot's and a
+    /// deactivated one are not.
+    pub fn insert_account(&mut self, account: &Account, read: Result<bool, String>) {
+        self.accounts.insert(format!("{}:{}", account.platform, account.id), read);
+    }
+
+    /// Whether an account still acts for a person. One that was not asked about acted a moment ago.
+    ///
+    /// # Errors
+    /// The reason why the account could not be read.
+    pub fn still_counts(&self, account: &Account) -> Result<bool, String> {
+        self.accounts.get(&format!("{}:{}", account.platform, account.id)).cloned().unwrap_or(Ok(true))
     }
 
     /// The accounts in a group; an error, for people, when they are not known.

@@ -133,14 +133,9 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "locks",
-        columns: &[
-            same("environment", Text),
-            same("is_quarantine", Truth),
-            ("quarantine", "json_extract(body, '$.quarantine')", Text),
-            same("body", Text),
-        ],
+        columns: &[same("environment", Text), same("quarantine", Text), same("body", Text)],
         left: &[],
-        order: "environment",
+        order: "environment, quarantine",
         counter: None,
     },
     Table {

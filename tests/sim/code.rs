@@ -14,7 +14,7 @@ use shipgate_app::ports::{
 use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind};
 use shipgate_domain::ids::{CommitId, DeployId, Version};
 use shipgate_domain::run::{Conclusion, Job, Progress, Run, RunPlan, Standing, Start};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One execution of a run.
 #[derive(Clone, Debug)]
@@ -93,6 +93,16 @@ pub struct CodeModel {
     storm_until: Ms,
     /// Runs take long in this seed.
     slow_runs: bool,
+    /// Every run takes one to three minutes now.
+    pub busy: bool,
+    /// Starts are accepted without an answer now, and listed so much later.
+    pub mute: Option<(Ms, Ms)>,
+    /// The last answer to each process that showed it several runs of a start: when, and which.
+    several: BTreeMap<(usize, DeployId), (Ms, Vec<String>)>,
+    /// Runs that an answer to their start named.
+    named: BTreeSet<String>,
+    /// Runs that somebody tried to stop.
+    stop_tried: BTreeSet<String>,
 }
 
 /// Version tags.
@@ -139,6 +149,11 @@ impl CodeModel {
             down_until: 0,
             storm_until: 0,
             slow_runs,
+            busy: false,
+            mute: None,
+            several: BTreeMap::new(),
+            named: BTreeSet::new(),
+            stop_tried: BTreeSet::new(),
         }
     }
 
@@ -189,6 +204,17 @@ impl CodeModel {
             && self.shared.is_empty()
     }
 
+    /// A run that a process saw beside the one that it bound after a look, and did not even try to stop. One that the
+    /// answer to the start named is bound without a look.
+    pub fn stray_beside(&self, me: usize, deploy: &DeployId, bound: &str, now: Ms) -> Option<&str> {
+        let (at, runs) = self.several.get(&(me, deploy.clone()))?;
+        let is_fresh = now - at < 80 * SECOND && runs.iter().any(|run| run == bound);
+        if !is_fresh || self.named.contains(bound) {
+            return None;
+        }
+        runs.iter().map(String::as_str).find(|run| *run != bound && !self.stop_tried.contains(*run))
+    }
+
     /// A run by its id.
     pub fn run(&self, id: &str) -> Option<&Runs> {
         let id: u64 = id.parse().ok()?;
@@ -208,7 +234,9 @@ impl World {
     /// What a run will be like.
     fn draw_execution(&mut self) -> Execution {
         let now = self.mono;
-        let late = if self.is_hit(Fault::ListedVeryLate) {
+        let late = if let Some((least, most)) = self.code.mute {
+            self.dice.between(least, most)
+        } else if self.is_hit(Fault::ListedVeryLate) {
             self.dice.between(46, 58) * MINUTE
         } else if self.is_hit(Fault::ListedLate) {
             match self.dice.below(4) {
@@ -227,6 +255,7 @@ impl World {
             begins += self.dice.between(10, 100) * MINUTE;
         }
         let length = match self.dice.below(20) {
+            _ if self.code.busy => self.dice.between(65, 180) * SECOND,
             0 if self.code.slow_runs => self.dice.between(5, 40) * MINUTE,
             0..4 => self.dice.between(60, 240) * SECOND,
             _ => self.dice.between(2, 40) * SECOND,
@@ -553,10 +582,14 @@ impl World {
             return Sent::Refused { why: "no such run".into() };
         };
         self.sent(me, plan, Received::Accepted);
-        if self.is_hit(Fault::AcceptedThenError) {
+        if self.code.mute.is_some() || self.is_hit(Fault::AcceptedThenError) {
             return Sent::Unknown { why: "500 after the run was made".into() };
         }
-        if self.is_hit(Fault::AcceptedWithoutId) { Sent::Accepted } else { Sent::Started(run) }
+        if self.is_hit(Fault::AcceptedWithoutId) {
+            return Sent::Accepted;
+        }
+        self.code.named.insert(run.id.to_string());
+        Sent::Started(run)
     }
 }
 
@@ -584,7 +617,7 @@ impl Pipelines for SimCode {
     async fn find(&self, plan: &RunPlan, _since: Timestamp) -> Result<Vec<Run>, OutsideError> {
         self.go(Fault::ListingFails, || format!("find {}", plan.deploy.short())).await?;
         let found = {
-            let world = self.world.look();
+            let mut world = self.world.look();
             let now = world.mono;
             let listed = |run: &Runs, from: usize| {
                 let last = run.executions.iter().enumerate().skip(from).rfind(|(_, e)| e.listed <= now)?;
@@ -598,7 +631,12 @@ impl Pipelines for SimCode {
                         .runs
                         .iter()
                         .filter(|run| run.deploy == plan.deploy && !run.renamed && !run.deleted);
-                    ours.filter_map(|run| listed(run, 0)).collect()
+                    let found: Vec<Run> = ours.filter_map(|run| listed(run, 0)).collect();
+                    if found.len() > 1 {
+                        let runs = found.iter().map(|run| run.id.to_string()).collect();
+                        world.code.several.insert((self.me, plan.deploy.clone()), (now, runs));
+                    }
+                    found
                 }
                 Start::FailedJobs { run, attempt } => {
                     let old = world.code.run(run.as_str()).filter(|old| !old.deleted);
@@ -646,6 +684,7 @@ impl Pipelines for SimCode {
     }
 
     async fn stop(&self, _plan: &RunPlan, run: &Run) -> Result<(), OutsideError> {
+        self.world.look().code.stop_tried.insert(run.id.to_string());
         self.go(Fault::StopFails, || format!("stop run {}", run.id)).await?;
         {
             let mut world = self.world.look();

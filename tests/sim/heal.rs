@@ -43,6 +43,7 @@ impl Sim {
             world.calm_down();
             (world.dice.chance(150), world.mono)
         };
+        self.rush();
         self.run_for(4 * MINUTE);
         for _ in 0..8 {
             let is_quiet = self.parts.shared.look().is_quiet();
@@ -52,8 +53,14 @@ impl Sim {
             }
             self.run_for(20 * SECOND);
         }
+        let mut was_asked_again = false;
         while !self.is_broken() {
             if self.is_over() {
+                if !was_asked_again {
+                    was_asked_again = true;
+                    self.ask_where_it_is_closed_off();
+                    continue;
+                }
                 self.run_for(2 * MINUTE);
                 break;
             }

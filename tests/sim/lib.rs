@@ -14,7 +14,8 @@
 //!   `process` holds the loops of `App::run`; `replica` suspends, cuts off and revives whole processes.
 //! - `chat`, `code`, `store` answer the bot's ports; `people` decides what anybody does; `faults` is what goes wrong.
 //! - `oracle` recomputes the promises after every write, from the audit log and the books of the models; its first lines
-//!   say which promise is watched where. `heal` stops the trouble, after which everything must come to its end.
+//!   say which promise is watched where. `heal` stops the trouble, after which everything must come to its end; `rush`
+//!   lets much be wanted at once before.
 //! - `mistakes` can be planted in models and wrappers, `planted` ones in the product; each is found.
 //!
 //! A seed that breaks a promise is kept in `regressions.txt` with the fix. A new fault is a line in `faults` and the
@@ -34,6 +35,7 @@ mod process;
 mod replica;
 mod rules;
 mod runner;
+mod rush;
 mod store;
 mod world;
 

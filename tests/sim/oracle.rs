@@ -6,6 +6,7 @@
 //! | S1 approvals, S2 version and checks, S5 windows and freezes, S21 rules, S23 rollbacks | `intent`, at each intent |
 //! | S2 what is sent, S3 at most one start | `sent`, at each request that reaches the CI system |
 //! | S4 one active, S5 late sends | `intent`, `sent` |
+//! | S4 locks, and closed off while an outcome is unknown | `places`, at each intent and each write |
 //! | S6 nobody is passed | `queue` |
 //! | S7 ended epochs write nothing; L4 takeover | `epochs` |
 //! | S8 acknowledged is stored, S9 one result, S19 bad items, L1, L5 | `end`; `chat` for a message posted twice |
@@ -20,11 +21,12 @@
 //!
 //! Not here: S16 (claims), which needs a gate in the workflow.
 
-mod calendar;
+pub mod calendar;
 mod decided;
 mod end;
 pub mod epochs;
 mod intent;
+pub mod places;
 mod queue;
 mod roles;
 mod sent;
@@ -69,6 +71,8 @@ pub struct ChatFreeze {
 
 /// Who wrote something.
 pub struct Writer<'a> {
+    /// Which process.
+    pub me: usize,
     /// The rules of the process.
     pub drawn: &'a Drawn,
     /// Their version.
@@ -88,7 +92,7 @@ pub struct Oracle {
     /// Digests of what each deploy would do, with the times from which they stood.
     planned: BTreeMap<DeployId, Vec<(Ms, String)>>,
     acted: BTreeSet<String>,
-    /// When each deploy was last written about.
+    /// When each deploy was last written about, other than by a look at its gates.
     touched: BTreeMap<DeployId, Ms>,
     /// When anything but progress was written last.
     pub stirred: Ms,
@@ -101,6 +105,10 @@ pub struct Oracle {
     pub epochs: Epochs,
     /// Runs that somebody wants stopped: since when, and whether the CI system heard of it.
     stops: BTreeMap<String, (Ms, bool)>,
+    /// Who keeps others out of a place.
+    pub places: places::Places,
+    /// Deploys of which only the queue says wait, by what was written about them last, and since when.
+    in_line: BTreeMap<DeployId, Ms>,
 }
 
 /// An answer of the inline store, which is always there at once.
@@ -180,6 +188,8 @@ impl Oracle {
             locks: BTreeMap::new(),
             epochs: Epochs::default(),
             stops: BTreeMap::new(),
+            places: places::Places::default(),
+            in_line: BTreeMap::new(),
         }
     }
 
@@ -188,7 +198,7 @@ impl Oracle {
         if life.replica != me {
             return Err(format!("S7: epoch {} was used by another process", changes.by.0));
         }
-        let writer = Writer { drawn: &life.drawn, version: &life.version };
+        let writer = Writer { me, drawn: &life.drawn, version: &life.version };
         let fresh = at_once(world.store.audit(self.seq, 10_000));
         let mut events = Vec::new();
         for row in fresh {
@@ -201,7 +211,9 @@ impl Oracle {
             self.heard(world, &writer, &entry)?;
             events.push(entry.event.clone());
             if let Some(deploy) = &entry.deploy {
-                self.touched.insert(deploy.clone(), world.mono);
+                if entry.event != "judged" {
+                    self.touched.insert(deploy.clone(), world.mono);
+                }
                 self.rows.entry(deploy.clone()).or_default().push(entry);
             }
         }
@@ -211,6 +223,7 @@ impl Oracle {
             let now =
                 at_once(world.store.deploy(id)).ok_or_else(|| format!("{} is not stored", id.short()))?;
             self.moved(world, &writer, &now)?;
+            self.stands_in_line(world, &now);
             changed.push((id.clone(), !self.deploys.contains_key(id)));
             self.deploys.insert(id.clone(), now);
         }
@@ -227,6 +240,7 @@ impl Oracle {
             self.stirred = world.mono;
         }
         self.may(world, writer.drawn, entry)?;
+        self.places.heard(entry);
         match entry.event.as_str() {
             "freeze_added" => {
                 let (id, freeze) =
@@ -334,7 +348,19 @@ impl Oracle {
                 }
                 Ok(())
             }
-            State::Running { run, intent, .. } if matches!(before.state, State::Dispatching { .. }) => {
+            State::Running { run, intent, cancel, .. }
+                if matches!(before.state, State::Dispatching { .. }) =>
+            {
+                if cancel.is_some() && world.calm_since.is_some() {
+                    self.stops.insert(run.id.to_string(), (world.mono, false));
+                }
+                if let Some(stray) = world.code.stray_beside(writer.me, &now.id, run.id.as_str(), world.mono)
+                {
+                    return Err(format!(
+                        "S3: {id} is bound to run {}, and nobody told run {stray} to stop",
+                        run.id
+                    ));
+                }
                 let known = world.code.run(run.id.as_str());
                 let is_ours = match &intent.plan.start {
                     Start::New => known.is_some_and(|known| known.deploy == now.id),
@@ -381,12 +407,13 @@ impl Oracle {
     /// A person's lock is lifted only by a person, and written down.
     fn locks_changed(&mut self, world: &World, events: &[String]) -> Result<(), String> {
         let locks = at_once(world.store.locks());
+        self.places.are_closed_off(&locks)?;
+        let by_people = locks.into_iter().filter(|lock| lock.quarantine.is_none());
         let now: BTreeMap<String, Lock> =
-            locks.into_iter().map(|lock| (lock.environment.to_string(), lock)).collect();
+            by_people.map(|lock| (lock.environment.to_string(), lock)).collect();
         for (place, lock) in &self.locks {
             let is_lifted = !now.contains_key(place);
-            if is_lifted && lock.quarantine.is_none() && !events.iter().any(|event| event == "lock_released")
-            {
+            if is_lifted && !events.iter().any(|event| event == "lock_released") {
                 return Err(format!("S11: the lock of {} on {place} was lifted by nobody", lock.by));
             }
         }

@@ -254,7 +254,7 @@ impl World {
     }
 
     /// Says something as a mention, or as a slash command.
-    fn say_as(&mut self, account: &Account, text: String) {
+    pub fn say_as(&mut self, account: &Account, text: String) {
         let content = if self.dice.chance(500) {
             Content::Slash { command: "shipgate".into(), text }
         } else {
@@ -525,15 +525,26 @@ impl World {
         }
     }
 
+    /// Those who put things right are there, and may.
+    pub fn gather(&mut self) {
+        for who in ["U1ADA", "U1CYD", "U1DOT"].map(account) {
+            if let Some(facts) = self.chat.accounts.get_mut(&who) {
+                (facts.active, facts.guest) = (true, false);
+                self.chat.lost.remove(&who);
+            }
+        }
+        for (group, one) in [("S0LEAD", "U1CYD"), ("S0DEV", "U1ADA")] {
+            let members = vec![account("U1DOT"), account(one)];
+            if self.chat.members(group) != members {
+                self.chat.groups.entry(group).or_default().push((self.mono, members));
+            }
+        }
+    }
+
     /// People put right what is left over after the trouble: they answer what is asked, or stop it.
     pub fn help(&mut self) {
+        self.gather();
         let lead = account("U1DOT");
-        if let Some(facts) = self.chat.accounts.get_mut(&lead) {
-            (facts.active, facts.guest) = (true, false);
-            self.chat.lost.remove(&lead);
-        }
-        self.chat.groups.entry("S0LEAD").or_default().push((self.mono, vec![lead.clone(), account("U1CYD")]));
-        self.chat.groups.entry("S0DEV").or_default().push((self.mono, vec![lead.clone(), account("U1ADA")]));
         let deploys: Vec<_> = self.oracle.deploys.values().cloned().collect();
         for deploy in deploys {
             let id = deploy.id.short();
@@ -547,6 +558,12 @@ impl World {
                     self.say_as(&lead, text);
                 }
                 State::Running { cancel: None, .. } if self.dice.chance(300) => {
+                    self.say_as(&lead, format!("cancel {id}"));
+                }
+                // No answer to what was asked.
+                State::Dispatching { cancel: None, phase: Phase::Unknown { asked: Some(_), .. }, .. }
+                    if self.dice.chance(400) =>
+                {
                     self.say_as(&lead, format!("cancel {id}"));
                 }
                 State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. } => {

@@ -127,18 +127,20 @@ fn build(planted: &[Planted]) -> Result<PathBuf, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let tree = target.join("planted");
     copy(&root, &tree, planted)?;
+    // A folder of its own: with one for both, cargo takes a crate of the copy for the same crate of the workspace.
+    let products = target.join("planted-products");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .current_dir(&tree)
         .args(["build", "--quiet", "--profile", "sim", "-p", "shipgate-sim", "--bin", PROGRAM])
         .arg("--target-dir")
-        .arg(&target)
+        .arg(&products)
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     if !status.success() {
         return Err("the copy with the mistakes does not build".to_owned());
     }
-    Ok(target.join("sim").join(PROGRAM))
+    Ok(products.join("sim").join(PROGRAM))
 }
 
 fn search_planted(program: &Path, name: &str, seeds: u64, jobs: usize) -> Result<Option<Found>, String> {

@@ -17,7 +17,7 @@ use std::{fs, io};
 /// Names the mistake that a planted program makes.
 pub const CHOICE: &str = "SHIPGATE_PLANTED";
 
-/// The program in the copy. It has another name, so that one folder of build products serves both.
+/// The program in the copy. It has another name, so that nobody takes it for the one that plants.
 pub const PROGRAM: &str = "mistakes-planted";
 
 /// Where the copy asks whether a mistake was chosen; `PLANTED` becomes a call of it.

@@ -312,7 +312,15 @@ impl Place {
             if dice.chance(200) {
                 days[usize::try_from(dice.below(7)).unwrap_or(0)] = false;
             }
-            vec![Window { days, from: from / 15 * 15, until: from / 15 * 15 + length }]
+            let (from, until) = (from / 15 * 15, from / 15 * 15 + length);
+            // Closed for a quarter of an hour in between, not long after the beginning.
+            let noon = i32::from(local.hour()) * 60 + i32::from(local.minute());
+            let gap = noon / 15 * 15 + 15 * i32::try_from(dice.between(1, 9)).unwrap_or(4);
+            if dice.chance(600) && from < gap && gap + 15 < until.min(1440) {
+                vec![Window { days, from, until: gap }, Window { days, from: gap + 15, until }]
+            } else {
+                vec![Window { days, from, until }]
+            }
         });
         Self {
             name,

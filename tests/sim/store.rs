@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
-    About, Accepted, CardRow, Changes, Counts, Epoch, Expect, Filter, Scope, Standing, Store, StoreError,
-    Surroundings, Waiting,
+    About, Accepted, CardRow, Changes, Counts, DeployRow, Epoch, Expect, Filter, Scope, Standing, Store,
+    StoreError, Surroundings, Waiting,
 };
 use shipgate_domain::audit::Row;
 use shipgate_domain::calendar::Freeze;
-use shipgate_domain::deploy::Deploy;
+use shipgate_domain::deploy::{Deploy, Phase, State};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
 use shipgate_store::SqliteStore;
@@ -108,7 +108,18 @@ impl Store for SimStore {
             if world.may_die(self.me) && world.is_hit(Fault::CommitFails) {
                 return Err(failed(doing));
             }
-            if world.is_hit(Fault::CommitSlow) { world.dice.between(SECOND, 50 * SECOND) } else { 0 }
+            // A start that is decided and not written in time lapses, which is to be seen more often.
+            let is_start =
+                |row: &DeployRow| matches!(row.deploy.state, State::Dispatching { phase: Phase::Ready, .. });
+            let is_start = changes.deploys.iter().any(is_start);
+            let times = if is_start { 6 } else { 1 };
+            if is_start && world.slow_starts {
+                world.dice.between(37, 45) * SECOND
+            } else if world.is_hit_of(Fault::CommitSlow, times) {
+                world.dice.between(SECOND, 50 * SECOND)
+            } else {
+                0
+            }
         };
         if ms > 0 {
             self.world.pause(ms).await;

@@ -156,6 +156,8 @@ pub struct World {
     pub jumped: Ms,
     /// By how much.
     pub last_jump: Ms,
+    /// Starts that are decided take most of a minute to be written now.
+    pub slow_starts: bool,
     /// When the trouble stopped.
     pub calm_since: Option<Ms>,
     next_key: u64,
@@ -209,6 +211,7 @@ impl World {
             store,
             jumped: -MINUTE,
             last_jump: 0,
+            slow_starts: false,
             calm_since: None,
             next_key: 0,
         };

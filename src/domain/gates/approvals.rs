@@ -34,6 +34,15 @@ pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed
         if !is_current || case.now >= end || (is_own && !own) || agreed.people.contains(&person) {
             continue;
         }
+        // Settings that name somebody do not know that their account was taken away.
+        match outside.still_counts(&approval.account) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(why) => {
+                agreed.unknown = Some(why);
+                continue;
+            }
+        }
         match case.policy.standing(&person, groups, outside) {
             Standing::Member => {
                 agreed.people.push(person);

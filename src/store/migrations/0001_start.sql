@@ -118,12 +118,14 @@ CREATE TABLE scopes (
     revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A person's lock and a quarantine may stand side by side: the end of one is not the end of the other.
+-- A person's lock, and one quarantine for each deploy whose outcome is unknown, may stand side by side: the end of one is
+-- not the end of another.
 CREATE TABLE locks (
     environment   TEXT NOT NULL,
-    is_quarantine INTEGER NOT NULL CHECK (is_quarantine IN (0, 1)),
+    -- The deploy whose outcome is unknown; empty for a person's lock.
+    quarantine    TEXT NOT NULL,
     body          TEXT NOT NULL,
-    PRIMARY KEY (environment, is_quarantine)
+    PRIMARY KEY (environment, quarantine)
 ) STRICT;
 
 CREATE TABLE freezes (

@@ -27,7 +27,7 @@ pub(super) async fn card(pool: &Pool, deploy: &DeployId) -> Result<Option<CardRo
 }
 
 pub(super) async fn locks(pool: &Pool) -> Result<Vec<Lock>, Trouble> {
-    let sql = "SELECT environment, body FROM shipgate.locks ORDER BY environment, is_quarantine";
+    let sql = "SELECT environment, body FROM shipgate.locks ORDER BY environment, quarantine";
     many(pool, "locks", sql, &[]).await
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn surroundings(pool: &Pool, about: &About) -> Result<Surroundi
         coalesce((SELECT revision FROM shipgate.scopes WHERE name = $2), 0),
         array(SELECT id FROM shipgate.freezes WHERE ended_at IS NULL ORDER BY place),
         array(SELECT body FROM shipgate.freezes WHERE ended_at IS NULL ORDER BY place),
-        (SELECT body FROM shipgate.locks WHERE environment = $3 ORDER BY is_quarantine DESC LIMIT 1),
+        (SELECT body FROM shipgate.locks WHERE environment = $3 ORDER BY quarantine <> '' DESC, quarantine LIMIT 1),
         array(SELECT id FROM shipgate.deploys WHERE lock_group = $4 AND active AND is_open),
         array(SELECT body FROM shipgate.deploys WHERE lock_group = $4 AND active AND is_open),
         array(SELECT id FROM shipgate.deploys WHERE lock_group = $4 AND NOT active AND is_open ORDER BY id),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use shipgate_app::store::{CardRow, Changes, DeployRow, Expect};
 use shipgate_domain::audit::{Entry, link};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
-use shipgate_domain::facts::{Lock, NO_DEPLOY};
+use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
@@ -184,7 +184,7 @@ async fn audit(db: &Client, entries: &[Entry]) -> Result<(), Trouble> {
 /// Locks and freezes.
 async fn places(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
-        let sql = "DELETE FROM shipgate.locks WHERE environment = $1 AND NOT is_quarantine";
+        let sql = "DELETE FROM shipgate.locks WHERE environment = $1 AND quarantine = ''";
         write(db, sql, &[text(environment.as_str())]).await?;
     }
     for deploy in &changes.cleared {
@@ -207,20 +207,10 @@ async fn places(db: &Client, changes: &Changes) -> Result<(), Trouble> {
 }
 
 async fn lock(db: &Client, lock: &Lock) -> Result<(), Trouble> {
-    let sql =
-        "INSERT INTO shipgate.locks AS l (environment, is_quarantine, quarantine, body) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (environment, is_quarantine)
-               DO UPDATE SET quarantine = excluded.quarantine, body = excluded.body
-               -- The end of another quarantine would be the end of one after a restore.
-               WHERE l.quarantine IS NULL OR NOT starts_with(l.quarantine, $5)";
-    let quarantine = lock.quarantine.as_ref().map(DeployId::as_str);
-    let params = [
-        text(lock.environment.as_str()),
-        truth(quarantine.is_some()),
-        text(quarantine),
-        text(body(lock)?),
-        text(NO_DEPLOY),
-    ];
+    let sql = "INSERT INTO shipgate.locks (environment, quarantine, body) VALUES ($1, $2, $3)
+               ON CONFLICT (environment, quarantine) DO UPDATE SET body = excluded.body";
+    let quarantine = lock.quarantine.as_ref().map_or("", DeployId::as_str);
+    let params = [text(lock.environment.as_str()), text(quarantine), text(body(lock)?)];
     write(db, sql, &params).await?;
     Ok(())
 }

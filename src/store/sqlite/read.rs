@@ -22,7 +22,7 @@ pub(super) fn card(db: &Connection, deploy: &DeployId) -> Result<Option<CardRow>
 }
 
 pub(super) fn locks(db: &Connection) -> Result<Vec<Lock>, Trouble> {
-    many(db, "locks", "SELECT environment, body FROM locks ORDER BY environment", [])
+    many(db, "locks", "SELECT environment, body FROM locks ORDER BY environment, quarantine", [])
 }
 
 /// The scope's revision and the freezes of one snapshot.

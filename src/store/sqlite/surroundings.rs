@@ -27,7 +27,7 @@ pub(super) fn surroundings(db: &Connection, about: &About) -> Result<Surrounding
         lock: one(
             db,
             "locks",
-            "SELECT environment, body FROM locks WHERE environment = ?1 ORDER BY is_quarantine DESC LIMIT 1",
+            "SELECT environment, body FROM locks WHERE environment = ?1 ORDER BY quarantine = '', quarantine LIMIT 1",
             [about.environment.as_str()],
         )?,
         active: many(

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
 use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
 use shipgate_domain::audit::{Entry, GENESIS, link};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
-use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
 
 /// Checks what must still be true, then writes everything.
@@ -174,25 +173,22 @@ fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
 /// Locks and freezes.
 fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
-        db.prepare_cached("DELETE FROM locks WHERE environment = ?1 AND is_quarantine = 0")?
+        db.prepare_cached("DELETE FROM locks WHERE environment = ?1 AND quarantine = ''")?
             .execute([environment.as_str()])?;
     }
     for deploy in &changes.cleared {
-        db.prepare_cached("DELETE FROM locks WHERE json_extract(body, '$.quarantine') = ?1")?
-            .execute([deploy.as_str()])?;
+        db.prepare_cached("DELETE FROM locks WHERE quarantine = ?1")?.execute([deploy.as_str()])?;
     }
     for lock in &changes.locks {
-        let standing = "SELECT environment, body FROM locks WHERE environment = ?1 AND is_quarantine = 1";
-        let standing = one::<Lock>(db, "locks", standing, [lock.environment.as_str()])?;
-        // The end of another quarantine would be its end too, and only a person may end it.
-        if lock.quarantine.is_some() && standing.is_some_and(|standing| standing.is_after_restore()) {
-            continue;
-        }
         db.prepare_cached(
-            "INSERT INTO locks (environment, is_quarantine, body) VALUES (?1, ?2, ?3)
-             ON CONFLICT (environment, is_quarantine) DO UPDATE SET body = excluded.body",
+            "INSERT INTO locks (environment, quarantine, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (environment, quarantine) DO UPDATE SET body = excluded.body",
         )?
-        .execute((lock.environment.as_str(), lock.quarantine.is_some(), body(lock)?))?;
+        .execute((
+            lock.environment.as_str(),
+            lock.quarantine.as_ref().map_or("", DeployId::as_str),
+            body(lock)?,
+        ))?;
     }
     for freeze in &changes.freezes {
         let new = db

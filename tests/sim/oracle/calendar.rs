@@ -3,7 +3,7 @@
 
 use super::Oracle;
 use crate::rules::{Drawn, Place, zone_of};
-use crate::world::World;
+use crate::world::{MINUTE, Ms, World};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::Deploy;
 
@@ -36,6 +36,17 @@ pub fn is_frozen(oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> 
         });
         by_settings || by_chat
     })
+}
+
+/// When a place closes next, and opens again a quarter of an hour later: by the clock that nobody moves. None where that
+/// is not so within the next hours.
+pub fn closes_and_opens(world: &World, name: &str) -> Option<(Ms, Ms)> {
+    let place = world.drawn.place(name)?;
+    let is_open_in =
+        |minutes: Ms| is_open(&world.drawn, place, world.now() + SignedDuration::from_mins(minutes));
+    let closes = (3..180).find(|minutes| is_open_in(minutes - 1) && !is_open_in(*minutes))?;
+    let opens = (closes..closes + 17).find(|minutes| is_open_in(*minutes))?;
+    Some((world.mono + closes * MINUTE, world.mono + opens * MINUTE))
 }
 
 impl World {

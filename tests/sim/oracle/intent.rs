@@ -139,8 +139,13 @@ impl Oracle {
                 continue;
             };
             let person = drawn.person_of(&account);
+            let is_lost = world.chat.lost.get(&account).is_some_and(|at| *at < since);
             let is_own = person == drawn.person_of(&now.request.account) || person == now.request.by.as_str();
-            if is_same && is_young && (own || !is_own) && self.belongs(world, drawn, &person, "leads", since)
+            if is_same
+                && is_young
+                && !is_lost
+                && (own || !is_own)
+                && self.belongs(world, drawn, &person, "leads", since)
             {
                 people.insert(person);
             }
@@ -165,6 +170,9 @@ impl Oracle {
         });
         if let Some(other) = other {
             return Err(format!("S4: {id} started beside {} on {}", other.id.short(), place.name));
+        }
+        if let Some(why) = self.places.keeps_out(place.name, now.request.by.as_str(), intent.at) {
+            return Err(format!("S4: {id} started on {} although {why}", place.name));
         }
         let locks = at_once(world.store.locks());
         let lock = locks.iter().find(|lock| lock.environment == now.request.environment);

@@ -3,7 +3,7 @@
 use super::{Oracle, Writer};
 use crate::world::{MINUTE, Ms, World};
 use shipgate_domain::deploy::{Deploy, Intent, Kind, State};
-use shipgate_domain::gates::Answer;
+use shipgate_domain::gates::{Answer, Gate, Verdict};
 
 /// Whoever could start for this long and did not is passed unfairly.
 const STEADY: Ms = MINUTE;
@@ -28,8 +28,7 @@ impl Oracle {
             return Ok(());
         }
         let ahead = self.deploys.values().filter(|other| {
-            other.id < now.id
-                && class(other) == class(now)
+            (class(other), &other.id) < (class(now), &now.id)
                 && other.request.emergency.is_none()
                 && other.request.environment == now.request.environment
                 && (!place.by_service || other.request.service == now.request.service)
@@ -37,28 +36,36 @@ impl Oracle {
         for other in ahead {
             if self.was_ready(world, writer, other, intent) {
                 let (first, second) = (other.id.short(), now.id.short());
-                return Err(format!("S6: {second} started although {first} asked before and could start"));
+                return Err(format!("S6: {second} started although {first} comes before it and could start"));
             }
         }
         Ok(())
+    }
+
+    /// Notes since when a deploy waits for nothing but its turn. What could not be read keeps it waiting too, and rightly
+    /// so: then it is not in line.
+    pub(super) fn stands_in_line(&mut self, world: &World, deploy: &Deploy) {
+        let is_open = |verdict: &Verdict| verdict.answer == Answer::Open || verdict.gate == Gate::Queue;
+        let is_in_line = matches!(deploy.state, State::Waiting { .. })
+            && !deploy.verdicts.is_empty()
+            && deploy.verdicts.iter().all(is_open);
+        if is_in_line {
+            self.in_line.entry(deploy.id.clone()).or_insert(world.mono);
+        } else {
+            self.in_line.remove(&deploy.id);
+        }
     }
 
     /// Whether a deploy that waits could have started all the last minute, as far as can be told from outside.
     fn was_ready(&self, world: &World, writer: &Writer<'_>, deploy: &Deploy, intent: &Intent) -> bool {
         let State::Waiting { expires, .. } = &deploy.state else { return false };
         let steady = world.mono - STEADY - world.moved_back;
-        let is_settled = self.touched.get(&deploy.id).is_none_or(|at| *at < steady)
+        let is_settled = self.in_line.get(&deploy.id).is_some_and(|since| *since < steady)
+            && self.touched.get(&deploy.id).is_none_or(|at| *at < steady)
             && world.code.is_settled(steady)
             && world.chat.is_settled(steady)
             && !world.was_jumped();
-        // What could not be read keeps it waiting, and rightly so.
-        let unread = |answer: Answer| answer != Answer::Open;
-        let by_queue_only = deploy
-            .verdicts
-            .iter()
-            .filter(|verdict| unread(verdict.answer))
-            .all(|verdict| verdict.gate == shipgate_domain::gates::Gate::Queue);
-        if !is_settled || !by_queue_only || deploy.verdicts.is_empty() || intent.at >= *expires {
+        if !is_settled || intent.at >= *expires {
             return false;
         }
         let mut trial = deploy.clone();

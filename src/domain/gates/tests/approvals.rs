@@ -36,6 +36,37 @@ const ROWS: &[Row] = &[
         "approved",
     ),
     (
+        "an account that was taken away since",
+        |s| {
+            asking(s, 1);
+            s.approve(slack("U0LINUS"));
+            s.outside().memberships.insert_account(&slack("U0LINUS"), Ok(false));
+        },
+        Waiting,
+        "approvals_missing",
+    ),
+    (
+        "the other account of the same person still counts",
+        |s| {
+            asking(s, 1);
+            s.approve(slack("U0GRACE"));
+            s.approve(discord("1001"));
+            s.outside().memberships.insert_account(&slack("U0GRACE"), Ok(false));
+        },
+        Open,
+        "approved",
+    ),
+    (
+        "an account that cannot be read",
+        |s| {
+            asking(s, 1);
+            s.approve(slack("U0LINUS"));
+            s.outside().memberships.insert_account(&slack("U0LINUS"), Err("no answer".to_owned()));
+        },
+        Waiting,
+        "group_unreadable",
+    ),
+    (
         "one person by two accounts",
         |s| {
             s.environment.approvals.needed = 2;

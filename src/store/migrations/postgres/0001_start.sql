@@ -160,14 +160,14 @@ CREATE TABLE shipgate.scopes (
     revision BIGINT NOT NULL
 );
 
--- A person's lock and a quarantine may stand side by side: the end of one is not the end of the other.
+-- A person's lock, and one quarantine for each deploy whose outcome is unknown, may stand side by side: the end of one is
+-- not the end of another.
 CREATE TABLE shipgate.locks (
     environment   TEXT COLLATE "C" NOT NULL,
-    is_quarantine BOOLEAN NOT NULL,
-    -- The deploy whose outcome is unknown, of a quarantine.
-    quarantine    TEXT COLLATE "C",
+    -- The deploy whose outcome is unknown; empty for a person's lock.
+    quarantine    TEXT COLLATE "C" NOT NULL,
     body          TEXT NOT NULL,
-    PRIMARY KEY (environment, is_quarantine)
+    PRIMARY KEY (environment, quarantine)
 );
 
 CREATE TABLE shipgate.freezes (

@@ -116,6 +116,7 @@ on_every_store! {
         a_changed_scope_is_a_conflict_and_nothing_is_written,
         a_lock_replaces_a_lock_and_can_be_lifted,
         a_quarantine_stands_beside_a_lock_and_ends_alone,
+        each_unknown_outcome_closes_an_environment_off_until_its_own_end,
         a_quarantine_after_a_restore_gives_way_to_no_other,
         an_ended_freeze_is_listed_only_on_request,
         cards_count_their_revisions,

@@ -86,6 +86,22 @@ pub async fn a_quarantine_stands_beside_a_lock_and_ends_alone(store: &dyn Store)
     assert_eq!(store.locks().await.unwrap(), [lock("bob")]);
 }
 
+pub async fn each_unknown_outcome_closes_an_environment_off_until_its_own_end(store: &dyn Store) {
+    let (first, second) = (deploy(1), deploy(2));
+    let of = |unknown: &shipgate_domain::deploy::Deploy| Lock {
+        quarantine: Some(unknown.id.clone()),
+        until: None,
+        ..lock("ada")
+    };
+    store.commit(Changes { locks: vec![of(&first)], ..nothing() }).await.unwrap();
+    store.commit(Changes { locks: vec![of(&second)], ..nothing() }).await.unwrap();
+    assert_eq!(store.surroundings(&about(None)).await.unwrap().lock, Some(of(&first)), "the older one");
+    store.commit(Changes { cleared: vec![second.id.clone()], ..nothing() }).await.unwrap();
+    assert_eq!(store.locks().await.unwrap(), [of(&first)]);
+    store.commit(Changes { cleared: vec![first.id.clone()], ..nothing() }).await.unwrap();
+    assert_eq!(store.locks().await.unwrap(), []);
+}
+
 pub async fn an_ended_freeze_is_listed_only_on_request(store: &dyn Store) {
     let touched = vec![Scope::Freezes];
     let (one, two) = (freeze("f1", None), freeze("f2", None));
