@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Clock, Providers, Store};
 use shipgate_app::restore;
+use shipgate_app::store::Counts;
 use shipgate_app::{App, CronReminder, Ports, Rules};
 use shipgate_chat::slack::socket::{SocketStatus, Wiring};
 use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
@@ -28,8 +29,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What is in hand at the end gets this long.
-/// Longer than a send may take: an ordered stop leaves no start in the dark.
+/// What is in hand at the end gets this long: longer than a send may take, so an ordered stop leaves no
+/// start in the dark.
 const LAST_WORK: Duration = Duration::from_secs(40);
 
 /// How often the figures of what waits are taken.
@@ -319,13 +320,11 @@ pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
 pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut looks = 0_u64;
     while !stop.is_cancelled() {
-        if let Ok(counts) = store.counts().await {
-            let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
-            gauge("shipgate_inbox_waiting", counts.inbox);
-            gauge("shipgate_inbox_dead", counts.inbox_dead);
-            gauge("shipgate_effects_waiting", counts.effects);
-            gauge("shipgate_effects_dead", counts.effects_dead);
-            gauge("shipgate_deploys_open", counts.open_deploys);
+        match store.counts().await {
+            Ok(counts) => show(&counts),
+            Err(error) => {
+                tracing::warn!("cannot count what waits; its figures are old: {}", error.with_causes());
+            }
         }
         if looks % PRUNE_EVERY == FIRST_PRUNE {
             let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -340,6 +339,15 @@ pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Canc
             () = tokio::time::sleep(COUNT_EVERY) => {}
         }
     }
+}
+
+fn show(counts: &Counts) {
+    let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+    gauge("shipgate_inbox_waiting", counts.inbox);
+    gauge("shipgate_inbox_dead", counts.inbox_dead);
+    gauge("shipgate_effects_waiting", counts.effects);
+    gauge("shipgate_effects_dead", counts.effects_dead);
+    gauge("shipgate_deploys_open", counts.open_deploys);
 }
 
 /// What the program knows about itself.
