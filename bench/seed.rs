@@ -148,7 +148,11 @@ fn stage_of(n: u32, size: Size) -> Stage {
 fn life(n: u32, stage: Stage, now: Timestamp) -> Life {
     let (by, account) = person(n);
     let (service, environment) = (service(n), self::environment(n / SERVICES));
-    let ago = if stage == Stage::Over { SignedDuration::from_hours(24 * 300) } else { SignedDuration::from_hours(3) };
+    let ago = if stage == Stage::Over {
+        SignedDuration::from_hours(24 * 300)
+    } else {
+        SignedDuration::from_hours(3)
+    };
     let at = now - ago + SignedDuration::from_millis(i64::from(n));
     let request = Request {
         kind: Kind::Deploy,
