@@ -90,7 +90,8 @@ pub async fn keep_looking(
     stop: CancellationToken,
 ) {
     let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
-    if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(AnchorFile::newest) {
+    let key = anchoring.seal.as_ref().map(Seal::public_key);
+    if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
         check.anchored_up_to(newest.seq);
     }
     let mut looks = 0_u64;

@@ -190,15 +190,16 @@ async fn anchoring(
 ) -> anyhow::Result<Anchoring> {
     let audit = &settings.audit;
     let file = audit.anchor_file.as_deref().map(AnchorFile::open).transpose()?;
+    let seal = audit.key.as_ref().and_then(Seal::from_seed);
     match &file {
-        Some(file) if restored => anchors::accept_restored(store, file, now).await?,
-        Some(file) => anchors::refuse_if_behind(store, file).await?,
+        Some(file) if restored => anchors::accept_restored(store, file, seal.as_ref(), now).await?,
+        Some(file) => anchors::refuse_if_behind(store, file, seal.as_ref()).await?,
         None => {}
     }
     Ok(Anchoring {
         file,
         channel: audit.anchor_channel.clone(),
-        seal: audit.key.as_ref().and_then(Seal::from_seed),
+        seal,
         alarm_channels: audit.alarm_channel.iter().cloned().collect(),
     })
 }
