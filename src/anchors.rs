@@ -74,7 +74,7 @@ impl AnchorFile {
         let mut text = serde_json::to_string(&Line::new(what, seal)).map_err(io::Error::other)?;
         text.push('\n');
         // A line that a crash cut off stays alone.
-        if self.is_cut_off()? {
+        if self.is_cut_off().is_ok_and(|is_cut_off| is_cut_off) {
             text.insert(0, '\n');
         }
         let mut file = self.appending()?;
