@@ -127,21 +127,40 @@ pub async fn keep_looking(
         // A head is worth writing down only while nothing is wrong with what leads to it.
         if status.newest().is_some_and(|newest| newest.ok) {
             let due = check.due_anchors(is_full, clock.now());
-            let written = anchoring.write(&due);
-            let posted = anchoring.post(&app, &due, posted_up_to).await;
-            posted_up_to = posted.unwrap_or(posted_up_to);
-            // Where there is a file it decides: what it did not take is due again.
-            let anchored = if anchoring.file.is_some() { written } else { posted };
-            if let Some(seq) = anchored {
-                check.anchored_up_to(seq);
-                metrics::gauge!("shipgate_anchor_row").set(seq as f64);
-            }
+            anchor(&app, &anchoring, &mut check, &due, &mut posted_up_to).await;
         }
         looks += 1;
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(FOLLOW_EVERY) => {}
         }
+    }
+}
+
+/// Writes down what is due wherever it is wanted.
+async fn anchor(
+    app: &App,
+    anchoring: &Anchoring,
+    check: &mut SelfCheck,
+    due: &[Anchor],
+    posted_up_to: &mut u64,
+) {
+    let written = anchoring.write(due);
+    let posted = anchoring.post(app, due, *posted_up_to).await;
+    *posted_up_to = posted.unwrap_or(*posted_up_to);
+    // Where there is a file it decides: what it did not take is due again.
+    let anchored = match (&anchoring.file, &anchoring.channel) {
+        (Some(_), _) => written,
+        (None, Some(_)) => posted,
+        (None, None) => {
+            // Nobody wants them.
+            check.anchored_up_to(due.last().map_or(0, |anchor| anchor.seq));
+            None
+        }
+    };
+    if let Some(seq) = anchored {
+        check.anchored_up_to(seq);
+        metrics::gauge!("shipgate_anchor_row").set(seq as f64);
     }
 }
 

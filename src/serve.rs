@@ -1,4 +1,8 @@
-//! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule.
+//! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule; the end (`ending`).
+
+mod ending;
+
+pub use ending::run_until_stopped;
 
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
@@ -28,10 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// What is in hand at the end gets this long: longer than a send may take, so an ordered stop leaves no
-/// start in the dark.
-const LAST_WORK: Duration = Duration::from_secs(40);
 
 /// How often the figures of what waits are taken.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -116,10 +116,12 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
             };
             let stop = stop.clone();
             background.spawn(async move {
-                match slack::socket::run(wiring, &secrets, stop).await {
+                match slack::socket::run(wiring, &secrets, stop.clone()).await {
                     Ok(stopped) => tracing::info!("Slack's sockets are closed: {stopped:?}"),
                     Err(error) => tracing::error!("Slack's sockets cannot be opened: {error}"),
                 }
+                // `/readyz` says that none is open. What was taken in is worked on all the same.
+                stop.cancelled().await;
             });
         }
     }
@@ -152,6 +154,7 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         stop.clone(),
     ));
     background.spawn(keep_house(store, clock, stop.clone()));
+    background.spawn(intake.see_off(stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
 }
@@ -202,58 +205,6 @@ async fn anchoring(
         seal,
         alarm_channels: audit.alarm_channel.iter().cloned().collect(),
     })
-}
-
-/// Serves until a signal comes, then ends everything in order: no new requests, work in hand is finished, the rest
-/// stays in the database.
-pub async fn run_until_stopped(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-    mut background: tokio::task::JoinSet<()>,
-) -> anyhow::Result<()> {
-    let on_signal = stop.clone();
-    tokio::spawn(async move {
-        if let Err(error) = signal().await {
-            tracing::error!("cannot wait for signals: {error}");
-            std::future::pending::<()>().await;
-        }
-        tracing::info!("stopping: finishing what is in hand");
-        on_signal.cancel();
-    });
-    let ending = stop.clone();
-    let mut server = tokio::spawn(shipgate_web::server::serve(listener, routes, ending));
-    let failed = tokio::select! {
-        () = stop.cancelled() => None,
-        ended = &mut server => Some(ended),
-    };
-    stop.cancel();
-    let finished = tokio::time::timeout(LAST_WORK, async {
-        while background.join_next().await.is_some() {}
-        if failed.is_none() {
-            let _ = (&mut server).await;
-        }
-    });
-    if finished.await.is_err() {
-        tracing::warn!("some work did not end in {} s; it goes on at the next start", LAST_WORK.as_secs());
-        background.abort_all();
-        server.abort();
-    }
-    match failed {
-        Some(Err(error)) => Err(error).context("the server failed"),
-        Some(Ok(())) | None => Ok(()),
-    }
-}
-
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
 
 /// The settings as the use cases want them.
