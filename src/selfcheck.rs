@@ -90,9 +90,11 @@ pub async fn keep_looking(
     stop: CancellationToken,
 ) {
     let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
-    if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(AnchorFile::newest) {
+    let key = anchoring.seal.as_ref().map(Seal::public_key);
+    if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
         check.anchored_up_to(newest.seq);
     }
+    let mut posted_up_to = 0;
     let mut looks = 0_u64;
     while !stop.is_cancelled() {
         let is_full = looks.is_multiple_of(COMPARE_EVERY);
@@ -124,8 +126,8 @@ pub async fn keep_looking(
         }
         // A head is worth writing down only while nothing is wrong with what leads to it.
         if status.newest().is_some_and(|newest| newest.ok) {
-            let anchors = check.take_anchors(is_full, clock.now());
-            anchor(&app, &anchoring, &anchors).await;
+            let due = check.due_anchors(is_full, clock.now());
+            anchor(&app, &anchoring, &mut check, &due, &mut posted_up_to).await;
         }
         looks += 1;
         tokio::select! {
@@ -135,26 +137,117 @@ pub async fn keep_looking(
     }
 }
 
-async fn anchor(app: &App, anchoring: &Anchoring, anchors: &[Anchor]) {
-    let failed = |what: &str, error: &dyn std::fmt::Display| {
-        metrics::counter!("shipgate_anchor_failures_total").increment(1);
-        tracing::error!(
-            "cannot write the head of the record to {what}: {error}; the next one is tried in a minute"
-        );
+/// Writes down what is due wherever it is wanted.
+async fn anchor(
+    app: &App,
+    anchoring: &Anchoring,
+    check: &mut SelfCheck,
+    due: &[Anchor],
+    posted_up_to: &mut u64,
+) {
+    let written = anchoring.write(due);
+    let posted = anchoring.post(app, due, *posted_up_to).await;
+    *posted_up_to = posted.unwrap_or(*posted_up_to);
+    // Where there is a file it decides: what it did not take is due again.
+    let anchored = match (&anchoring.file, &anchoring.channel) {
+        (Some(_), _) => written,
+        (None, Some(_)) => posted,
+        (None, None) => {
+            // Nobody wants them.
+            check.anchored_up_to(due.last().map_or(0, |anchor| anchor.seq));
+            None
+        }
     };
-    if let Some(file) = &anchoring.file {
-        for anchor in anchors {
-            if let Err(error) = file.append(anchor, anchoring.seal.as_ref()) {
+    if let Some(seq) = anchored {
+        check.anchored_up_to(seq);
+        metrics::gauge!("shipgate_anchor_row").set(seq as f64);
+    }
+}
+
+impl Anchoring {
+    /// Appends what is due to the file, in order, up to the first that it does not take. Says how far it came.
+    fn write(&self, due: &[Anchor]) -> Option<u64> {
+        let file = self.file.as_ref()?;
+        let mut written = None;
+        for anchor in due {
+            if let Err(error) = file.append(anchor, self.seal.as_ref()) {
                 failed("the anchor file", &error);
+                break;
+            }
+            written = Some(anchor.seq);
+        }
+        written
+    }
+
+    /// Posts the newest in the channel, if it is not there yet. Says that it did.
+    async fn post(&self, app: &App, due: &[Anchor], posted: u64) -> Option<u64> {
+        let channel = self.channel.as_ref()?;
+        let newest = due.last().filter(|anchor| anchor.seq > posted)?;
+        let signature = self.seal.as_ref().map(|seal| seal.sign(newest));
+        match app.post_anchor(channel, newest, signature.as_deref()).await {
+            Ok(()) => Some(newest.seq),
+            Err(error) => {
+                failed(channel, &error);
+                None
             }
         }
     }
-    let Some(newest) = anchors.last() else { return };
-    metrics::gauge!("shipgate_anchor_row").set(newest.seq as f64);
-    if let Some(channel) = &anchoring.channel {
-        let signature = anchoring.seal.as_ref().map(|seal| seal.sign(newest));
-        if let Err(error) = app.post_anchor(channel, newest, signature.as_deref()).await {
-            failed(channel, &error);
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) {
+    metrics::counter!("shipgate_anchor_failures_total").increment(1);
+    tracing::error!(
+        "cannot write the head of the record to {what}: {error}; it is tried again within a minute"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shipgate_app::ports::Store as _;
+    use shipgate_app::store::Changes;
+    use shipgate_domain::audit::{Actor, Entry};
+    use shipgate_store::SqliteStore;
+
+    #[tokio::test]
+    async fn what_the_file_does_not_take_is_due_until_it_does() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let store = SqliteStore::in_memory().unwrap();
+        let until = "2026-11-21T12:01:00Z".parse().unwrap();
+        let by = store.replica_enter("rules", now, until).await.unwrap();
+        let row = |event: &str| Entry {
+            at: now,
+            actor: Actor::Shipgate,
+            deploy: None,
+            environment: None,
+            event: event.to_owned(),
+            data: serde_json::json!({}),
+        };
+        let mut check = SelfCheck::new(Vec::new());
+        check.follow(&store).await.unwrap();
+        // One anchor after a thousand rows, and one of the head.
+        let mut changes = Changes::by(by, now);
+        changes.audit = (0..1200).map(|n| row(&format!("event_{n}"))).collect();
+        store.commit(changes).await.unwrap();
+        check.follow(&store).await.unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anchors.jsonl");
+        let file = AnchorFile::open(&path).unwrap();
+        let anchoring = Anchoring { file: Some(file.clone()), ..Anchoring::default() };
+        // Where the file was, there is a folder: nobody can append to it, whoever runs this.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        for _ in 0..2 {
+            let due = check.due_anchors(true, now);
+            assert_eq!(due.iter().map(|anchor| anchor.seq).collect::<Vec<_>>(), [1000, 1200]);
+            assert_eq!(anchoring.write(&due), None);
         }
+        std::fs::remove_dir(&path).unwrap();
+        let due = check.due_anchors(true, now);
+        let written = anchoring.write(&due).unwrap();
+        assert_eq!(AnchorFile::read(&path, None).unwrap().anchors, due);
+        check.anchored_up_to(written);
+        assert_eq!(check.due_anchors(true, now), []);
     }
 }

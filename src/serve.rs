@@ -1,4 +1,8 @@
-//! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule.
+//! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule; the end (`ending`).
+
+mod ending;
+
+pub use ending::run_until_stopped;
 
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
@@ -14,6 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Clock, Providers, Store};
 use shipgate_app::restore;
+use shipgate_app::store::Counts;
 use shipgate_app::{App, CronReminder, Ports, Rules};
 use shipgate_chat::slack::socket::{SocketStatus, Wiring};
 use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
@@ -27,10 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// What is in hand at the end gets this long.
-/// Longer than a send may take: an ordered stop leaves no start in the dark.
-const LAST_WORK: Duration = Duration::from_secs(40);
 
 /// How often the figures of what waits are taken.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -115,10 +116,12 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
             };
             let stop = stop.clone();
             background.spawn(async move {
-                match slack::socket::run(wiring, &secrets, stop).await {
+                match slack::socket::run(wiring, &secrets, stop.clone()).await {
                     Ok(stopped) => tracing::info!("Slack's sockets are closed: {stopped:?}"),
                     Err(error) => tracing::error!("Slack's sockets cannot be opened: {error}"),
                 }
+                // `/readyz` says that none is open. What was taken in is worked on all the same.
+                stop.cancelled().await;
             });
         }
     }
@@ -151,6 +154,7 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         stop.clone(),
     ));
     background.spawn(keep_house(store, clock, stop.clone()));
+    background.spawn(intake.see_off(stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     run_until_stopped(listener, routes, stop, background).await
 }
@@ -189,69 +193,18 @@ async fn anchoring(
 ) -> anyhow::Result<Anchoring> {
     let audit = &settings.audit;
     let file = audit.anchor_file.as_deref().map(AnchorFile::open).transpose()?;
+    let seal = audit.key.as_ref().and_then(Seal::from_seed);
     match &file {
-        Some(file) if restored => anchors::accept_restored(store, file, now).await?,
-        Some(file) => anchors::refuse_if_behind(store, file).await?,
+        Some(file) if restored => anchors::accept_restored(store, file, seal.as_ref(), now).await?,
+        Some(file) => anchors::refuse_if_behind(store, file, seal.as_ref()).await?,
         None => {}
     }
     Ok(Anchoring {
         file,
         channel: audit.anchor_channel.clone(),
-        seal: audit.key.as_ref().and_then(Seal::from_seed),
+        seal,
         alarm_channels: audit.alarm_channel.iter().cloned().collect(),
     })
-}
-
-/// Serves until a signal comes, then ends everything in order: no new requests, work in hand is finished, the rest
-/// stays in the database.
-pub async fn run_until_stopped(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-    mut background: tokio::task::JoinSet<()>,
-) -> anyhow::Result<()> {
-    let on_signal = stop.clone();
-    tokio::spawn(async move {
-        if let Err(error) = signal().await {
-            tracing::error!("cannot wait for signals: {error}");
-            std::future::pending::<()>().await;
-        }
-        tracing::info!("stopping: finishing what is in hand");
-        on_signal.cancel();
-    });
-    let ending = stop.clone();
-    let mut server = tokio::spawn(shipgate_web::server::serve(listener, routes, ending));
-    let failed = tokio::select! {
-        () = stop.cancelled() => None,
-        ended = &mut server => Some(ended),
-    };
-    stop.cancel();
-    let finished = tokio::time::timeout(LAST_WORK, async {
-        while background.join_next().await.is_some() {}
-        if failed.is_none() {
-            let _ = (&mut server).await;
-        }
-    });
-    if finished.await.is_err() {
-        tracing::warn!("some work did not end in {} s; it goes on at the next start", LAST_WORK.as_secs());
-        background.abort_all();
-        server.abort();
-    }
-    match failed {
-        Some(Err(error)) => Err(error).context("the server failed"),
-        Some(Ok(())) | None => Ok(()),
-    }
-}
-
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
 
 /// The settings as the use cases want them.
@@ -319,13 +272,11 @@ pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
 pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut looks = 0_u64;
     while !stop.is_cancelled() {
-        if let Ok(counts) = store.counts().await {
-            let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
-            gauge("shipgate_inbox_waiting", counts.inbox);
-            gauge("shipgate_inbox_dead", counts.inbox_dead);
-            gauge("shipgate_effects_waiting", counts.effects);
-            gauge("shipgate_effects_dead", counts.effects_dead);
-            gauge("shipgate_deploys_open", counts.open_deploys);
+        match store.counts().await {
+            Ok(counts) => show(&counts),
+            Err(error) => {
+                tracing::warn!("cannot count what waits; its figures are old: {}", error.with_causes());
+            }
         }
         if looks % PRUNE_EVERY == FIRST_PRUNE {
             let before = clock.now().saturating_add(-KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -340,6 +291,15 @@ pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Canc
             () = tokio::time::sleep(COUNT_EVERY) => {}
         }
     }
+}
+
+fn show(counts: &Counts) {
+    let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+    gauge("shipgate_inbox_waiting", counts.inbox);
+    gauge("shipgate_inbox_dead", counts.inbox_dead);
+    gauge("shipgate_effects_waiting", counts.effects);
+    gauge("shipgate_effects_dead", counts.effects_dead);
+    gauge("shipgate_deploys_open", counts.open_deploys);
 }
 
 /// What the program knows about itself.

@@ -55,3 +55,47 @@ pub fn figures(stop: &CancellationToken) -> anyhow::Result<PrometheusHandle> {
     });
     Ok(handle)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Every file of the source.
+    fn source(folder: &Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                source(&path, texts);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    /// The name that stands first in a call, if it is written there.
+    fn name(call: &str) -> Option<String> {
+        Some(call.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned())
+    }
+
+    #[test]
+    fn the_page_for_operators_has_every_figure_and_no_other() {
+        let mut texts = Vec::new();
+        source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+        let calls = ["counter!(", "gauge!(", "histogram!(", "gauge("];
+        let counted: BTreeSet<String> = texts
+            .iter()
+            .flat_map(|text| calls.iter().flat_map(|call| text.split(call).skip(1)))
+            .filter_map(name)
+            .filter(|name| name.starts_with("shipgate_"))
+            .collect();
+        assert!(counted.len() > 25, "these calls are written in another way now: {counted:?}");
+        let page = include_str!("../docs/operating.md");
+        let told: BTreeSet<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `shipgate_")?.split_once('`'))
+            .map(|(name, _)| format!("shipgate_{name}"))
+            .collect();
+        assert_eq!(told, counted, "docs/operating.md has other figures than src/ counts");
+    }
+}

@@ -13,6 +13,8 @@ use shipgate_pipelines::github::webhooks::{Hint, Hints};
 use shipgate_web::playground::Refusal;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Slack waits three seconds for an answer, its way there and back included.
 const STORED_WITHIN: Duration = Duration::from_millis(2500);
@@ -76,6 +78,8 @@ pub struct Intake {
     clock: Arc<dyn Clock>,
     limiter: Limiter,
     app: OnceLock<Arc<App>>,
+    /// Those who are being told that they were turned away. The limiter lets each be told once, so they are few.
+    told: TaskTracker,
 }
 
 /// Why something that came is not taken in.
@@ -87,12 +91,19 @@ enum NotTaken {
 impl Intake {
     /// A way into this store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, rates: Rates) -> Self {
-        Self { store, clock, limiter: Limiter::new(rates), app: OnceLock::new() }
+        Self { store, clock, limiter: Limiter::new(rates), app: OnceLock::new(), told: TaskTracker::new() }
     }
 
     /// Says whom to wake.
     pub fn connect(&self, app: Arc<App>) {
         let _ = self.app.set(app);
+    }
+
+    /// Waits for the end, then until everybody who was turned away has been told.
+    pub async fn see_off(self: Arc<Self>, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.told.close();
+        self.told.wait().await;
     }
 
     async fn put(&self, inbound: &Inbound) -> Result<(), NotTaken> {
@@ -137,7 +148,7 @@ impl shipgate_chat::slack::Sink for Intake {
                 let says_nothing = matches!(inbound.content, Content::Press { .. } | Content::Mention { .. });
                 if let Some(app) = self.app.get().filter(|_| says_nothing && too_many.is_first) {
                     let (app, to, say) = (app.clone(), inbound.reply_to.clone(), too_many.sentence());
-                    tokio::spawn(async move { app.turn_away(&to, &say).await });
+                    self.told.spawn(async move { app.turn_away(&to, &say).await });
                 }
                 SinkError::TooMany { say: too_many.sentence() }
             }

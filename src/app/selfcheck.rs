@@ -43,7 +43,7 @@ pub struct SelfCheck {
     alarm_channels: Vec<String>,
     last: Option<Row>,
     turn: Option<DeployId>,
-    /// Heads at every so many rows, oldest first, until somebody takes them.
+    /// Heads at every so many rows, oldest first, until they are written down.
     passed: Vec<Row>,
     anchored: u64,
     is_caught_up: bool,
@@ -96,29 +96,26 @@ impl SelfCheck {
         Self { alarm_channels, ..Self::default() }
     }
 
-    /// Says which head was written down last, by an earlier process.
+    /// Says which head was written down last, now or by an earlier process.
     pub fn anchored_up_to(&mut self, seq: u64) {
         self.anchored = self.anchored.max(seq);
+        self.passed.retain(|row| row.seq > self.anchored);
     }
 
-    /// The heads to be written down elsewhere since this was asked last: one after every thousand rows, and with
-    /// `newest` the head itself, unless it was among those before.
-    pub fn take_anchors(&mut self, newest: bool, now: Timestamp) -> Vec<Anchor> {
-        let mut rows = std::mem::take(&mut self.passed);
-        rows.extend(self.last.clone().filter(|_| newest && self.is_caught_up));
-        rows.retain(|row| {
-            let is_new = row.seq > self.anchored;
-            self.anchored = self.anchored.max(row.seq);
-            is_new
-        });
-        rows.iter().map(|row| Anchor::of(row, now)).collect()
+    /// The heads that are not written down elsewhere yet: one after every thousand rows, and with `newest` the head
+    /// itself, unless it is among those before. They are due until [`Self::anchored_up_to`] says that they are not.
+    #[must_use]
+    pub fn due_anchors(&self, newest: bool, now: Timestamp) -> Vec<Anchor> {
+        let passed = self.passed.last().map_or(self.anchored, |row| row.seq);
+        let head = self.last.iter().filter(|row| newest && self.is_caught_up && row.seq > passed);
+        self.passed.iter().chain(head).map(|row| Anchor::of(row, now)).collect()
     }
 
     fn take(&mut self, rows: Vec<Row>) {
         for row in rows {
             self.inspector.take(&row);
             // While all of a long record is read for the first time, only its end is news.
-            if self.is_caught_up && row.seq.is_multiple_of(ANCHOR_EVERY) {
+            if self.is_caught_up && row.seq.is_multiple_of(ANCHOR_EVERY) && row.seq > self.anchored {
                 self.passed.push(row.clone());
             }
             self.last = Some(row);

@@ -1,5 +1,8 @@
 //! Each bad file and its problems; the example files; secrets. Fixtures: `tests/fixtures/settings`.
 
+#[cfg(unix)]
+mod compose;
+
 use super::check::check_with;
 use super::keys::KEYS;
 use super::problem::Level;
