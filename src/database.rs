@@ -12,12 +12,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Opens the database to work on it: SQLite alone, PostgreSQL beside other replicas.
-pub async fn open(settings: &StoreSettings, now: Timestamp) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn open(
+    settings: &StoreSettings,
+    opening: Opening,
+    now: Timestamp,
+) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match settings {
         StoreSettings::Sqlite(path) => Arc::new(SqliteStore::open(path, now)?),
         StoreSettings::Postgres(address) => {
             tracing::info!("the store is {}", address.place());
-            Arc::new(PostgresStore::open(address.clone(), Opening::Work, now).await?)
+            Arc::new(PostgresStore::open(address.clone(), opening, now).await?)
         }
     })
 }

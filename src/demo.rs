@@ -22,6 +22,7 @@ use shipgate_app::ports::{Clock, Providers, Store};
 use shipgate_app::{App, Ports};
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::policy::Provider;
+use shipgate_store::postgres::Opening;
 use shipgate_web::ops;
 use shipgate_web::playground::{Channel, CommandHint, Person, Playground, PlaygroundSettings, World};
 use sites::DemoSites;
@@ -80,7 +81,7 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
 
     let zone = settings.policy.zone.clone();
     let clock = Arc::new(DemoClock::starting_on_a_quiet_tuesday(&settings.policy));
-    let store: Arc<dyn Store> = database::open(&settings.store, clock.now()).await?;
+    let store: Arc<dyn Store> = database::open(&settings.store, Opening::Work, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), Rates::default()));
     let figures = telemetry::figures(&stop)?;
     let rules = rules(&settings, Grammar::builtin());

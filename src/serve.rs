@@ -25,6 +25,7 @@ use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
 use shipgate_domain::policy::Provider;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
+use shipgate_store::postgres::Opening;
 use shipgate_web::ops::{self, Ops, Part, SelfChecked};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,7 +74,8 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
     let stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
-    let store = database::open(&settings.store, clock.now()).await?;
+    let opening = if restored { Opening::Restored } else { Opening::Work };
+    let store = database::open(&settings.store, opening, clock.now()).await?;
     let since = forgotten_since(store.as_ref(), restored, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), settings.limits));
     let slack_settings = settings.slack.clone().context(

@@ -147,7 +147,7 @@ pub struct Output {
 }
 
 /// A run that carries the id of a deploy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// The run.
     pub run: Run,

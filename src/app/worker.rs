@@ -43,9 +43,14 @@ impl App {
     /// The database failed.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.enter().await?;
-        let changes = self.first_work();
+        let looking = self.remember_restore().await?;
+        let mut changes = self.first_work();
+        // It may have been put away, and nothing is judged before it has come to its end.
+        if let Some(since) = looking {
+            let now = changes.at;
+            changes.effects.push(NewEffect::if_none(Effect::LookBack { since }, now));
+        }
         self.store.commit(changes).await?;
-        self.remember_restore().await?;
         point!("start/done");
         Ok(())
     }
@@ -111,7 +116,7 @@ impl App {
             tracing::warn!("the clock was set back: everything that waits is looked at now");
             self.clock_moved().await?;
         }
-        Ok(())
+        self.follow_restore().await
     }
 
     fn workers(self: &Arc<Self>, stop: &CancellationToken) -> JoinSet<()> {
@@ -264,7 +269,7 @@ impl App {
             Effect::Card { deploy } => self.card(leased, deploy).await,
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
-            Effect::LookBack { since } => self.look_back(leased, *since).await,
+            Effect::LookBack { .. } => self.look_back(leased).await,
             Effect::Sweep { of } => self.sweep(of).await,
             Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,
             Effect::Reply { to, message } => Ok(match self.chat.reply(to, message).await {

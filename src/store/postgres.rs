@@ -67,7 +67,7 @@ impl PostgresStore {
         migrate::migrate(&store.pool, now).await?;
         match opening {
             Opening::Work => open::check_home(&store.pool).await?,
-            Opening::Restored => open::settle(&store.pool).await?,
+            Opening::Restored => open::settle_restored(&store.pool, now).await?,
         }
         Ok(store)
     }

@@ -97,3 +97,49 @@ async fn a_start_that_the_backup_was_about_to_send_is_not_sent() {
     assert_eq!(sent, 1);
     bot.end(&world).await;
 }
+
+const NO_CHAT: &str = r#"
+timezone = "UTC"
+[github]
+[announce]
+channel = "C0DEPLOYS"
+[people]
+ada = { slack = "U0ADA" }
+[groups]
+deployers = ["ada"]
+[services.api]
+provider = "github"
+repo = "acme/api"
+workflow = "deploy.yml"
+ref = "main"
+inputs = { sha = "{sha}", deployment_id = "{deploy}" }
+[environments.staging]
+checks = "none"
+deployers = ["deployers"]
+"#;
+
+#[test]
+fn a_dump_on_another_server_is_taken_in_by_the_word_and_needs_it_until_everything_is_closed_off() {
+    let database = shipgate_cluster::Cluster::shared().database();
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        format!("{NO_CHAT}\n[store]\nurl = \"{}\"\n", database.socket_url(shipgate_cluster::OWNER));
+    fs::write(folder.path().join("shipgate.toml"), settings).unwrap();
+    // Without a chat platform it ends right after the database was opened, as if it had died there.
+    let said = |arguments: &[&str]| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_shipgate"));
+        program.current_dir(folder.path()).env("GITHUB_TOKEN", "ghp_1").args(arguments);
+        let output = program.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let opened = "no chat platform";
+    let first = said(&["serve"]);
+    assert!(first.contains(opened), "{first}");
+    database.sql("UPDATE shipgate.notes SET value = '1' WHERE name = 'postgres.system_identifier'");
+    let refused = said(&["serve"]);
+    assert!(refused.contains("what another server wrote"), "{refused}");
+    let taken_in = said(&["serve", "--restored"]);
+    assert!(taken_in.contains(opened), "{taken_in}");
+    let again = said(&["serve"]);
+    assert!(again.contains("is a backup") && again.contains("serve --restored"), "{again}");
+}

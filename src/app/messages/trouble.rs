@@ -80,9 +80,11 @@ impl Words<'_> {
         unknown: &[Seen],
         unread: &[(String, String)],
     ) -> Message {
+        let at = self.at(since);
         let title = match unknown.len() {
-            0 => format!("No run since {} is unknown to Shipgate.", self.at(since)),
-            n => format!("{} since {} that Shipgate does not know.", count(n as u64, "run"), self.at(since)),
+            0 if unread.is_empty() => format!("Shipgate knows every run since {at}."),
+            0 => format!("Not every CI system could be asked for its runs since {at}."),
+            n => format!("{} since {at} that Shipgate does not know.", count(n as u64, "run")),
         };
         let tone = if unknown.is_empty() && unread.is_empty() { Tone::Neutral } else { Tone::Warning };
         let mut message = Message::line(tone, title);
@@ -98,15 +100,21 @@ impl Words<'_> {
             message = message
                 .paragraph("Look at each: what it brought may run now, and its deploy is gone from here.");
         }
+        if !unread.is_empty() {
+            if !unknown.is_empty() {
+                message = message.paragraph("Not every CI system could be asked, so there may be more:");
+            }
+            let whys = unread.iter().map(|(repo, why)| Text::plain(format!("{repo}: {why}")));
+            message = message.list(whys.collect()).paragraph(
+                "Look there by hand for runs since then, before you say that an environment is free again.",
+            );
+        }
         if found > 0 {
             let text = format!(
                 "{} that Shipgate knows had begun meanwhile; it follows their runs.",
                 count(found as u64, "deploy")
             );
             message = message.paragraph(text);
-        }
-        for (repo, why) in unread {
-            message = message.paragraph(format!("{repo} could not be asked: {why}."));
         }
         message
     }

@@ -5,6 +5,9 @@ use super::pool::Pool;
 use super::read;
 use super::statement::{column, text, write};
 use super::transaction::statement_row;
+use jiff::Timestamp;
+use shipgate_app::restore;
+use shipgate_app::store::Filter;
 use tokio_postgres::Client;
 
 /// The oldest version whose behaviour everything here was written for.
@@ -133,8 +136,27 @@ pub(super) async fn check_home(pool: &Pool) -> Result<(), OpenError> {
     }
 }
 
+/// Makes this server the home of what was written on another one, with the consent of people. In the same statement
+/// it is marked as a copy: whoever dies before the app has closed everything off leaves a database that says so.
+pub(super) async fn settle_restored(pool: &Pool, now: Timestamp) -> Result<(), OpenError> {
+    let failed = |trouble: Trouble| OpenError::of(pool, trouble);
+    let here = identity(pool).await.map_err(|fault| failed(fault.into()))?;
+    let known = read::note(pool, HOME).await.map_err(failed)?;
+    let Some(here) = here.filter(|here| known.as_ref() != Some(here)) else { return Ok(()) };
+    let newest = Filter { limit: 1, ..Filter::default() };
+    let newest = read::deploys(pool, &newest).await.map_err(failed)?;
+    let since = restore::known_with(newest.first(), now).to_string();
+    // A mark that is there already stays: a backup may have been moved in before the dump was made.
+    let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2), ($3, $4)
+               ON CONFLICT (name) DO UPDATE SET value =
+                   CASE WHEN notes.name = $3 AND notes.value <> '' THEN notes.value ELSE excluded.value END";
+    let values = [text(HOME), text(here), text(restore::MADE), text(since)];
+    statement_row(pool, sql, &values).await.map_err(|fault| failed(fault.into()))?;
+    Ok(())
+}
+
 /// Makes this server the home of what is in the database.
-pub(super) async fn settle(pool: &Pool) -> Result<(), OpenError> {
+async fn settle(pool: &Pool) -> Result<(), OpenError> {
     let failed = |fault: Fault| OpenError::of(pool, fault.into());
     let Some(here) = identity(pool).await.map_err(failed)? else { return Ok(()) };
     let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2)

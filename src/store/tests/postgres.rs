@@ -7,6 +7,7 @@ mod samples;
 mod wire;
 
 use samples::*;
+use shipgate_app::restore;
 use shipgate_app::store::{Accepted, CardRow, Changes, Scope, Store, StoreError};
 use shipgate_cluster::{Cluster, Database, OWNER};
 use shipgate_domain::audit::Verifier;
@@ -284,6 +285,36 @@ async fn a_dump_restored_on_another_server_is_noticed() {
     assert!(error.to_string().contains("--restored"), "{error}");
     PostgresStore::open(address(&database.url()), Opening::Restored, at(0)).await.unwrap();
     drop(open(&database.url()).await);
+}
+
+#[tokio::test]
+async fn a_dump_that_was_taken_in_says_that_it_is_one_until_everything_is_closed_off() {
+    let database = Cluster::shared().database();
+    let (url, away) =
+        (database.url(), "UPDATE shipgate.notes SET value = '1' WHERE name = 'postgres.system_identifier'");
+    let store = open(&url).await;
+    enter(&store).await;
+    store_at_once(&store, &deploy(7)).await;
+    // The word changes nothing on the server where everything was written.
+    let restored = async |second| {
+        let store = PostgresStore::open(address(&url), Opening::Restored, at(second)).await.unwrap();
+        restore::behind_since(&store).await.unwrap()
+    };
+    assert_eq!(restored(50).await, None);
+    database.sql(away);
+    assert_eq!(restored(50).await, Some(at(7)));
+    // Whoever took it in died before it could close anything off.
+    assert_eq!(restore::behind_since(&open(&url).await).await.unwrap(), Some(at(7)));
+    // Taken in once more, after people asked for something, it is no newer than it was.
+    store_at_once(&store, &deploy(9)).await;
+    database.sql(away);
+    assert_eq!(restored(60).await, Some(at(7)));
+    // Once everything was closed off, the mark is empty: a later dump of it is marked anew.
+    let begun = Changes { notes: vec![(restore::MADE.into(), String::new())], ..Changes::by(ME, at(70)) };
+    store.commit(begun).await.unwrap();
+    assert_eq!(restore::behind_since(&open(&url).await).await.unwrap(), None);
+    database.sql(away);
+    assert_eq!(restored(80).await, Some(at(9)));
 }
 
 #[tokio::test]
