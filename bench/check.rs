@@ -11,10 +11,10 @@ use std::process::Command;
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn missing(store: &str, folder: &Path, acknowledged: &[[u8; 32]]) -> Result<usize> {
+pub fn missing(store: &str, password: &str, folder: &Path, acknowledged: &[[u8; 32]]) -> Result<usize> {
     let kept = match store.strip_prefix("sqlite://") {
         Some(file) => of_sqlite(&folder.join(file))?,
-        None => of_postgres(store)?,
+        None => of_postgres(store, password)?,
     };
     let is_missing = |key: &&[u8; 32]| !kept.contains(*key);
     Ok(acknowledged.iter().filter(is_missing).count())
@@ -27,8 +27,10 @@ fn of_sqlite(file: &Path) -> Result<HashSet<[u8; 32]>> {
     keys.filter_map(|key| key.map(|key| key_of(&key)).transpose()).map(|key| Ok(key?)).collect()
 }
 
-fn of_postgres(url: &str) -> Result<HashSet<[u8; 32]>> {
-    let output = Command::new("psql").args([url, "-qAtc", "SELECT key FROM inbox"]).output();
+fn of_postgres(url: &str, password: &str) -> Result<HashSet<[u8; 32]>> {
+    let mut psql = Command::new("psql");
+    psql.args([url, "-qAtc", "SELECT key FROM shipgate.inbox"]).env("PGPASSWORD", password);
+    let output = psql.output();
     let output = output.context("psql is needed to look into PostgreSQL: install postgresql-client")?;
     if !output.status.success() {
         bail!("psql: {}", String::from_utf8_lossy(&output.stderr));

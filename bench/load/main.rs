@@ -146,6 +146,7 @@ struct Bench {
     server: Server,
     folder: PathBuf,
     store: String,
+    password: String,
 }
 
 impl Bench {
@@ -153,31 +154,36 @@ impl Bench {
         let mood = Arc::new(Mood::default());
         let outside = models::start(&mood).context("cannot stand in for Slack and GitHub")?;
         let folder = &common.folder;
-        let store = match common.store.as_str() {
+        let (store, password) = match common.store.as_str() {
             // It ends with this process.
-            "postgres" => Box::leak(Box::new(Cluster::start())).database().url(),
-            named => named.to_owned(),
+            "postgres" => {
+                let server: &Cluster = Box::leak(Box::new(Cluster::start()));
+                let (user, port, database) = (shipgate_cluster::OWNER, server.port(), server.database());
+                let url = format!("postgres://{user}@127.0.0.1:{port}/{}", database.name());
+                (url, shipgate_cluster::PASSWORD.to_owned())
+            }
+            named => (named.to_owned(), std::env::var("DATABASE_PASSWORD").unwrap_or_default()),
         };
         if folder.exists() {
             bail!("{} is there already: name a new folder", folder.display());
         }
-        let mut server = Server::prepare(&common.shipgate, folder, &store, outside)?;
+        let mut server = Server::prepare(&common.shipgate, folder, &store, &password, outside)?;
         if !common.empty {
             match store.strip_prefix("sqlite://") {
                 Some(file) => fill(&folder.join(file), FULL)?,
-                None => fill_postgres(&store, FULL)?,
+                None => fill_postgres(&store, &password, FULL)?,
             }
         }
         mood.delay.store(slow_ms, Ordering::Relaxed);
         let took = server.start()?;
         println!("start to first acknowledged command: {:.0} ms", took.as_secs_f64() * 1000.0);
-        Ok(Self { mood, server, folder: folder.clone(), store })
+        Ok(Self { mood, server, folder: folder.clone(), store, password })
     }
 
     /// Stops, and says what became of everything. Fails if anything that was acknowledged is not there.
     fn end(mut self, outcome: &Outcome) -> Result<()> {
         self.server.stop()?;
-        let missing = check::missing(&self.store, &self.folder, &outcome.acknowledged)?;
+        let missing = check::missing(&self.store, &self.password, &self.folder, &outcome.acknowledged)?;
         let is_whole = self.server.audit_is_whole()?;
         println!("acknowledged and not in the database: {missing}");
         println!("record of who did what: {}", if is_whole { "whole" } else { "BROKEN" });
@@ -203,8 +209,9 @@ fn fill(file: &Path, size: Size) -> Result<()> {
     Ok(())
 }
 
-fn fill_postgres(url: &str, size: Size) -> Result<()> {
-    let address = Address::read(url, None).context("`--store` is not the address of a PostgreSQL")?;
+fn fill_postgres(url: &str, password: &str, size: Size) -> Result<()> {
+    let address =
+        Address::read(url, Some(password)).context("`--store` is not the address of a PostgreSQL")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = PostgresStore::open(address, Opening::Work, now()).await?;

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     program: PathBuf,
     folder: PathBuf,
+    password: String,
     /// Where it listens.
     pub address: SocketAddr,
     /// Where its answers go.
@@ -27,18 +28,34 @@ pub struct Server {
 
 impl Server {
     /// Writes the settings; starts nothing.
-    pub fn prepare(program: &Path, folder: &Path, store: &str, outside: SocketAddr) -> Result<Self> {
+    pub fn prepare(
+        program: &Path,
+        folder: &Path,
+        store: &str,
+        password: &str,
+        outside: SocketAddr,
+    ) -> Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         fs::create_dir_all(folder)?;
         fs::write(folder.join("shipgate.toml"), settings(port, store, outside)?)?;
         let program = fs::canonicalize(program).with_context(|| format!("no {}", program.display()))?;
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        Ok(Self { program, folder: folder.to_owned(), address, outside, child: None })
+        Ok(Self {
+            program,
+            folder: folder.to_owned(),
+            password: password.to_owned(),
+            address,
+            outside,
+            child: None,
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.folder).env_clear();
+        if !self.password.is_empty() {
+            command.env("DATABASE_PASSWORD", &self.password);
+        }
         command
             .env("SLACK_BOT_TOKEN", "xoxb-bench")
             .env("SLACK_SIGNING_SECRET", SIGNING_SECRET)
