@@ -31,8 +31,8 @@ async fn everything_acknowledged_under_load_is_there_after_a_kill() {
     let due = usize::try_from(SECONDS).expect("few") * EACH_SECOND as usize;
     assert_eq!(outcome.acknowledged.len(), due);
     bot.crash().await;
-    let missing = check::missing("sqlite://shipgate.db", bot.folder(), &outcome.acknowledged);
+    let missing = check::missing("sqlite://shipgate.db", "", bot.folder(), &outcome.acknowledged);
     assert_eq!(missing.expect("the database can be read"), 0);
-    let other = check::missing("sqlite://shipgate.db", bot.folder(), &[[7; 32]]);
+    let other = check::missing("sqlite://shipgate.db", "", bot.folder(), &[[7; 32]]);
     assert_eq!(other.expect("the database can be read"), 1, "what was never sent is not there");
 }
