@@ -154,7 +154,8 @@ impl Ingress {
         })?;
         let signed = Signed {
             timestamp: text_of(&parts.headers, "x-slack-request-timestamp"),
-            signature: text_of(&parts.headers, "x-slack-signature"),
+            // Digits in another case are the same signature, and must not make another delivery of it.
+            signature: text_of(&parts.headers, "x-slack-signature").to_ascii_lowercase(),
             body,
         };
         let now = self.clock.now().as_second();

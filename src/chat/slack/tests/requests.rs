@@ -187,6 +187,21 @@ async fn clicks_and_mentions_are_taken_in_and_other_events_are_not() {
 }
 
 #[tokio::test]
+async fn a_signature_in_another_case_makes_no_other_delivery() {
+    let sink = Arc::new(Kept::default());
+    let body = slash("T0TEAM", "A0APP");
+    let signature = sign("new-secret", NOW, &body);
+    let shouted = format!("v0={}", signature.trim_start_matches("v0=").to_uppercase());
+    assert_ne!(signature, shouted);
+    for spelled in [&signature, &shouted] {
+        let (status, _) = ask(&sink, request("/slack/commands", &body, NOW, spelled)).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+    let taken = sink.taken.lock().unwrap();
+    assert_eq!(taken[0].key, taken[1].key);
+}
+
+#[tokio::test]
 async fn a_command_that_cannot_be_stored_is_answered_in_words() {
     let sink = Arc::new(Kept { is_broken: true, ..Kept::default() });
     let (status, body) = send(&sink, "/slack/commands", &slash("T0TEAM", "A0APP")).await;
