@@ -37,7 +37,7 @@ pub(crate) struct Visit<'a> {
     question: String,
 }
 
-/// The kinds of [`Context`], for tables and tests.
+/// The kinds of forms, for tables and tests.
 pub const FORMS: [&str; 3] = ["words", "reject", "started"];
 
 /// What a form of ours carries, and brings back.
