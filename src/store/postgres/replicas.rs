@@ -77,8 +77,10 @@ async fn give_back(db: &Client, epoch: i64, now: Timestamp) -> Result<(), Fault>
                    SELECT id FROM shipgate.effects WHERE held_by = $1 AND lease_until <= $2
                    ORDER BY key FOR UPDATE)";
     write(db, sql, &[number(epoch), number(now.as_millisecond())]).await?;
-    write(db, "UPDATE shipgate.inbox SET held_by = NULL, worker = NULL WHERE held_by = $1", &[number(epoch)])
-        .await?;
+    // The rules changed, and no command is to blame: the beginning does not count.
+    let sql = "UPDATE shipgate.inbox SET held_by = NULL, worker = NULL, attempts = greatest(attempts - 1, 0)
+               WHERE held_by = $1";
+    write(db, sql, &[number(epoch)]).await?;
     Ok(())
 }
 

@@ -60,8 +60,11 @@ fn give_back(db: &Connection, epoch: Epoch, now: Timestamp) -> Result<(), Troubl
         "UPDATE effects SET lease_until = NULL, held_by = NULL WHERE held_by = ?1 AND lease_until <= ?2",
     )?
     .execute((epoch.0, millis(now)))?;
-    db.prepare_cached("UPDATE inbox SET held_by = NULL, worker = NULL WHERE held_by = ?1")?
-        .execute([epoch.0])?;
+    // The rules changed, and no command is to blame: the beginning does not count.
+    db.prepare_cached(
+        "UPDATE inbox SET held_by = NULL, worker = NULL, attempts = max(attempts - 1, 0) WHERE held_by = ?1",
+    )?
+    .execute([epoch.0])?;
     Ok(())
 }
 
