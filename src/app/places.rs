@@ -280,7 +280,7 @@ impl App {
     }
 
     /// Judges everybody who waits, on one environment or everywhere.
-    fn judge_all(&self, changes: &mut Changes, environment: Option<&Environment>) {
+    pub(crate) fn judge_all(&self, changes: &mut Changes, environment: Option<&Environment>) {
         let of = environment.map_or(Sweep::Everywhere, |e| Sweep::Environment(e.name.clone()));
         changes.effects.push(NewEffect::whenever(Effect::Sweep { of }, changes.at));
     }

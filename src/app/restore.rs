@@ -31,8 +31,6 @@ const AT: &str = "restored/at";
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(48);
 /// While another deploy still holds the place of one that was found, that one waits.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
-/// Deploys that are read together.
-const PAGE: u32 = 200;
 
 /// What the CI systems have answered so far.
 #[derive(Debug, Serialize, Deserialize)]
@@ -300,10 +298,9 @@ impl App {
     async fn active(&self) -> Result<Vec<Deploy>, StoreError> {
         let mut all: Vec<Deploy> = Vec::new();
         loop {
-            let first = || DeployId::new(Timestamp::UNIX_EPOCH, [0; 10]);
-            let above = all.last().map_or_else(first, |deploy| deploy.id.clone());
-            let filter = Filter { only_active: true, above: Some(above), limit: PAGE, ..Filter::default() };
-            let page = self.store.deploys(&filter).await?;
+            let above = all.last().map(|deploy| deploy.id.clone());
+            let active = Filter { only_active: true, ..Filter::default() };
+            let page = self.page(active, above).await?;
             if page.is_empty() {
                 return Ok(all);
             }

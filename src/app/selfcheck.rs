@@ -4,10 +4,10 @@
 
 use crate::bot::App;
 use crate::commands::Invocation;
-use crate::effects::{Effect, NewEffect, Sweep};
+use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
 use crate::ports::{Post, Store};
-use crate::store::{Changes, Expect, Filter, StoreError};
+use crate::store::{Expect, Filter, StoreError};
 use crate::words::{Body, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -289,7 +289,7 @@ impl App {
             let key = format!("stopped/{}/{channel}", new[0].mark());
             changes.effects.push(say(channel, key, message.clone(), now));
         }
-        judge_everybody(&mut changes);
+        self.judge_all(&mut changes, None);
         self.commit(changes).await?;
         for finding in new {
             tracing::error!(
@@ -351,7 +351,7 @@ impl App {
         let key = format!("resumed/{}", visit.now.as_millisecond());
         visit.changes.effects.push(self.say_once(key, message.clone(), visit.now));
         visit.answer(message);
-        judge_everybody(&mut visit.changes);
+        self.judge_all(&mut visit.changes, None);
         Ok(())
     }
 
@@ -371,12 +371,6 @@ impl App {
         changes.effects.push(say(channel.to_owned(), format!("anchor/{}", anchor.seq), message, now));
         self.commit(changes).await
     }
-}
-
-/// Everybody who waits learns of the stop, or of its end, however many they are.
-fn judge_everybody(changes: &mut Changes) {
-    let everybody = Effect::Sweep { of: Sweep::Everywhere };
-    changes.effects.push(NewEffect::whenever(everybody, changes.at));
 }
 
 fn to_text(dispatching: &Dispatching) -> String {

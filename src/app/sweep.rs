@@ -49,15 +49,19 @@ impl App {
         environment: Option<&EnvironmentName>,
         above: Option<DeployId>,
     ) -> Result<Vec<Deploy>, StoreError> {
+        let open = Filter { environment: environment.cloned(), only_open: true, ..Filter::default() };
+        self.page(open, above).await
+    }
+
+    /// Deploys of a list, by id, after those of the page before. Empty after the last.
+    pub(crate) async fn page(
+        &self,
+        list: Filter,
+        above: Option<DeployId>,
+    ) -> Result<Vec<Deploy>, StoreError> {
         let first = || DeployId::new(Timestamp::UNIX_EPOCH, [0; 10]);
-        let filter = Filter {
-            environment: environment.cloned(),
-            only_open: true,
-            above: Some(above.unwrap_or_else(first)),
-            limit: PAGE,
-            ..Filter::default()
-        };
-        self.store.deploys(&filter).await
+        let page = Filter { above: Some(above.unwrap_or_else(first)), limit: PAGE, ..list };
+        self.store.deploys(&page).await
     }
 
     fn wanted_of(&self, of: &Sweep, deploy: Deploy, now: Timestamp, judged: u32) -> Vec<NewEffect> {

@@ -14,6 +14,9 @@ mod ci;
 mod compose;
 mod contended;
 mod database;
+/// Choices are made as in `tests/kill`, which makes more of them.
+#[path = "../kill/dice.rs"]
+#[allow(dead_code, reason = "shared with tests/kill")]
 mod dice;
 mod fleet;
 mod ledger;
