@@ -304,6 +304,9 @@ fn show(counts: &Counts) {
     gauge("shipgate_deploys_open", counts.open_deploys);
 }
 
+/// Whoever asks whether this replica is ready waits a second (Kubernetes' default for probes).
+const ANSWER: Duration = Duration::from_millis(900);
+
 /// What the program knows about itself.
 pub struct Operations {
     /// The bot, which writes its signs of life.
@@ -323,10 +326,13 @@ impl Ops for Operations {
     async fn parts(&self) -> Vec<Part> {
         let mut parts = Vec::new();
         // Waking nobody goes the way of every write: a store that refuses to write is not ready.
-        let trouble = match self.store.effect_wake("nobody", Timestamp::UNIX_EPOCH).await {
+        let asked = self.store.effect_wake("nobody", Timestamp::UNIX_EPOCH);
+        let trouble = match tokio::time::timeout(ANSWER, asked).await {
             // That wrote nothing, so a disk without room is met by the signs of life only.
-            Ok(()) => self.app.store_trouble(),
-            Err(error) => Some(error.with_causes()),
+            Ok(Ok(())) => self.app.store_trouble(),
+            Ok(Err(error)) => Some(error.with_causes()),
+            // Why it does not answer is known from the last sign of life, if that failed.
+            Err(_) => Some(self.app.store_trouble().unwrap_or_else(|| "the database does not answer".into())),
         };
         parts.push(Part { name: "store".into(), trouble });
         if let Some(sockets) = &self.sockets {

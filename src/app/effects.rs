@@ -201,7 +201,7 @@ impl Lane {
 
     /// Effects of this lane that are carried out side by side. Most wait for other systems.
     #[must_use]
-    pub fn workers(self) -> usize {
+    pub const fn workers(self) -> usize {
         match self {
             Lane::Work => 10,
             Lane::Chat => 6,

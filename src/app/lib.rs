@@ -29,3 +29,4 @@ mod worker;
 
 pub use bot::{App, CronReminder, Ports, Rules};
 pub use intake::FORMS;
+pub use worker::WORKERS;

@@ -30,6 +30,17 @@ const LONGEST_WORK: Duration = Duration::from_secs(75);
 /// Commands and clicks that are worked on side by side: a question to a code host that hangs holds up only the
 /// person who asked.
 const INBOX_WORKERS: u32 = 4;
+/// Everybody who works in a replica. One that stands still keeps what it holds, so a store must serve so many at once
+/// and still have something left for who comes in.
+pub const WORKERS: usize = {
+    let lanes = Lane::ALL;
+    let (mut count, mut next) = (INBOX_WORKERS as usize, 0);
+    while next < lanes.len() {
+        count += lanes[next].workers();
+        next += 1;
+    }
+    count
+};
 /// Without any wake-up, the workers look at least this often.
 const LOOK_EVERY: Duration = Duration::from_millis(1000);
 /// After the database failed, nothing is tried for this long.

@@ -26,6 +26,7 @@ use fault::Trouble;
 use jiff::Timestamp;
 use pool::Pool;
 use replicas::{Leave, Renew};
+use shipgate_app::WORKERS;
 use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
@@ -39,10 +40,20 @@ use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
 use transaction::transact;
 
+/// Connections for everything but what has its own: one for each worker, and some for who only looks.
+const CONNECTIONS: usize = WORKERS + 6;
+/// Connections for what comes in.
+const DOORS: usize = 8;
+/// Connections for the signs of life.
+const PULSES: usize = 2;
+
 /// The store on PostgreSQL. Several processes may have it open at once.
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    /// Connections for what comes in alone: while the database is away, workers stand still with theirs in hand, and
+    /// whoever types something must hear that it was not stored.
+    door: Pool,
     /// Connections for the signs of life alone: work that has taken all others must not make a replica look dead.
     pulse: Pool,
 }
@@ -99,10 +110,11 @@ impl PostgresStore {
 
     fn reach(address: Address) -> Result<Self, OpenError> {
         let place = address.place();
-        let pool = |address| {
-            Pool::new(address).map_err(|source| OpenError::Database { place: place.clone(), source })
+        let pool = |connections| {
+            Pool::new(address.clone(), connections)
+                .map_err(|source| OpenError::Database { place: place.clone(), source })
         };
-        Ok(Self { pool: pool(address.clone())?, pulse: pool(address)? })
+        Ok(Self { pool: pool(CONNECTIONS)?, door: pool(DOORS)?, pulse: pool(PULSES)? })
     }
 }
 
@@ -124,7 +136,7 @@ impl Store for PostgresStore {
     }
 
     async fn inbox_put(&self, inbound: &Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
-        inbox::put(&self.pool, inbound, at).await.doing("accept a command")
+        inbox::put(&self.door, inbound, at).await.doing("accept a command")
     }
 
     async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError> {

@@ -102,6 +102,12 @@ async fn without_a_database_for_half_a_minute_people_are_told_and_nothing_is_los
         let told = slack.slash("asks0", "deployments", "/shipgate", "status").await.expect("people exist");
         assert!(told.body.contains("could not store your command"), "{told:?}");
         tokio::time::sleep(Duration::from_secs(30).saturating_sub(gone.elapsed())).await;
+        // By now every worker stands still, with whatever it had in its hand.
+        for replica in &fleet.replicas {
+            assert_eq!(replica.get("/readyz").await.0, 503, "{}", replica.log());
+        }
+        let told = slack.slash("asks0", "deployments", "/shipgate", "status").await.expect("people exist");
+        assert!(told.body.contains("could not store your command"), "{told:?}");
         wires.iter().for_each(|wire| wire.set(Wire::Whole));
         for replica in &fleet.replicas {
             says_ready(replica, true).await;

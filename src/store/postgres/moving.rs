@@ -26,7 +26,7 @@ pub(crate) struct Move {
 impl Move {
     pub(crate) async fn begin(address: Address, now: Timestamp) -> Result<Self, OpenError> {
         let place = address.place();
-        let pool = Pool::new(address).map_err(|source| OpenError::Database { place, source })?;
+        let pool = Pool::new(address, 1).map_err(|source| OpenError::Database { place, source })?;
         open::check(&pool).await?;
         migrate::migrate(&pool, now).await?;
         let failed = |fault: Fault| OpenError::of(&pool, fault.into());

@@ -12,9 +12,6 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// So many connections at most. A replica has 16 workers, and requests come in beside them.
-const CONNECTIONS: usize = 20;
-
 /// Reaching the server and being let in may take so long.
 const CONNECT: Duration = Duration::from_secs(4);
 
@@ -78,12 +75,13 @@ impl Deref for Lent<'_> {
 }
 
 impl Pool {
-    pub(super) fn new(address: Address) -> Result<Self, Fault> {
+    /// At most so many connections are open at once.
+    pub(super) fn new(address: Address, connections: usize) -> Result<Self, Fault> {
         let encryption = match &address.encryption {
             Encryption::None => None,
             Encryption::Checked(authorities) => Some(encryption(authorities.as_deref())?),
         };
-        Ok(Self { address, encryption, idle: Mutex::new(Vec::new()), places: Semaphore::new(CONNECTIONS) })
+        Ok(Self { address, encryption, idle: Mutex::new(Vec::new()), places: Semaphore::new(connections) })
     }
 
     pub(super) fn address(&self) -> &Address {

@@ -1,6 +1,8 @@
 //! What only PostgreSQL does: restarts, cut connections, roles, dumps. Not here: what every store does (`contract`).
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "postgres/busy.rs"]
+mod busy;
 #[path = "contract/samples.rs"]
 mod samples;
 #[path = "postgres/wire.rs"]
