@@ -30,6 +30,8 @@ pub struct Anchors {
     pub anchors: Vec<Anchor>,
     /// Lines that are no anchors, or whose signature is wrong.
     pub problems: Vec<String>,
+    /// Numbers of lines that were cut off while they were written.
+    pub cut: Vec<usize>,
     /// How many are signed by the key that was asked for, or by the one they name.
     pub signed: usize,
 }
@@ -121,18 +123,22 @@ impl AnchorFile {
 
     /// Reads a whole file. With `key`, only what it signed counts.
     pub fn read(path: &Path, key: Option<&str>) -> anyhow::Result<Anchors> {
-        let file =
-            File::open(path).with_context(|| format!("cannot read the anchors in {}", path.display()))?;
-        let mut reading = Reading { key, counting: Vec::new(), problems: Vec::new() };
-        for (number, line) in (1..).zip(BufReader::new(file).lines()) {
-            let line = line.with_context(|| format!("cannot read the anchors in {}", path.display()))?;
-            if !line.trim().is_empty() {
-                reading.take(number, &line);
+        let unreadable = || format!("cannot read the anchors in {}", path.display());
+        let mut file = BufReader::new(File::open(path).with_context(unreadable)?);
+        let mut reading = Reading { key, counting: Vec::new(), problems: Vec::new(), cut: Vec::new() };
+        let (mut number, mut line) = (0, Vec::new());
+        while file.read_until(b'\n', &mut line).with_context(unreadable)? > 0 {
+            number += 1;
+            let text = line.trim_ascii();
+            if !text.is_empty() {
+                reading.take(number, text);
             }
+            line.clear();
         }
-        let Reading { counting, problems, .. } = reading;
+        let Reading { counting, problems, cut, .. } = reading;
         let signed = counting.iter().filter(|(_, key)| key.is_some()).count();
-        Ok(Anchors { anchors: counting.into_iter().map(|(anchor, _)| anchor).collect(), problems, signed })
+        let anchors = counting.into_iter().map(|(anchor, _)| anchor).collect();
+        Ok(Anchors { anchors, problems, cut, signed })
     }
 }
 
@@ -142,12 +148,18 @@ struct Reading<'a> {
     /// Anchors, and by which key each is signed.
     counting: Vec<(Anchor, Option<String>)>,
     problems: Vec<String>,
+    cut: Vec<usize>,
 }
 
 impl Reading<'_> {
-    fn take(&mut self, number: usize, text: &str) {
-        let line = match serde_json::from_str::<Line>(text) {
+    fn take(&mut self, number: usize, text: &[u8]) {
+        let line = match serde_json::from_slice::<Line>(text) {
             Ok(line) => line,
+            // Half a line, or what a power cut left where one was to be. Whoever wants an anchor gone can take its whole
+            // line away: a half one proves nothing against anybody.
+            Err(error) if error.is_eof() || text.iter().all(|byte| *byte == 0) => {
+                return self.cut.push(number);
+            }
             Err(error) => return self.problems.push(format!("line {number} is no anchor ({error})")),
         };
         let by = match line.signed(self.key) {

@@ -1,5 +1,6 @@
 //! The command line: what can be said, and who does it. Not here: doing it.
 
+use crate::output::{NOBODY_READS, is_unread, print, tell};
 use crate::wiring::SystemClock;
 use crate::{audit, database, demo, serve, settings};
 use clap::{Parser, Subcommand};
@@ -35,6 +36,10 @@ enum Command {
         /// Where the page listens; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:7878", value_name = "ADDRESS")]
         listen: SocketAddr,
+        /// A name of this machine by which the page may be opened, besides its numeric addresses and localhost; may be
+        /// given several times.
+        #[arg(long, value_name = "NAME")]
+        host: Vec<String>,
     },
     /// Runs the bot.
     Serve {
@@ -108,7 +113,7 @@ enum Migrate {
 pub fn main() -> ExitCode {
     // One TLS provider for every client, before any of them exists.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("shipgate: another TLS provider was installed first");
+        tell("shipgate: another TLS provider was installed first");
         return ExitCode::FAILURE;
     }
     run(Cli::parse())
@@ -117,15 +122,14 @@ pub fn main() -> ExitCode {
 /// Does what was said.
 fn run(cli: Cli) -> ExitCode {
     match cli.command {
-        Command::Demo { listen } => demo::main(listen),
+        Command::Demo { listen, host } => demo::main(listen, host),
         Command::Serve { restored } => match grammar(cli.commands.as_deref()) {
             Ok(grammar) => serve::main(&cli.config, grammar, restored),
             Err(code) => code,
         },
         Command::Check => {
             let (output, code) = settings::check(&cli.config, cli.json);
-            println!("{output}");
-            code
+            answered(print(output), code)
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
             match grammar(cli.commands.as_deref()) {
@@ -133,13 +137,16 @@ fn run(cli: Cli) -> ExitCode {
                 Err(code) => code,
             }
         }
+        // The key is in the environment: no database is asked.
+        Command::Audit { command: audit::Audit::Key } => {
+            answered(audit::key().and_then(print), ExitCode::SUCCESS)
+        }
         Command::Audit { command } => with_store(&cli.config, async |settings| {
             audit::run(&*database::look_at(settings).await?, &cli.config, &command, cli.json).await
         }),
         Command::Backup { to } => with_store(&cli.config, async |settings| {
             database::backup(settings, &to, SystemClock::default().now()).await?;
-            println!("wrote {}", to.display());
-            Ok(())
+            print(format_args!("wrote {}", to.display()))
         }),
         Command::Migrate { what } => with_store(&cli.config, async |settings| match what {
             Migrate::Tables { grant_to } => database::tables(settings, grant_to.as_deref()).await,
@@ -165,12 +172,12 @@ fn grammar(folder: Option<&Path>) -> Result<Grammar, ExitCode> {
         Ok(files)
     };
     let files = read().map_err(|error| {
-        eprintln!("shipgate: cannot read the command files in {}: {error}", folder.display());
+        tell(format_args!("shipgate: cannot read the command files in {}: {error}", folder.display()));
         ExitCode::FAILURE
     })?;
     Grammar::load(BUILTIN, files).map_err(|problems| {
         for problem in problems {
-            eprintln!("{problem}");
+            tell(problem);
         }
         ExitCode::FAILURE
     })
@@ -178,11 +185,11 @@ fn grammar(folder: Option<&Path>) -> Result<Grammar, ExitCode> {
 
 fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool) -> ExitCode {
     if socket && url.is_some() {
-        eprintln!("shipgate: --socket needs no address; leave out --url, or --socket");
+        tell("shipgate: --socket needs no address; leave out --url, or --socket");
         return ExitCode::FAILURE;
     }
     if let Some(url) = url.as_deref().filter(|url| !url.starts_with("https://")) {
-        eprintln!("shipgate: “{url}” is no public address for Slack; write https://…");
+        tell(format_args!("shipgate: “{url}” is no public address for Slack; write https://…"));
         return ExitCode::FAILURE;
     }
     let read = settings::Settings::read(config, &settings::environment).ok();
@@ -193,16 +200,14 @@ fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool)
             .is_some_and(|slack| matches!(slack.transport, settings::SlackTransport::Socket { .. }));
     let url = url.or_else(|| read.as_ref().map(|s| s.http.public_url.clone()));
     if !is_socket && url.is_none() {
-        eprintln!(
+        tell(
             "shipgate: Slack must know this server's public address, and neither --url nor [http] public_url names it.\n\
-             The manifest below has a placeholder in its place; or use --socket, which needs no address."
+             The manifest below has a placeholder in its place; or use --socket, which needs no address.",
         );
     }
     let manifest = slack_manifest(grammar, url.as_deref(), is_socket);
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data");
-    // A reader that has seen enough is no failure.
-    let _ = writeln!(std::io::stdout(), "{text}");
-    ExitCode::SUCCESS
+    answered(print(text), ExitCode::SUCCESS)
 }
 
 /// Does something with the database that the settings name.
@@ -213,15 +218,27 @@ fn with_store(
     let settings = match settings::Settings::store(config, &settings::environment) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("{problems}");
+            tell(problems);
             return ExitCode::FAILURE;
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work(&settings))) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_unread(&error) => ExitCode::from(NOBODY_READS),
         Err(error) => {
-            eprintln!("shipgate: {error:#}");
+            tell(format_args!("shipgate: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How a command ends that has its answer: with its own code, unless the answer could not be given.
+fn answered(printed: anyhow::Result<()>, code: ExitCode) -> ExitCode {
+    match printed {
+        Ok(()) => code,
+        Err(error) => {
+            tell(format_args!("shipgate: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -244,11 +261,11 @@ fn healthcheck(config: &Path) -> ExitCode {
     match ask() {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
         Ok(answer) => {
-            eprintln!("shipgate: not ready: {}", answer.lines().last().unwrap_or_default());
+            tell(format_args!("shipgate: not ready: {}", answer.lines().last().unwrap_or_default()));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("shipgate: no answer from {address}: {error}");
+            tell(format_args!("shipgate: no answer from {address}: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,12 @@
 //! The database that the settings name: opened to work on, or looked at. Not here: what is in it.
 
+use crate::output::{print, tell};
 use crate::settings::StoreSettings;
 use crate::wiring::SystemClock;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use shipgate_app::ports::{Clock as _, Store};
+use shipgate_app::restore;
 use shipgate_store::postgres::{Address, Opening};
 use shipgate_store::transfer::sqlite_to_postgres;
 use shipgate_store::{PostgresStore, SqliteStore};
@@ -38,11 +40,13 @@ pub async fn look_at(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>>
 pub async fn tables(settings: &StoreSettings, grant_to: Option<&str>) -> anyhow::Result<()> {
     let address = postgres(settings)?;
     PostgresStore::migrate(address.clone(), grant_to, SystemClock::default().now()).await?;
-    println!("The tables in {} are up to date.", address.place());
-    if let Some(role) = grant_to {
-        println!("The role {role} may work with them. It can neither change nor delete audit entries.");
-    }
-    Ok(())
+    let granted = grant_to.map(|role| {
+        format!(
+            "\nThe role {role} may work with them, and read all of them for `pg_dump`. It can neither change nor delete \
+             audit entries."
+        )
+    });
+    print(format_args!("The tables in {} are up to date.{}", address.place(), granted.unwrap_or_default()))
 }
 
 /// Moves an installation from a SQLite file into the settings' database.
@@ -52,20 +56,27 @@ pub async fn move_in(settings: &StoreSettings, from: &Path) -> anyhow::Result<()
     // A line each time another tenth is done; small tables are done at once.
     let mut progress = |table: &'static str, done: u64, total: u64| {
         if done == total || done % (total / 10).max(500) < 500 {
-            eprintln!("{table}: {done} of {total}");
+            tell(format_args!("{table}: {done} of {total}"));
         }
     };
     let now = SystemClock::default().now();
     let moved = sqlite_to_postgres(from, address.clone(), now, &mut progress).await?;
-    println!("Everything in {} is now in {place}:", from.display());
+    let from = from.display();
+    let mut told = format!("Everything in {from} is now in {place}:\n");
     for (table, rows) in moved {
-        println!("  {rows:>9}  {table}");
+        told.push_str(&format!("  {rows:>9}  {table}\n"));
     }
-    println!(
-        "The audit chain is whole, before and after. {} is marked: no Shipgate starts on it any more.",
-        from.display()
-    );
-    Ok(())
+    told.push_str(&format!(
+        "The audit chain is whole, before and after. {from} is marked: no Shipgate starts on it any more."
+    ));
+    if let Some(since) = restore::behind_since(&PostgresStore::look_at(address.clone()).await?).await? {
+        told.push_str(&format!(
+            "\n{from} was a backup, made at {since}: what was started since then is not in it. If the installation \
+             itself is still there, move that instead. Otherwise start once with `shipgate serve --restored`; without \
+             this word `serve` refuses, and with it every environment is closed off until a person lifts it."
+        ));
+    }
+    print(told)
 }
 
 fn postgres(settings: &StoreSettings) -> anyhow::Result<&Address> {
@@ -85,11 +96,14 @@ pub async fn backup(settings: &StoreSettings, to: &Path, at: Timestamp) -> anyho
             SqliteStore::look_at(path)?.backup(to, at).await.context("the backup was not made")
         }
         StoreSettings::Postgres(address) => anyhow::bail!(
-            "PostgreSQL brings its own backup, which this program does not repeat. Run\n  \
+            "nothing was written: PostgreSQL brings its own backup, which this program does not repeat. Run\n  \
              pg_dump --format=custom --schema=shipgate --file={} {}\n\
-             or better, archive its log continuously: a dump is already old when it is restored",
+             The role {} must be the one that owns the tables, or one that `shipgate migrate tables --grant-to` was \
+             run for; when pg_dump is refused, delete the empty file that it leaves. Better, archive the server's log \
+             continuously: a dump is already old when it is restored",
             to.display(),
-            address.for_programs()
+            address.for_programs(),
+            address.user()
         ),
     }
 }

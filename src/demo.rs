@@ -8,7 +8,8 @@ mod repository;
 mod sites;
 
 use crate::database;
-use crate::selfcheck::{self, Anchoring, Status};
+use crate::output::{print, tell};
+use crate::selfcheck::{Anchoring, Status, Watch};
 use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
@@ -25,6 +26,7 @@ use shipgate_domain::policy::Provider;
 use shipgate_store::postgres::Opening;
 use shipgate_web::ops;
 use shipgate_web::playground::{Channel, CommandHint, Person, Playground, PlaygroundSettings, World};
+use shipgate_web::server::Hosts;
 use sites::DemoSites;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -50,22 +52,23 @@ const SUGGESTIONS: [&str; 6] = [
     "/deploy help",
 ];
 
-/// Runs until it is stopped.
-pub fn main(listen: SocketAddr) -> ExitCode {
+/// Runs until it is stopped. The page may be opened by these names too.
+pub fn main(listen: SocketAddr, hosts: Vec<String>) -> ExitCode {
     let filter = std::env::var("SHIPGATE_LOG").unwrap_or_else(|_| "warn".into());
     telemetry::logs(&LogSettings { filter, format: LogFormat::Human });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ran = runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(run(listen)));
+    let ran =
+        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(run(listen, hosts)));
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("shipgate: {error:#}");
+            tell(format_args!("shipgate: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(listen: SocketAddr) -> anyhow::Result<()> {
+async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!(
             "cannot listen on {listen}. Is another demo running? Try `shipgate demo --listen 127.0.0.1:0`"
@@ -123,21 +126,19 @@ async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));
-    background.spawn(selfcheck::keep_looking(
-        app.clone(),
-        Anchoring::default(),
-        self_check,
-        clock.clone(),
-        stop.clone(),
-    ));
+    let watch = Watch::new(app.clone(), Anchoring::default(), self_check, clock.clone());
+    background.spawn(watch.keep_looking(stop.clone()));
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;
-    println!("\n  Shipgate's demo is at  http://{address}/\n");
-    println!("  Say  /deploy production v1.2.3  there, then be Grace and approve it.");
-    println!("  It needs no account and no network. Everything is in {} and goes with it.", root.display());
-    println!("  Ctrl-C ends it.\n");
-    let served = run_until_stopped(listener, routes, stop, background).await;
+    print(format_args!(
+        "\n  Shipgate's demo is at  http://{address}/\n\n\
+         \x20 Say  /deploy production v1.2.3  there, then be Grace and approve it.\n\
+         \x20 It needs no account and no network. Everything is in {} and goes with it.\n\
+         \x20 Ctrl-C ends it.\n",
+        root.display()
+    ))?;
+    let served = run_until_stopped(listener, routes, Hosts::called(hosts), stop, background).await;
     drop(folder);
     served
 }

@@ -18,6 +18,9 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 /// Once in so many looks everything is compared.
 const COMPARE_EVERY: u64 = 6;
 
+/// The last anchor may take so long: together with the last work it ends before the program is killed.
+pub const LAST_ANCHOR: Duration = Duration::from_secs(3);
+
 /// Where the head of the record goes, and who is told when something is wrong with it.
 #[derive(Default)]
 pub struct Anchoring {
@@ -81,87 +84,145 @@ impl Status {
     }
 }
 
-/// Looks until told to stop. The first look reads the whole record, in the background of everything else.
-pub async fn keep_looking(
+/// The self-check of this process: what it has seen, and where the head of the record goes.
+pub struct Watch {
     app: Arc<App>,
-    anchoring: Anchoring,
+    anchoring: Arc<Anchoring>,
     status: Arc<Status>,
     clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
-    let key = anchoring.seal.as_ref().map(Seal::public_key);
-    if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
-        check.anchored_up_to(newest.seq);
+    seen: tokio::sync::Mutex<Seen>,
+}
+
+/// Whether anybody is there after it who could post it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Yes,
+    No,
+}
+
+/// What was checked, and which row's anchor was posted last.
+struct Seen {
+    check: SelfCheck,
+    posted_up_to: u64,
+}
+
+impl Watch {
+    /// A watch that has seen nothing yet.
+    pub fn new(app: Arc<App>, anchoring: Anchoring, status: Arc<Status>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
+        let key = anchoring.seal.as_ref().map(Seal::public_key);
+        if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
+            check.anchored_up_to(newest.seq);
+        }
+        let seen = tokio::sync::Mutex::new(Seen { check, posted_up_to: 0 });
+        Arc::new(Self { app, anchoring: Arc::new(anchoring), status, clock, seen })
     }
-    let mut posted_up_to = 0;
-    let mut looks = 0_u64;
-    while !stop.is_cancelled() {
-        let is_full = looks.is_multiple_of(COMPARE_EVERY);
-        let begun = Instant::now();
-        let work = async {
-            if is_full {
-                app.look_after_itself(&mut check).await.map(Some)
-            } else {
-                app.follow_record(&mut check).await.map(|()| None)
-            }
-        };
-        let looked = tokio::select! {
-            () = stop.cancelled() => return,
-            looked = work => looked,
-        };
-        match looked {
-            Ok(Some(looked)) => {
-                if looks == 0 {
-                    let seconds = begun.elapsed().as_secs_f64();
-                    tracing::info!(rows = looked.rows, seconds, "the whole record was checked");
+
+    /// Looks until told to stop. The first look reads the whole record, in the background of everything else.
+    pub async fn keep_looking(self: Arc<Self>, stop: CancellationToken) {
+        let mut seen = self.seen.lock().await;
+        let mut looks = 0_u64;
+        while !stop.is_cancelled() {
+            let is_full = looks.is_multiple_of(COMPARE_EVERY);
+            let begun = Instant::now();
+            let work = async {
+                if is_full {
+                    self.app.look_after_itself(&mut seen.check).await.map(Some)
+                } else {
+                    self.app.follow_record(&mut seen.check).await.map(|()| None)
                 }
-                status.note(clock.now(), &Ok(looked));
+            };
+            let looked = tokio::select! {
+                () = stop.cancelled() => return,
+                looked = work => looked,
+            };
+            match looked {
+                Ok(Some(looked)) => {
+                    if looks == 0 {
+                        let seconds = begun.elapsed().as_secs_f64();
+                        tracing::info!(rows = looked.rows, seconds, "the whole record was checked");
+                    }
+                    self.status.note(self.clock.now(), &Ok(looked));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!("the self-check could not be made: {error}");
+                    self.status.note(self.clock.now(), &Err(error));
+                }
             }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!("the self-check could not be made: {error}");
-                status.note(clock.now(), &Err(error));
+            // A head is worth writing down only while nothing is wrong with what leads to it.
+            if self.status.newest().is_some_and(|newest| newest.ok) {
+                self.anchor(&mut seen, is_full, Last::No).await;
+            }
+            looks += 1;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(FOLLOW_EVERY) => {}
             }
         }
-        // A head is worth writing down only while nothing is wrong with what leads to it.
-        if status.newest().is_some_and(|newest| newest.ok) {
-            let due = check.due_anchors(is_full, clock.now());
-            anchor(&app, &anchoring, &mut check, &due, &mut posted_up_to).await;
+    }
+
+    /// At the end, when nothing writes any more: what was recorded since the newest anchor is anchored too, so that
+    /// none of it can be cut off while nobody watches. It takes no longer than [`LAST_ANCHOR`].
+    pub async fn last_anchor(&self) {
+        if self.anchoring.file.is_none() && self.anchoring.channel.is_none() {
+            return;
         }
-        looks += 1;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(FOLLOW_EVERY) => {}
+        let anchoring = async {
+            let mut seen = self.seen.lock().await;
+            let known = seen.check.findings().len();
+            if let Err(error) = self.app.follow_record(&mut seen.check).await {
+                return tracing::warn!(
+                    "the record could not be read to its end, so its head is not anchored: {error}"
+                );
+            }
+            let found = seen.check.findings().len();
+            // What people accepted before is no reason; what nobody has judged yet is one.
+            let is_sound = self.status.newest().map_or(found == 0, |newest| newest.ok && found == known);
+            if is_sound {
+                self.anchor(&mut seen, true, Last::Yes).await;
+            }
+        };
+        if tokio::time::timeout(LAST_ANCHOR, anchoring).await.is_err() {
+            tracing::warn!(
+                "the last head of the record could not be written down in {} s; the next start anchors it",
+                LAST_ANCHOR.as_secs()
+            );
+        }
+    }
+
+    /// Writes down what is due wherever it is wanted.
+    async fn anchor(&self, seen: &mut Seen, newest: bool, last: Last) {
+        let Seen { check, posted_up_to } = seen;
+        let due = check.due_anchors(newest, self.clock.now());
+        let written = write(self.anchoring.clone(), due.clone()).await;
+        let posted = self.anchoring.post(&self.app, &due, *posted_up_to, last).await;
+        *posted_up_to = posted.unwrap_or(*posted_up_to);
+        // Where there is a file it decides: what it did not take is due again.
+        let anchored = match (&self.anchoring.file, &self.anchoring.channel) {
+            (Some(_), _) => written,
+            (None, Some(_)) => posted,
+            (None, None) => {
+                // Nobody wants them.
+                check.anchored_up_to(due.last().map_or(0, |anchor| anchor.seq));
+                None
+            }
+        };
+        if let Some(seq) = anchored {
+            check.anchored_up_to(seq);
+            metrics::gauge!("shipgate_anchor_row").set(seq as f64);
         }
     }
 }
 
-/// Writes down what is due wherever it is wanted.
-async fn anchor(
-    app: &App,
-    anchoring: &Anchoring,
-    check: &mut SelfCheck,
-    due: &[Anchor],
-    posted_up_to: &mut u64,
-) {
-    let written = anchoring.write(due);
-    let posted = anchoring.post(app, due, *posted_up_to).await;
-    *posted_up_to = posted.unwrap_or(*posted_up_to);
-    // Where there is a file it decides: what it did not take is due again.
-    let anchored = match (&anchoring.file, &anchoring.channel) {
-        (Some(_), _) => written,
-        (None, Some(_)) => posted,
-        (None, None) => {
-            // Nobody wants them.
-            check.anchored_up_to(due.last().map_or(0, |anchor| anchor.seq));
-            None
-        }
-    };
-    if let Some(seq) = anchored {
-        check.anchored_up_to(seq);
-        metrics::gauge!("shipgate_anchor_row").set(seq as f64);
+/// Appends on a thread of its own: a file system that hangs must not keep the program from ending.
+async fn write(anchoring: Arc<Anchoring>, due: Vec<Anchor>) -> Option<u64> {
+    if anchoring.file.is_none() || due.is_empty() {
+        return None;
     }
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || tell.send(anchoring.write(&due)));
+    told.await.ok().flatten()
 }
 
 impl Anchoring {
@@ -180,11 +241,18 @@ impl Anchoring {
     }
 
     /// Posts the newest in the channel, if it is not there yet. Says that it did.
-    async fn post(&self, app: &App, due: &[Anchor], posted: u64) -> Option<u64> {
+    async fn post(&self, app: &App, due: &[Anchor], posted: u64, last: Last) -> Option<u64> {
         let channel = self.channel.as_ref()?;
         let newest = due.last().filter(|anchor| anchor.seq > posted)?;
         let signature = self.seal.as_ref().map(|seal| seal.sign(newest));
-        match app.post_anchor(channel, newest, signature.as_deref()).await {
+        let signature = signature.as_deref();
+        let outcome = match last {
+            Last::No => app.post_anchor(channel, newest, signature).await.map_err(|error| error.to_string()),
+            Last::Yes => {
+                app.post_last_anchor(channel, newest, signature).await.map_err(|error| error.to_string())
+            }
+        };
+        match outcome {
             Ok(()) => Some(newest.seq),
             Err(error) => {
                 failed(channel, &error);
@@ -197,7 +265,7 @@ impl Anchoring {
 fn failed(what: &str, error: &dyn std::fmt::Display) {
     metrics::counter!("shipgate_anchor_failures_total").increment(1);
     tracing::error!(
-        "cannot write the head of the record to {what}: {error}; it is tried again within a minute"
+        "cannot write the head of the record to {what}: {error}; it is tried again within a minute, or at the next start"
     );
 }
 

@@ -6,7 +6,8 @@ pub use ending::run_until_stopped;
 
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
-use crate::selfcheck::{self, Anchoring, Status};
+use crate::output::tell;
+use crate::selfcheck::{Anchoring, Status, Watch};
 use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
@@ -27,6 +28,7 @@ use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
 use shipgate_store::postgres::Opening;
 use shipgate_web::ops::{self, Ops, Part, SelfChecked};
+use shipgate_web::server::Hosts;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,8 +50,8 @@ pub fn main(config: &Path, grammar: Grammar, restored: bool) -> ExitCode {
     let settings = match Settings::read(config, &environment) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("{problems}");
-            eprintln!("shipgate: not started. `shipgate check` shows this again.");
+            tell(problems);
+            tell("shipgate: not started. `shipgate check` shows this again.");
             return ExitCode::FAILURE;
         }
     };
@@ -148,17 +150,15 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         None => app.start().await?,
     }
     background.spawn(app.clone().run(stop.clone()));
-    background.spawn(selfcheck::keep_looking(
-        app.clone(),
-        anchoring,
-        self_check,
-        clock.clone(),
-        stop.clone(),
-    ));
+    let watch = Watch::new(app.clone(), anchoring, self_check, clock.clone());
+    background.spawn(watch.clone().keep_looking(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     background.spawn(intake.see_off(stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
-    run_until_stopped(listener, routes, stop, background).await
+    let ended =
+        run_until_stopped(listener, routes, Hosts::called(settings.http.names()), stop, background).await;
+    watch.last_anchor().await;
+    ended
 }
 
 /// Since when the database has forgotten what happened; none when it is the one that worked last.

@@ -5,6 +5,7 @@
 //! know is refused, never ignored.
 
 mod check;
+mod http;
 mod keys;
 mod near;
 mod operations;
@@ -16,15 +17,17 @@ mod secrets;
 mod tests;
 
 pub use check::check;
+pub use http::HttpSettings;
 pub use operations::{
-    AnnounceSettings, AuditSettings, GithubCredentials, GithubSettings, HttpSettings, ReminderSettings,
-    SlackSettings, SlackTransport, StoreSettings,
+    AnnounceSettings, AuditSettings, GithubCredentials, GithubSettings, ReminderSettings, SlackSettings,
+    SlackTransport, StoreSettings,
 };
 pub use problem::Problems;
 pub use secrets::{LogFormat, LogSettings};
 
 use problem::Finding;
 use reader::{Log, Section};
+use secrecy::SecretString;
 use secrets::Environment;
 use shipgate_app::limits::Rates;
 use shipgate_domain::policy::{Policy, Provider};
@@ -99,6 +102,16 @@ impl Settings {
         if problems.are_fatal() { Err(problems) } else { Ok(store) }
     }
 
+    /// What services and environments are called, for commands that need nothing else. What is wrong with them is for
+    /// `check` to say.
+    #[must_use]
+    pub fn names(path: &Path) -> Policy {
+        let log = Log::default();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let (document, _) = DeTable::parse_recoverable(&text);
+        rules::policy(&Section::root(document.get_ref(), &log))
+    }
+
     /// Where anchors are, and the key that signs them, for commands that need nothing else. What is wrong with them
     /// is for `check` to say.
     #[must_use]
@@ -155,7 +168,7 @@ impl Settings {
         let uses_github =
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
         Some(Self {
-            http: operations::http(&root),
+            http: http::http(&root),
             limits: operations::limits(&root),
             store: operations::store(&root, &environment),
             slack: operations::slack(&root, &environment),
@@ -175,6 +188,17 @@ fn syntax_error(error: &toml::de::Error, text: &str) -> Finding {
     let message = error.message().lines().next().unwrap_or_default();
     Finding::at(place, "syntax", format!("this is not TOML: {message}"))
         .instead("look for quotes, brackets, commas and keys that are written twice")
+}
+
+/// The key that signs anchors, for commands that need nothing else.
+///
+/// # Errors
+/// What is set is no such key.
+pub fn anchor_key(environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<SecretString>, Problems> {
+    let log = Log::default();
+    let key = Environment { read: environment, log: &log }.anchor_key();
+    let problems = Problems::new(Path::new(""), "", log.into_findings());
+    if problems.are_fatal() { Err(problems) } else { Ok(key) }
 }
 
 /// The environment of this process.

@@ -391,10 +391,13 @@ impl App {
                 }
             }
         }
+        if let Some((pause, why)) = self.is_too_early(&post.key).await? {
+            return Ok(self.retry(pause, why));
+        }
         let posted = self.chat.post(&post, leased.attempts > 0 || self.may_have_said()).await;
         point!("say/posted");
         match posted {
-            Ok(_) => Ok(Finish::Done),
+            Ok(_) => self.was_said(&post.key).await.map(|()| Finish::Done),
             Err(error) => {
                 if let (ChatError::Gone { .. }, Some(deploy)) = (&error, under) {
                     self.card_is_gone(deploy).await?;

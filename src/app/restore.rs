@@ -27,6 +27,15 @@ const LOOKING: &str = "restored/looking";
 const HEARD: &str = "restored/heard";
 /// When this database was put back last.
 const AT: &str = "restored/at";
+/// Of which time of being put back people have been told: the value of [`AT`] then.
+const TOLD: &str = "restored/told";
+/// Keys of the two messages: that the database was put back, and what the CI systems then said.
+const PUT_BACK: &str = "restored/";
+const LOOKED_BACK: &str = "looked-back/";
+/// What the CI systems said waits so long for the other message, which may be one that cannot be posted.
+const IN_ORDER: SignedDuration = SignedDuration::from_mins(10);
+/// Between two looks whether the other message is there.
+const ORDER_PAUSE: i64 = 1;
 /// For so long a message is looked for before it is posted: the day that was forgotten may have posted it.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(48);
 /// While another deploy still holds the place of one that was found, that one waits.
@@ -112,7 +121,7 @@ impl App {
             }
         }
         let message = self.words().restored(since, &environments);
-        changes.effects.push(self.say_once(format!("restored/{now}"), message, now));
+        changes.effects.push(self.say_once(format!("{PUT_BACK}{now}"), message, now));
         // The copy may have been made while an earlier look was not over.
         let since = self.looking_since().await?.map_or(since, |earlier| earlier.min(since));
         changes.effects.push(NewEffect::whenever(Effect::LookBack { since }, now));
@@ -145,6 +154,28 @@ impl App {
             }
             (Some(_), true) | (None, false) => Ok(()),
         }
+    }
+
+    /// What was found is told after it was told that anything was looked for. Says how long to wait for that, and why.
+    pub(crate) async fn is_too_early(&self, key: &str) -> Result<Option<(i64, String)>, StoreError> {
+        if !key.starts_with(LOOKED_BACK) {
+            return Ok(None);
+        }
+        let at = self.store.note(AT).await?;
+        let is_late =
+            at.as_deref().and_then(|at| at.parse().ok()).is_none_or(|at| self.now() >= later(at, IN_ORDER));
+        if is_late || self.store.note(TOLD).await? == at {
+            return Ok(None);
+        }
+        Ok(Some((ORDER_PAUSE, "people have not been told yet that the database was put back".into())))
+    }
+
+    /// Notes that a message was posted, if others wait for it.
+    pub(crate) async fn was_said(&self, key: &str) -> Result<(), StoreError> {
+        let Some(at) = key.strip_prefix(PUT_BACK) else { return Ok(()) };
+        let mut changes = self.changes(self.now());
+        changes.notes.push((TOLD.to_owned(), at.to_owned()));
+        self.commit(changes).await
     }
 
     async fn looking_since(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -262,7 +293,7 @@ impl App {
         let mut changes = self.changes(self.now());
         let now = changes.at;
         let message = self.words().looked_back(since, found.len(), unknown, unread);
-        changes.effects.push(self.say_once(format!("looked-back/{begun}"), message, now));
+        changes.effects.push(self.say_once(format!("{LOOKED_BACK}{begun}"), message, now));
         let data = serde_json::json!({ "since": since, "unknown": unknown, "unread": unread });
         self.note(&mut changes, Actor::Shipgate, None, "looked_back", data);
         kept.heard.is_told = true;

@@ -1,17 +1,21 @@
 //! The record for auditors: a register with one line for each deploy, or every entry; as CSV or JSON Lines. Not here:
-//! what a line says (`domain::audit::Register`). The columns are described in docs/audit.md, which a test compares.
+//! the columns of the register (`columns`). All columns are described in docs/audit.md, which a test compares.
 
-use anyhow::Context as _;
+use super::columns::{DEPLOY_COLUMNS, text, time};
+use super::file::NewFile;
+use super::names::Wanted;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 use shipgate_app::ports::Store;
-use shipgate_domain::audit::{Actor, Entry, Filed, Register, Row, Verifier};
-use shipgate_domain::ids::DeployId;
-use std::collections::BTreeMap;
-use std::fs::File;
+use shipgate_domain::audit::{Actor, BrokenChain, Entry, Filed, Register, Row, Verifier};
+use shipgate_domain::ids::{DeployId, EnvironmentName};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Rows read at once.
 const PAGE: u32 = 1000;
 
 /// What is written, and how.
@@ -26,15 +30,15 @@ pub struct Export {
     /// Only what was asked for (deploys) or happened (entries) at or after this: 2026-11-01 or 2026-11-01T08:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     from: Option<Timestamp>,
-    /// Only what came before this.
+    /// Only what came before this; later than --from.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
-    /// Only this environment.
+    /// Only this environment: its name or alias, also one that is no longer configured.
     #[arg(long, value_name = "NAME")]
-    environment: Option<String>,
+    pub(super) environment: Option<String>,
     /// Only this service.
     #[arg(long, value_name = "NAME")]
-    service: Option<String>,
+    pub(super) service: Option<String>,
     /// A new file; standard output when it is left out.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -66,15 +70,41 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 /// Writes what was asked for. A record that is not sound is written all the same, and said to be so.
-pub async fn run(store: &dyn Store, export: &Export) -> anyhow::Result<()> {
-    let out: Box<dyn Write> = match &export.output {
-        None => Box::new(std::io::stdout().lock()),
+pub async fn run(store: &dyn Store, config: &Path, export: &Export) -> anyhow::Result<()> {
+    if let (Some(from), Some(until)) = (export.from, export.until)
+        && from >= until
+    {
+        anyhow::bail!(
+            "--from {from} is not before --until {until}, so nothing lies between them and nothing was written: \
+             exchange them, or leave one out"
+        );
+    }
+    let wanted = Wanted::of(store, config, export).await?;
+    let broken = match &export.output {
+        None => write(store, export, &wanted, std::io::stdout().lock()).await?,
         Some(path) => {
-            let file = File::create_new(path)
-                .with_context(|| format!("cannot write {}: name a new file", path.display()))?;
-            Box::new(file)
+            let file = NewFile::begin(path)?;
+            match write(store, export, &wanted, file.writer()).await {
+                Ok(broken) => file.finish().map(|()| broken)?,
+                Err(error) => return Err(file.give_up(error)),
+            }
         }
     };
+    match broken {
+        None => Ok(()),
+        Some(error) => {
+            anyhow::bail!("what was written is not sound: {error}. `shipgate audit verify` says more")
+        }
+    }
+}
+
+/// Writes everything that is wanted. Says what is wrong with the record, if anything is.
+async fn write(
+    store: &dyn Store,
+    export: &Export,
+    wanted: &Wanted,
+    out: impl Write,
+) -> anyhow::Result<Option<BrokenChain>> {
     let mut table = Table::new(BufWriter::new(out), export.format);
     let mut verifier = Verifier::default();
     let mut broken = None;
@@ -92,16 +122,15 @@ pub async fn run(store: &dyn Store, export: &Export) -> anyhow::Result<()> {
                 verifier.go_on_after(row);
             }
             let entry: Option<Entry> = serde_json::from_str(&row.body).ok();
-            if let Some(Entry { deploy: Some(id), event, data, .. }) = &entry
-                && matches!(event.as_str(), "requested" | "imported")
-            {
-                services.insert(id.clone(), data["service"].as_str().unwrap_or_default().to_owned());
+            if let Some((id, service)) = entry.as_ref().and_then(asked_for) {
+                services.insert(id.clone(), service.to_owned());
                 deploys.push(id.clone());
             }
-            if export.what == What::Entries && export.wants_entry(entry.as_ref(), &services) {
+            if export.what == What::Entries && wanted.has_entry(export, entry.as_ref(), &services) {
+                let line = Line::of(row, entry.as_ref());
                 match export.format {
-                    Format::Jsonl => table.json(row)?,
-                    Format::Csv => table.cells(&entry_cells(row, entry.as_ref()))?,
+                    Format::Jsonl => table.json(&line)?,
+                    Format::Csv => table.cells(&line.cells())?,
                 }
             }
         }
@@ -116,7 +145,7 @@ pub async fn run(store: &dyn Store, export: &Export) -> anyhow::Result<()> {
         table.heading(&DEPLOY_COLUMNS.map(|(name, _)| name))?;
         for id in deploys {
             let Some(filed) = Register::file(&id, &store.audit_of(&id).await?) else { continue };
-            if !export.wants_deploy(&filed) {
+            if !wanted.has_deploy(export, &filed) {
                 continue;
             }
             match export.format {
@@ -126,12 +155,14 @@ pub async fn run(store: &dyn Store, export: &Export) -> anyhow::Result<()> {
         }
     }
     table.end()?;
-    match broken {
-        None => Ok(()),
-        Some(error) => {
-            anyhow::bail!("what was written is not sound: {error}. `shipgate audit verify` says more")
-        }
-    }
+    Ok(broken)
+}
+
+/// The deploy that an entry begins, and its service.
+fn asked_for(entry: &Entry) -> Option<(&DeployId, &str)> {
+    let is_first = matches!(entry.event.as_str(), "requested" | "imported");
+    let id = entry.deploy.as_ref().filter(|_| is_first)?;
+    Some((id, entry.data["service"].as_str().unwrap_or_default()))
 }
 
 impl Export {
@@ -139,126 +170,91 @@ impl Export {
         let is_after = self.from.is_none_or(|from| at.is_some_and(|at| at >= from));
         is_after && self.until.is_none_or(|until| at.is_some_and(|at| at < until))
     }
+}
 
-    fn wants_deploy(&self, filed: &Filed) -> bool {
-        self.is_in_time(filed.requested_at)
-            && self.environment.as_ref().is_none_or(|name| *name == filed.environment)
-            && self.service.as_ref().is_none_or(|name| *name == filed.service)
+impl Wanted {
+    fn has_deploy(&self, export: &Export, filed: &Filed) -> bool {
+        export.is_in_time(filed.requested_at)
+            && has(&self.environments, Some(&filed.environment))
+            && has(&self.services, Some(&filed.service))
     }
 
-    fn wants_entry(&self, entry: Option<&Entry>, services: &BTreeMap<DeployId, String>) -> bool {
+    fn has_entry(
+        &self,
+        export: &Export,
+        entry: Option<&Entry>,
+        services: &BTreeMap<DeployId, String>,
+    ) -> bool {
         // What cannot be read is never left out.
         let Some(entry) = entry else { return true };
         let place = entry.environment.as_ref().map(ToString::to_string);
         let service = entry.deploy.as_ref().and_then(|id| services.get(id));
-        self.is_in_time(Some(entry.at))
-            && (self.environment.is_none() || self.environment == place)
-            && (self.service.is_none() || self.service.as_ref() == service)
+        export.is_in_time(Some(entry.at))
+            && has(&self.environments, place.as_ref())
+            && has(&self.services, service)
     }
 }
 
-const ENTRY_COLUMNS: [&str; 9] =
-    ["row", "at", "event", "deploy", "environment", "person", "account", "data", "hash"];
-
-fn entry_cells(row: &Row, entry: Option<&Entry>) -> Vec<String> {
-    let Some(entry) = entry else {
-        let cells = [row.seq.to_string(), String::new(), "unreadable".into()];
-        return [cells.to_vec(), vec![String::new(); 4], vec![row.body.clone(), row.hash.clone()]].concat();
-    };
-    let (person, account) = match &entry.actor {
-        Actor::Person { person, account } => (person.to_string(), account.to_string()),
-        Actor::Shipgate => ("shipgate".into(), String::new()),
-    };
-    vec![
-        row.seq.to_string(),
-        entry.at.to_string(),
-        entry.event.clone(),
-        entry.deploy.as_ref().map(ToString::to_string).unwrap_or_default(),
-        entry.environment.as_ref().map(ToString::to_string).unwrap_or_default(),
-        person,
-        account,
-        entry.data.to_string(),
-        row.hash.clone(),
-    ]
+fn has(wanted: &Option<BTreeSet<String>>, name: Option<&String>) -> bool {
+    wanted.as_ref().is_none_or(|wanted| name.is_some_and(|name| wanted.contains(name)))
 }
 
-type Column = (&'static str, fn(&Filed) -> String);
+const ENTRY_COLUMNS: [&str; 11] =
+    ["row", "at", "event", "deploy", "environment", "person", "account", "data", "prev", "body", "hash"];
 
-/// The register as a table. What is a list in JSON is one cell here, its items parted by “; ”.
-const DEPLOY_COLUMNS: [Column; 42] = [
-    ("deploy", |f| f.deploy.clone()),
-    ("short_id", |f| f.short.clone()),
-    ("kind", |f| f.kind.clone()),
-    ("service", |f| f.service.clone()),
-    ("environment", |f| f.environment.clone()),
-    ("version", |f| f.version.clone()),
-    ("commit", |f| text(&f.commit)),
-    ("commit_title", |f| text(&f.commit_title)),
-    ("commit_author", |f| text(&f.commit_author)),
-    ("outcome", |f| f.outcome.clone()),
-    ("outcome_reason", |f| text(&f.outcome_reason)),
-    ("requested_at", |f| time(f.requested_at)),
-    ("requested_by", |f| f.requested_by.clone()),
-    ("requested_account", |f| f.requested_account.clone()),
-    ("reason", |f| text(&f.reason)),
-    ("emergency_reason", |f| text(&f.emergency)),
-    ("approvals", |f| {
-        list(&f.approvals, |a| {
-            let stale = if a.is_current { "" } else { " (to older rules, does not count)" };
-            format!("{} ({}) {}{stale}", a.person, a.account, a.at)
-        })
-    }),
-    ("overrides", |f| {
-        list(&f.overrides, |o| {
-            let what = if o.freezes.is_empty() {
-                o.gate.clone()
-            } else {
-                format!("{} {}", o.gate, o.freezes.join(", "))
-            };
-            format!("{what}: by {}", o.by.join(", "))
-        })
-    }),
-    ("gates", |f| list(&f.gates, |g| format!("{}={} {}", g.gate, g.answer, g.code))),
-    ("decided_at", |f| time(f.decided_at)),
-    ("rules_version", |f| text(&f.rules)),
-    ("approved_digest", |f| text(&f.digest)),
-    ("attempts", |f| f.attempts.to_string()),
-    ("sent_at", |f| time(f.sent_at)),
-    ("started_at", |f| time(f.started_at)),
-    ("ended_at", |f| time(f.ended_at)),
-    ("run_url", |f| text(&f.run_url)),
-    ("run", |f| text(&f.run)),
-    ("run_attempt", |f| f.run_attempt.map(|n| n.to_string()).unwrap_or_default()),
-    ("provider", |f| text(&f.provider)),
-    ("repository", |f| text(&f.repo)),
-    ("workflow", |f| text(&f.workflow)),
-    ("workflow_branch", |f| text(&f.git_ref)),
-    ("replaces_version", |f| text(&f.replaces_version)),
-    ("replaces_commit", |f| text(&f.replaces_commit)),
-    ("new_commits", |f| f.new_commits.map(|n| n.to_string()).unwrap_or_default()),
-    ("compare_url", |f| text(&f.compare_url)),
-    ("other_acts", |f| {
-        list(&f.acts, |a| {
-            let said = a.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
-            format!("{} by {} ({}) {}{said}", a.event, a.person, a.account, a.at)
-        })
-    }),
-    ("rerun_of", |f| text(&f.rerun_of)),
-    ("first_row", |f| f.first_row.to_string()),
-    ("last_row", |f| f.last_row.to_string()),
-    ("last_hash", |f| f.last_hash.clone()),
-];
-
-fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_default()
+/// One entry: readable, and as it is stored, so that its hash can be computed again.
+#[derive(Serialize)]
+struct Line<'a> {
+    row: u64,
+    at: Option<Timestamp>,
+    event: &'a str,
+    deploy: Option<&'a DeployId>,
+    environment: Option<&'a EnvironmentName>,
+    person: String,
+    account: Option<String>,
+    data: Option<&'a Value>,
+    prev: &'a str,
+    body: &'a str,
+    hash: &'a str,
 }
 
-fn time(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string()).unwrap_or_default()
-}
+impl<'a> Line<'a> {
+    fn of(row: &'a Row, entry: Option<&'a Entry>) -> Self {
+        let (person, account) = match entry.map(|entry| &entry.actor) {
+            None => (String::new(), None),
+            Some(Actor::Person { person, account }) => (person.to_string(), Some(account.to_string())),
+            Some(Actor::Shipgate) => ("shipgate".into(), None),
+        };
+        Self {
+            row: row.seq,
+            at: entry.map(|entry| entry.at),
+            event: entry.map_or("unreadable", |entry| &entry.event),
+            deploy: entry.and_then(|entry| entry.deploy.as_ref()),
+            environment: entry.and_then(|entry| entry.environment.as_ref()),
+            person,
+            account,
+            data: entry.map(|entry| &entry.data),
+            prev: &row.prev,
+            body: &row.body,
+            hash: &row.hash,
+        }
+    }
 
-fn list<T>(items: &[T], say: impl Fn(&T) -> String) -> String {
-    items.iter().map(say).collect::<Vec<_>>().join("; ")
+    fn cells(&self) -> [String; 11] {
+        [
+            self.row.to_string(),
+            time(self.at),
+            self.event.to_owned(),
+            self.deploy.map(ToString::to_string).unwrap_or_default(),
+            self.environment.map(ToString::to_string).unwrap_or_default(),
+            self.person.clone(),
+            text(&self.account),
+            self.data.map(ToString::to_string).unwrap_or_default(),
+            self.prev.to_owned(),
+            self.body.to_owned(),
+            self.hash.to_owned(),
+        ]
+    }
 }
 
 /// Rows in one of the two forms.

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use axum::Router;
+use shipgate_web::server::{self, Hosts};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
@@ -20,6 +21,7 @@ const LAST_WORK: Duration = Duration::from_secs(40);
 pub async fn run_until_stopped(
     listener: TcpListener,
     routes: Router,
+    hosts: Hosts,
     stop: CancellationToken,
     mut background: JoinSet<()>,
 ) -> anyhow::Result<()> {
@@ -33,7 +35,7 @@ pub async fn run_until_stopped(
         on_signal.cancel();
     });
     let ending = stop.clone();
-    let mut server = tokio::spawn(shipgate_web::server::serve(listener, routes, ending));
+    let mut server = tokio::spawn(server::serve(listener, routes, hosts, ending));
     let mut has_server_ended = false;
     let outcome = tokio::select! {
         // First: what ends because of it has not failed.
@@ -103,7 +105,7 @@ mod tests {
             finishing.store(true, Ordering::Release);
         });
         background.spawn(part);
-        let outcome = run_until_stopped(listener, Router::new(), stop, background).await;
+        let outcome = run_until_stopped(listener, Router::new(), Hosts::default(), stop, background).await;
         assert!(is_finished.load(Ordering::Acquire), "work in hand is finished");
         outcome
     }

@@ -1,8 +1,13 @@
 //! `shipgate check`: what is wrong with the settings, for people or for programs. Not here: asking other systems.
 
+use super::problem::{Finding, Problem, Problems};
+use super::reader::{Log, Section};
 use super::{Settings, environment};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use toml::de::DeTable;
 
 /// What to print, and how to exit: with success when the program could start with these settings.
 ///
@@ -17,21 +22,15 @@ pub(super) fn check_with(
     json: bool,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> (String, ExitCode) {
-    let (problems, summary) = match Settings::read(path, environment) {
+    let (mut problems, summary) = match Settings::read(path, environment) {
         Ok(settings) => {
-            let policy = &settings.policy;
-            let counts = [
-                (policy.services.len(), "services"),
-                (policy.environments.len(), "environments"),
-                (policy.people.len(), "people"),
-                (policy.freezes.len(), "freezes"),
-            ];
-            let counts: Vec<String> = counts.iter().map(|(count, word)| format!("{word}: {count}")).collect();
-            let summary = format!("{} is good. {}", path.display(), counts.join(", "));
+            let summary = summary(path, &settings);
             (settings.warnings, summary)
         }
-        Err(problems) => (problems, format!("{} is not good yet.", path.display())),
+        Err(problems) => (problems, String::new()),
     };
+    problems.add(unwritable_anchors(path, environment));
+    let summary = if problems.are_fatal() { format!("{} is not good yet.", path.display()) } else { summary };
     let code = if problems.are_fatal() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     let output = if json {
         problems.to_json()
@@ -41,4 +40,42 @@ pub(super) fn check_with(
         format!("{problems}\n{summary}")
     };
     (output, code)
+}
+
+fn summary(path: &Path, settings: &Settings) -> String {
+    let policy = &settings.policy;
+    let counts = [
+        (policy.services.len(), "services"),
+        (policy.environments.len(), "environments"),
+        (policy.people.len(), "people"),
+        (policy.freezes.len(), "freezes"),
+    ];
+    let counts: Vec<String> = counts.iter().map(|(count, word)| format!("{word}: {count}")).collect();
+    format!("{} is good. {}", path.display(), counts.join(", "))
+}
+
+/// An anchor file that cannot be written: `serve` would not start. It is found by trying, and nothing is left behind.
+fn unwritable_anchors(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Option<Problem> {
+    let file = Settings::audit(path, environment).anchor_file?;
+    let why = append(&file).err()?;
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let log = Log::default();
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let root = Section::root(document.get_ref(), &log);
+    let place = root.section("audit").and_then(|section| section.place_of("anchor_file"));
+    let what = format!("`audit.anchor_file` {} cannot be appended to", file.display());
+    let instead = "make its folder, give this user the right to append, or correct the path";
+    let finding = Finding::at(place.unwrap_or(0..0), "unwritable_file", what).why(why.to_string());
+    Problems::new(path, &text, vec![finding.instead(instead)]).list().first().cloned()
+}
+
+/// Whether the file can be appended to, or made: a file without a name is made in its folder, and is gone at once.
+fn append(file: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop)
+        }
+        opened => opened.map(drop),
+    }
 }

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[Key] = &[
     key("timezone"),
     key("http.listen"),
     key("http.public_url"),
+    key("http.hosts"),
     key("limits.person_each_second"),
     key("limits.person_each_minute"),
     key("limits.all_each_second"),

@@ -1,4 +1,5 @@
-//! How the program runs: addresses, store, chat, code host, announcements, reminders. Not here: rules (`rules`).
+//! How the program runs: store, chat, code host, announcements, reminders. Not here: rules (`rules`), and where it
+//! listens (`http`).
 
 use super::problem::Finding;
 use super::reader::{Section, Word, clip};
@@ -8,17 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shipgate_app::limits::Rates;
 use shipgate_domain::calendar::{FiveFieldCron, Lead};
 use shipgate_store::postgres::Address;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-
-/// `[http]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpSettings {
-    /// Where to listen. Default `127.0.0.1:8080`.
-    pub listen: SocketAddr,
-    /// What others call this server, without a slash at the end. Default: `http://` and `listen`.
-    pub public_url: String,
-}
 
 /// `[store]`.
 #[derive(Clone, Debug)]
@@ -136,42 +127,12 @@ pub struct CronReminder {
     pub say: String,
 }
 
-const LISTEN: &str = "127.0.0.1:8080";
 const STORE: &str = "sqlite://shipgate.db";
 const SLACK_API: &str = "https://slack.com/api";
 const GITHUB_API: &str = "https://api.github.com";
 const CHANNEL: &str = "#deployments";
 const ANCHOR_FILE: &str = "/var/lib/shipgate-anchors/anchors.jsonl";
 const LEADS: &[&str] = &["7d", "24h", "1h", "start", "end"];
-
-pub(super) fn http(root: &Section<'_>) -> HttpSettings {
-    let section = root.section("http");
-    let section = section.as_ref();
-    let listen = section.and_then(|s| s.text("listen", LISTEN)).and_then(|word| match word.text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let what = format!("“{}” is not an address to listen on", clip(&word.text));
-            root.note(
-                Finding::at(word.place, "bad_address", what).instead(format!("write listen = \"{LISTEN}\"")),
-            );
-            None
-        }
-    });
-    let listen = listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address"));
-    let public_url = section.and_then(|s| {
-        let word = s.text("public_url", "https://shipgate.example.com")?;
-        let address = web_address(s, &word, "https://shipgate.example.com")?;
-        if is_open_text(&address) {
-            let what = format!("`http.public_url` {} is not encrypted", clip(&word.text));
-            let why = "what people press and see can be read and changed on the way";
-            s.note(
-                Finding::at(word.place, "not_encrypted", what).why(why).instead("write https://…").warning(),
-            );
-        }
-        Some(trimmed(&word.text))
-    });
-    HttpSettings { listen, public_url: public_url.unwrap_or_else(|| format!("http://{listen}")) }
-}
 
 pub(super) fn limits(root: &Section<'_>) -> Rates {
     let usual = Rates::default();
@@ -387,12 +348,12 @@ fn api_url(section: &Section<'_>, default: &str) -> String {
     trimmed(&word.text)
 }
 
-fn trimmed(address: &str) -> String {
+pub(super) fn trimmed(address: &str) -> String {
     address.trim_end_matches('/').to_owned()
 }
 
 /// `http` to somewhere else than this machine.
-fn is_open_text(address: &Uri) -> bool {
+pub(super) fn is_open_text(address: &Uri) -> bool {
     let host = address.host().unwrap_or_default();
     let is_here = host == "localhost" || host == "[::1]" || host.starts_with("127.");
     address.scheme_str() == Some("http") && !is_here

@@ -106,9 +106,14 @@ impl Problems {
             Problem { severity, file, line, column, code, what, why, instead, span }
         };
         let mut list: Vec<Problem> = findings.into_iter().map(place).collect();
-        list.sort_by_key(|problem| (problem.span.is_none(), problem.line, problem.column, problem.severity));
-        list.dedup();
+        in_order(&mut list);
         Self { list, source: Arc::new(NamedSource::new(&file, text.to_owned())) }
+    }
+
+    /// Adds a problem of the same file.
+    pub(super) fn add(&mut self, problem: Option<Problem>) {
+        self.list.extend(problem);
+        in_order(&mut self.list);
     }
 
     /// A file that could not be read at all.
@@ -152,6 +157,11 @@ impl Problems {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
     }
+}
+
+fn in_order(list: &mut Vec<Problem>) {
+    list.sort_by_key(|problem| (problem.span.is_none(), problem.line, problem.column, problem.severity));
+    list.dedup();
 }
 
 /// For people: each problem with the lines around it, then how many there are.

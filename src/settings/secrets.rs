@@ -184,11 +184,15 @@ impl Environment<'_> {
     /// The seed of the key that signs anchors: 32 bytes in hex.
     pub(super) fn anchor_key(&self) -> Option<SecretString> {
         let key = self.plain("SHIPGATE_ANCHOR_KEY")?;
-        if key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let is_hex = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+        let (what, why) = if !is_hex {
+            ("SHIPGATE_ANCHOR_KEY is not 64 hex digits", "it is the seed of an Ed25519 key, 32 bytes")
+        } else if key.bytes().all(|b| b == b'0') {
+            ("SHIPGATE_ANCHOR_KEY is all zeros", "everybody can guess it, and sign anchors with it")
+        } else {
             return Some(SecretString::from(key));
-        }
-        let what = "SHIPGATE_ANCHOR_KEY is not 64 hex digits";
-        let found = Finding::in_environment("wrong_secret", what).why("it is the seed of an Ed25519 key");
+        };
+        let found = Finding::in_environment("wrong_secret", what).why(why);
         self.log.add(found.instead(Self::variable("SHIPGATE_ANCHOR_KEY").source));
         None
     }

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod compose;
+mod http;
 
 use super::check::check_with;
 use super::keys::KEYS;
@@ -218,7 +219,7 @@ fn the_reader_asks_for_every_key_it_lists() {
     rules::policy(&root);
     let env = good_env();
     let environment = super::secrets::Environment { read: &|name| env.get(name).cloned(), log: &log };
-    super::operations::http(&root);
+    super::http::http(&root);
     super::operations::limits(&root);
     super::operations::store(&root, &environment);
     super::operations::slack(&root, &environment);

@@ -100,6 +100,13 @@ impl PostgresStore {
     pub async fn migrate(address: Address, grant_to: Option<&str>, now: Timestamp) -> Result<(), OpenError> {
         let store = Self::reach(address)?;
         open::check(&store.pool).await?;
+        if let Some(role) = grant_to
+            && !migrate::is_role(&store.pool, role)
+                .await
+                .map_err(|fault| OpenError::of(&store.pool, fault.into()))?
+        {
+            return Err(OpenError::NoSuchRole { place: store.pool.address().place(), role: role.to_owned() });
+        }
         migrate::migrate(&store.pool, now).await?;
         if let Some(role) = grant_to {
             let granted = transact(&store.pool, &migrate::Grant(role)).await;

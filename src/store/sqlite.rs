@@ -4,6 +4,7 @@ mod effects;
 mod fault;
 mod inbox;
 mod inline;
+mod look;
 mod migrate;
 mod moving;
 mod open;
@@ -89,16 +90,13 @@ impl SqliteStore {
         Ok(Self { mode: Mode::Threads { writer, readers, _exclusive: exclusive } })
     }
 
-    /// Looks at a database that may be in use by a running Shipgate: reads and copies, never writes.
+    /// Looks at a database that may be in use by a running Shipgate: reads and copies, never writes. A file
+    /// that nobody works on can be looked at without a right to write, to it or beside it.
     ///
     /// # Errors
     /// See [`OpenError`]: each says what to do.
     pub fn look_at(path: &Path) -> Result<Self, OpenError> {
-        if !path.exists() {
-            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(OpenError::File { path: path.to_owned(), source });
-        }
-        Ok(Self { mode: Mode::Inline(Inline::new(open::connect_reader(path)?)) })
+        Ok(Self { mode: Mode::Inline(Inline::new(open::connect_to_look(path)?)) })
     }
 
     /// A database that lives as long as this value. Every call runs on the caller's thread and is ready at once, so

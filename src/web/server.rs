@@ -1,11 +1,14 @@
 //! The server under all routes: how many connections, how large heads are, how long anything may take, and which
 //! requests are too odd to be looked at. Not here: any route; the size of bodies, which each route knows.
 
+mod hosts;
 mod slow;
+
+pub use hosts::Hosts;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -37,9 +40,9 @@ pub const WRITE_TIME: Duration = Duration::from_secs(10);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\n\
     connection: close\r\ncontent-length: 50\r\n\r\nToo many connections are open. Try again shortly.\n";
 
-/// Serves until `stop`; then takes no new connections, and returns when the requests in hand are answered.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let routes = routes.layer(middleware::from_fn(plain_requests_only));
+/// Serves those who call it by one of `hosts` until `stop`; then takes no new connections, and returns when the requests in hand are answered.
+pub async fn serve(listener: TcpListener, routes: Router, hosts: Hosts, stop: CancellationToken) {
+    let routes = routes.layer(middleware::from_fn_with_state(hosts, plain_requests_only));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let open = TaskTracker::new();
     loop {
@@ -128,15 +131,28 @@ async fn wait_for_room(error: &std::io::Error) {
 
 /// Refuses what no platform and no browser sends us and what servers in a row read in different ways (RFC 9112 §11.2):
 /// two lengths, a length and chunks, other methods, other forms of address, no host or several.
-async fn plain_requests_only(request: Request, next: Next) -> Response {
-    match oddity(request.method(), request.uri(), request.version(), request.headers()) {
+async fn plain_requests_only(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let odd = oddity(request.method(), request.uri(), request.version(), request.headers())
+        .map(|(status, why)| ("odd_request", status, why))
+        .or_else(|| foreign(&hosts, &request));
+    match odd {
         None => next.run(request.map(|body| Body::new(Arriving::new(body)))).await,
-        Some((status, why)) => {
-            refused("odd_request");
+        Some((reason, status, why)) => {
+            refused(reason);
             // What follows on this connection may be the rest of what was not understood.
             (status, [(header::CONNECTION, "close")], format!("{why}\n")).into_response()
         }
     }
+}
+
+/// Whether a request calls the server by a name that is none of its own. Without a name it comes from no browser.
+fn foreign(hosts: &Hosts, request: &Request) -> Option<(&'static str, StatusCode, &'static str)> {
+    let host = request.headers().get(header::HOST)?;
+    let is_ours = host.to_str().is_ok_and(|host| hosts.may_be_called(host, request.uri().path()));
+    let why = "Shipgate is not called by this name, so nothing was done: another site may have let its name point here. \
+               Open it by its numeric address, or by the name in [http] public_url; whoever runs it can add names under \
+               [http] hosts, and to the demo with --host.";
+    (!is_ours).then_some(("foreign_host", StatusCode::MISDIRECTED_REQUEST, why))
 }
 
 fn oddity(

@@ -273,10 +273,14 @@ impl Bot {
 
     /// A plain GET: status and body.
     pub async fn get(&self, path: &str) -> (u16, String) {
+        self.get_as(&self.address, path).await
+    }
+
+    /// The same, calling the bot by another name.
+    pub async fn get_as(&self, host: &str, path: &str) -> (u16, String) {
         let ask = async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            let request =
-                format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await?;

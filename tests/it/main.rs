@@ -7,8 +7,10 @@ mod setup;
 
 mod calendar;
 mod canaries;
+mod commandline;
 mod crashes;
 mod decisions;
+mod demo;
 mod disk;
 mod failures;
 mod forged;
@@ -18,6 +20,7 @@ mod load;
 mod oddities;
 mod operating;
 mod outages;
+mod postgres;
 mod refusals;
 mod restored;
 mod selfcheck;

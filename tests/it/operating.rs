@@ -20,6 +20,29 @@ async fn health_and_figures_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_name_is_answered_by_nothing_but_health() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.rewrite(|text| text.replace("[http]\n", "[http]\nhosts = [\"Figures.internal\"]\n"));
+    bot.crash().await;
+    let port = bot.address().rsplit(':').next().unwrap_or_default().to_owned();
+    for host in ["evil.example", &format!("evil.example:{port}"), "shipgate.example.com.evil.example"] {
+        let (status, said) = bot.get_as(host, "/metrics").await;
+        assert_eq!(status, 421, "{host}: {said}");
+        assert!(said.contains("[http] hosts") && !said.contains("evil"), "{said}");
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(bot.get_as(host, path).await.0, 200, "{host} {path}");
+        }
+    }
+    for host in ["127.0.0.1", "10.0.0.7:9", "localhost:1", "figures.INTERNAL:8080", "shipgate.example.com"] {
+        assert_eq!(bot.get_as(host, "/metrics").await.0, 200, "{host}");
+    }
+    let (_, figures) = bot.get("/metrics").await;
+    assert!(figures.contains("shipgate_http_refused_total{reason=\"foreign_host\"} 3"), "{figures}");
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_same_database_refuses_to_start() {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;

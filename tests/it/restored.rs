@@ -4,7 +4,7 @@
 
 use crate::harness::Bot;
 use crate::read;
-use crate::setup::{Transport, world};
+use crate::setup::{NO_CHAT, Transport, world};
 use std::fs;
 
 const STAGING: &str = "api v1.2.3 → staging";
@@ -77,6 +77,28 @@ async fn a_backup_that_was_put_back_starts_only_when_told_and_then_decides_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_that_it_was_put_back_before_they_are_told_what_was_found() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.1").await;
+    assert!(bot.output(&["backup", "copy.db"]).status.success());
+    bot.deploy("ada", "staging", "v1.2.2").await;
+    assert!(bot.terminate().await.success());
+    put_back(&bot, "copy.db");
+    // The first message meets a chat platform that cannot take it; GitHub answers at once.
+    world.slack.faults().next("chat.postMessage", 1, shipgate_world::Fault::ErrorBefore { status: 503 });
+    bot.use_arguments(&["serve", "--restored"]);
+    bot.run().await;
+    bot.announced(&["1 run since"]).await;
+    let said: Vec<String> =
+        world.slack.messages(crate::harness::DEPLOYMENTS).iter().map(read::message).collect();
+    let place = |part: &str| said.iter().position(|message| message.contains(part));
+    assert!(place("was put back to a backup of").is_some(), "{said:?}");
+    assert!(place("was put back to a backup of") < place("1 run since"), "{said:?}");
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_the_backup_was_about_to_send_is_not_sent() {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
@@ -97,26 +119,6 @@ async fn a_start_that_the_backup_was_about_to_send_is_not_sent() {
     assert_eq!(sent, 1);
     bot.end(&world).await;
 }
-
-const NO_CHAT: &str = r#"
-timezone = "UTC"
-[github]
-[announce]
-channel = "C0DEPLOYS"
-[people]
-ada = { slack = "U0ADA" }
-[groups]
-deployers = ["ada"]
-[services.api]
-provider = "github"
-repo = "acme/api"
-workflow = "deploy.yml"
-ref = "main"
-inputs = { sha = "{sha}", deployment_id = "{deploy}" }
-[environments.staging]
-checks = "none"
-deployers = ["deployers"]
-"#;
 
 #[test]
 fn a_dump_on_another_server_is_taken_in_by_the_word_and_needs_it_until_everything_is_closed_off() {

@@ -38,9 +38,9 @@ async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
     }
     let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.terminate().await.success());
     let (sound, said) = says(&bot, &["audit", "verify"]);
     assert!(sound, "{said}");
-    assert!(bot.terminate().await.success());
     tamper(&bot);
     let (sound, said) = says(&bot, &["audit", "verify"]);
     assert!(!sound && said.contains("audit row 1: its text does not match its hash"), "{said}");
@@ -141,5 +141,30 @@ async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_
     // The anchors of what was lost are void now: the next start needs no word.
     bot.use_arguments(&["serve"]);
     bot.crash().await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordered_stop_anchors_what_was_recorded_last() {
+    let world = world().await;
+    for channel in ["anchors", "ops"] {
+        world.slack.add_channel(Channel::new(&format!("C0{}", channel.to_uppercase()), channel));
+    }
+    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.terminate().await.success());
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    let (seq, hash): (u64, String) = db
+        .query_row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    drop(db);
+    let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["seq"], &last["hash"]), (&seq.into(), &hash.clone().into()), "{text}");
+    let posted = format!("{seq}:{hash}");
+    let messages = world.slack.messages("anchors");
+    assert!(messages.iter().any(|m| crate::read::message(m).contains(&posted)), "{messages:?}");
     bot.end(&world).await;
 }

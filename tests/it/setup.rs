@@ -170,3 +170,25 @@ pub fn workflow() -> Workflow {
     ];
     workflow
 }
+
+/// Settings without a chat platform and without a store: each command that needs one gets it from the test.
+#[allow(dead_code, reason = "tests/kill has no use for it")]
+pub const NO_CHAT: &str = r#"
+timezone = "UTC"
+[github]
+[announce]
+channel = "C0DEPLOYS"
+[people]
+ada = { slack = "U0ADA" }
+[groups]
+deployers = ["ada"]
+[services.api]
+provider = "github"
+repo = "acme/api"
+workflow = "deploy.yml"
+ref = "main"
+inputs = { sha = "{sha}", deployment_id = "{deploy}" }
+[environments.staging]
+checks = "none"
+deployers = ["deployers"]
+"#;

@@ -60,9 +60,10 @@ impl Words<'_> {
 
     /// The head of the record, to be kept where it was posted.
     pub(crate) fn anchor(&self, anchor: &Anchor, signature: Option<&str>) -> Message {
+        let entries = if anchor.count == 1 { "entry" } else { "entries" };
         let text = Text::plain("Anchor of the record: ")
             .code(anchor.to_string())
-            .and(format!(", {} entries at {}", anchor.count, anchor.at));
+            .and(format!(", {} {entries} at {}", anchor.count, anchor.at));
         let text = match signature {
             Some(signature) => text.and(", signed ").code(signature),
             None => text,

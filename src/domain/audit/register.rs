@@ -13,6 +13,7 @@ pub struct Filed {
     /// Its id, and the six characters that people see.
     pub deploy: String,
     /// The last six characters of the id.
+    #[serde(rename = "short_id")]
     pub short: String,
     /// `deploy`, `rollback`, `rerun`, or `imported`.
     pub kind: String,
@@ -47,20 +48,24 @@ pub struct Filed {
     /// Why, where they said so.
     pub reason: Option<String>,
     /// Why it could not wait, where it was asked for as an emergency.
+    #[serde(rename = "emergency_reason")]
     pub emergency: Option<String>,
     /// Every yes.
     pub approvals: Vec<Approved>,
     /// Gates that people passed by their yes to an emergency.
     pub overrides: Vec<Override>,
     /// Everything else that people did with it.
+    #[serde(rename = "other_acts")]
     pub acts: Vec<Act>,
     /// What each gate said when it was decided last.
     pub gates: Vec<GateSaid>,
     /// When that was.
     pub decided_at: Option<Timestamp>,
     /// Version of the rules it was judged by: SHA-256 of the policy.
+    #[serde(rename = "rules_version")]
     pub rules: Option<String>,
     /// What the approvals are bound to: SHA-256 over everything that was approved.
+    #[serde(rename = "approved_digest")]
     pub digest: Option<String>,
     /// How often a start was decided.
     pub attempts: u32,
@@ -69,10 +74,12 @@ pub struct Filed {
     /// CI system.
     pub provider: Option<String>,
     /// Repository.
+    #[serde(rename = "repository")]
     pub repo: Option<String>,
     /// Workflow file.
     pub workflow: Option<String>,
     /// Branch the workflow file was taken from.
+    #[serde(rename = "workflow_branch")]
     pub git_ref: Option<String>,
     /// Run.
     pub run: Option<String>,

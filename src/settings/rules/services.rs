@@ -161,10 +161,33 @@ fn inputs(section: &Section<'_>) -> BTreeMap<String, String> {
     let mut inputs = BTreeMap::new();
     for name in section.names() {
         let Some(value) = section.text(&name.text, "{sha}") else { continue };
+        check_input(section, &name, &value);
         check_placeholders(section, &value);
         inputs.insert(name.text, value.text);
     }
     inputs
+}
+
+/// Notes a name that no workflow can declare, and a value with characters that nobody sees.
+///
+/// Source: GitHub, “Workflow syntax”, `on.workflow_dispatch.inputs`: a name begins with a letter or `_` and has only
+/// letters, digits, `-` and `_`.
+fn check_input(section: &Section<'_>, name: &Word, value: &Word) {
+    let text = name.text.as_bytes();
+    let is_name = text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if !is_name {
+        let what = format!("“{}” in `inputs` is not the name of an input of a workflow", clip(&name.text));
+        let instead = "begin with a letter, and use letters, digits, - and _ only, as the workflow file does";
+        section.note(Finding::at(name.place.clone(), "bad_name", what).instead(instead));
+    }
+    if value.text.contains(shipgate_domain::hidden::is_hidden) {
+        let what = format!("the value of “{}” in `inputs` has characters that nobody sees", clip(&name.text));
+        let why = "what is approved must be what people read";
+        section.note(
+            Finding::at(value.place.clone(), "hidden_characters", what).why(why).instead("leave them out"),
+        );
+    }
 }
 
 /// A workflow must be told the commit, or it deploys another one; and the deploy, or its run cannot be found again.

@@ -9,13 +9,19 @@ use tokio_postgres::error::{Severity, SqlState};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The server is not there, or the connection broke. Nothing was written.
-    #[error("PostgreSQL cannot be reached ({detail}); it is tried again by itself")]
+    #[error(
+        "PostgreSQL cannot be reached ({detail}): see that it runs and that `store.url` names it. A Shipgate that is \
+         running goes on by itself when it is back"
+    )]
     Unreachable {
         /// What happened.
         detail: String,
     },
     /// The server did not answer in time. Nothing was written.
-    #[error("PostgreSQL did not answer in time ({detail}); it is tried again by itself")]
+    #[error(
+        "PostgreSQL did not answer in time ({detail}): see what keeps it busy. A Shipgate that is running goes on by \
+         itself"
+    )]
     Slow {
         /// What took too long.
         detail: String,
@@ -32,6 +38,28 @@ pub enum Fault {
     )]
     Refused {
         /// What the server said.
+        detail: String,
+    },
+    /// It wants a password, and there is none.
+    #[error(
+        "PostgreSQL asks for a password and none is set: set DATABASE_PASSWORD, or DATABASE_PASSWORD_FILE, to that of \
+         the role in `store.url`"
+    )]
+    NoPassword,
+    /// It speaks no TLS.
+    #[error(
+        "the server does not speak TLS, and without it everybody on the way could read the password and the data. \
+         Switch `ssl` on in its configuration; or, where nobody is on the way, write `?sslmode=disable` at the end of \
+         `store.url`"
+    )]
+    NoEncryption,
+    /// Its certificate is not believed.
+    #[error(
+        "the server's certificate is not believed ({detail}): name the file of its authority with `?sslrootcert=…` in \
+         `store.url`, and the server as its certificate does"
+    )]
+    Untrusted {
+        /// What is wrong with it.
         detail: String,
     },
     /// It has no tables of ours.
@@ -62,7 +90,9 @@ pub enum Fault {
         detail: String,
     },
     /// Others wanted the same at the same time, again and again.
-    #[error("others were faster again and again ({detail}); it is tried again by itself")]
+    #[error(
+        "others were faster again and again ({detail}): try again. A Shipgate that is running does so by itself"
+    )]
     Contended {
         /// What the server said.
         detail: String,
@@ -112,6 +142,16 @@ impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(said) = error.as_db_error() else {
             let detail = chain(&error);
+            // What the client library says of itself has no kind that could be asked for.
+            if detail.ends_with("password missing") {
+                return Self::NoPassword;
+            }
+            if detail.ends_with("server does not support TLS") {
+                return Self::NoEncryption;
+            }
+            if let Some((_, why)) = detail.split_once("invalid peer certificate: ") {
+                return Self::Untrusted { detail: why.to_owned() };
+            }
             return if error.is_closed() || is_of_network(&error) {
                 Self::Unreachable { detail }
             } else {

@@ -17,13 +17,14 @@ const STEPS: &[(&str, &str)] = &[("start", include_str!("../migrations/postgres/
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('shipgate migrations'))";
 
 /// What the program's role may do when the tables belong to another one. Audit rows can only be added.
+/// It reads everything, sequences too, so that it can make a dump.
 const GRANTS: &str = "
     GRANT USAGE ON SCHEMA shipgate TO :role;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shipgate TO :role;
     REVOKE UPDATE, DELETE, TRUNCATE ON shipgate.audit FROM :role;
     REVOKE INSERT, DELETE, TRUNCATE ON shipgate.audit_head FROM :role;
     REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON shipgate.migrations FROM :role;
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA shipgate TO :role;";
+    GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA shipgate TO :role;";
 
 /// How many steps this program knows.
 fn known() -> i64 {
@@ -102,6 +103,13 @@ impl Work<Met> for Migrate {
         }
         Ok(Met::UpToDate)
     }
+}
+
+/// Whether there is a role of this name.
+pub(super) async fn is_role(pool: &Pool, role: &str) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)";
+    let found = statement_row(pool, sql, &[text(role)]).await?;
+    found.as_ref().map_or(Ok(false), |row| column(row, 0))
 }
 
 /// Lets another role work with the tables.

@@ -28,7 +28,10 @@ impl Move {
         let place = address.place();
         let pool = Pool::new(address, 1).map_err(|source| OpenError::Database { place, source })?;
         open::check(&pool).await?;
-        migrate::migrate(&pool, now).await?;
+        migrate::migrate(&pool, now).await.map_err(|error| match error {
+            OpenError::MayNotMigrate { place, role } => OpenError::MayNotMove { place, role },
+            error => error,
+        })?;
         let failed = |fault: Fault| OpenError::of(&pool, fault.into());
         let db = pool.connect().await.map_err(failed)?;
         db.batch_execute(BEGIN).await.map_err(|error| failed(error.into()))?;
@@ -43,7 +46,13 @@ impl Move {
     pub(crate) async fn occupied(&self, tables: &[Table]) -> Result<Option<&'static str>, OpenError> {
         let names: Vec<String> = tables.iter().map(|table| format!("shipgate.{}", table.name)).collect();
         let lock = format!("LOCK TABLE {}, shipgate.replicas IN EXCLUSIVE MODE", names.join(", "));
-        self.db.batch_execute(&lock).await.map_err(|error| self.failed(error.into()))?;
+        self.db.batch_execute(&lock).await.map_err(|error| match Fault::from(error) {
+            Fault::Refused { .. } => {
+                let address = self.pool.address();
+                OpenError::MayNotMove { place: address.place(), role: address.user().to_owned() }
+            }
+            fault => self.failed(fault),
+        })?;
         for table in tables {
             if self.count(table).await? > 0 {
                 return Ok(Some(table.name));

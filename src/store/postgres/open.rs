@@ -74,6 +74,29 @@ pub enum OpenError {
         /// The role.
         role: String,
     },
+    /// An installation is to move in, and this role may not let it.
+    #[error(
+        "the role {role} may not fill {place}: it can add to the record, not take a whole one in. Nothing was moved. \
+         Write the address of the role that owns the database (or its tables) into `store.url`, move, run \
+         `shipgate migrate tables --grant-to {role}` with it, and then name {role} in `store.url` again"
+    )]
+    MayNotMove {
+        /// Server and database.
+        place: String,
+        /// The role.
+        role: String,
+    },
+    /// Tables are to be granted to nobody.
+    #[error(
+        "there is no role {role} on the server of {place}, so nothing was made and nothing was granted. Correct \
+         --grant-to, or make it first: CREATE ROLE {role} LOGIN PASSWORD '…'"
+    )]
+    NoSuchRole {
+        /// Server and database.
+        place: String,
+        /// The role.
+        role: String,
+    },
     /// What is in it was written on another server.
     #[error(
         "{place} holds what another server wrote: a dump was restored here. What happened since the dump is not in it, \

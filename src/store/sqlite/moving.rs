@@ -1,5 +1,6 @@
 //! A database whose installation moves away: read row by row, then marked. Not here: where it goes (`transfer`).
 
+use super::look;
 use super::open::{self, Exclusive, OpenError};
 use super::{fault::Fault, migrate};
 use crate::transfer::Table;
@@ -25,10 +26,8 @@ pub(crate) struct Moving {
 
 impl Moving {
     pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        if !path.exists() {
-            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(OpenError::File { path: path.to_owned(), source });
-        }
+        // Before anything is locked: a lock stays beside the file for ever.
+        look::check_ours(path, "--from")?;
         let exclusive = Exclusive::take(path)?;
         let mut db = open::connect(path)?;
         migrate::migrate(&mut db, path, now)?;

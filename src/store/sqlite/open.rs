@@ -1,6 +1,7 @@
 //! Opening a database: the lock, the connections, the checks, and copies. Not here: its tables (`migrate`).
 
 use super::fault::{Fault, Trouble};
+use super::look;
 use super::moving::moved_to;
 use super::replicas;
 use jiff::Timestamp;
@@ -43,6 +44,45 @@ pub enum OpenError {
     Foreign {
         /// The database.
         path: PathBuf,
+    },
+    /// There is no such file.
+    #[error(
+        "there is no file {}, which {named_by} names, and none was made. Correct {named_by}; a path without a leading \
+         slash starts in the working folder",
+        path.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The setting or argument that names it.
+        named_by: &'static str,
+    },
+    /// It is something else.
+    #[error(
+        "{} is not a Shipgate database ({found}). It was left as it is. Name the database with {named_by}; if it was \
+         one before, restore a backup",
+        path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// The setting or argument that names it.
+        named_by: &'static str,
+    },
+    /// Part of it is beside it, and cannot be read without writing.
+    #[error(
+        "part of {} is in its write-ahead log {}-wal, which cannot be read without writing beside it ({detail}). \
+         Nothing was read: copy both into a folder that you may write to, and name the copy in `store.url`",
+        path.display(),
+        path.display()
+    )]
+    LogBeside {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
     },
     /// Its content is damaged.
     #[error("{} is damaged ({detail}). Restore a backup", path.display())]
@@ -166,6 +206,19 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
+/// A connection for looking at a database that others may work on, also without a right to write.
+pub(super) fn connect_to_look(path: &Path) -> Result<Connection, OpenError> {
+    look::check_ours(path, "`store.url`")?;
+    if look::is_writable(path) {
+        match connect_reader(path) {
+            // Its folder may not be written: see below.
+            Err(OpenError::Database { source: Fault::Disk { .. }, .. }) => {}
+            opened => return opened,
+        }
+    }
+    look::connect(path)
+}
+
 /// A database without a file.
 pub(super) fn connect_memory() -> Result<Connection, OpenError> {
     let failed =
@@ -176,7 +229,7 @@ pub(super) fn connect_memory() -> Result<Connection, OpenError> {
 }
 
 /// Settings that every connection has. Deleted content is overwritten: an inbox item holds secrets.
-fn settle(db: &Connection) -> rusqlite::Result<()> {
+pub(super) fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(64);
     // A statement keeps its plan. Otherwise SQLite may parse it anew whenever another value is bound.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

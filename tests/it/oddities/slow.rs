@@ -26,26 +26,28 @@ async fn slow_heads_slow_bodies_and_slow_readers_are_cut_off_while_others_are_se
     let connect = || async { TcpStream::connect(bot.address()).await.unwrap() };
     let slow_head = async {
         let mut stream = connect().await;
-        stream.write_all(b"POST /slack/commands HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+        stream.write_all(b"POST /slack/commands HTTP/1.1\r\nHost: shipgate.example.com\r\n").await.unwrap();
         until_closed(&mut stream).await
     };
     let idle = async {
         let mut stream = connect().await;
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: shipgate.example.com\r\n\r\n").await.unwrap();
         until_closed(&mut stream).await
     };
     let slow_body = |path: &'static str| {
         let stream = connect();
         async move {
             let mut stream = stream.await;
-            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nte");
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: shipgate.example.com\r\nContent-Length: 100\r\n\r\nte"
+            );
             stream.write_all(head.as_bytes()).await.unwrap();
             until_closed(&mut stream).await
         }
     };
     let slow_reader = async {
         let mut stream = connect().await;
-        let ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+        let ask = b"GET /metrics HTTP/1.1\r\nHost: shipgate.example.com\r\n\r\n".repeat(1000);
         // Asks and asks and reads nothing, until the server gives up.
         let asked = async { while stream.write_all(&ask).await.is_ok() {} };
         tokio::time::timeout(PATIENCE, asked).await.is_ok()

@@ -451,7 +451,7 @@ fn conversations(good: &Parts) -> Vec<Odd> {
         then: Then::HalfClose,
         is_refused: true,
     };
-    let get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".as_slice();
+    let get = b"GET /healthz HTTP/1.1\r\nHost: shipgate.example.com\r\n\r\n".as_slice();
     let bytes = good.bytes();
     let unsigned = {
         let mut parts = good.clone();
@@ -487,18 +487,18 @@ fn conversations(good: &Parts) -> Vec<Odd> {
         harmless(raw("a question of HTTP/1.0", b"GET /healthz HTTP/1.0\r\n\r\n".to_vec())),
         harmless(raw("a question with a body", {
             let n = unsigned.len();
-            [format!("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: {n}\r\n\r\n").as_bytes(), &unsigned]
+            [format!("GET /healthz HTTP/1.1\r\nHost: shipgate.example.com\r\nContent-Length: {n}\r\n\r\n").as_bytes(), &unsigned]
                 .concat()
         })),
         raw(
             "a websocket",
-            b"GET /slack/commands HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+            b"GET /slack/commands HTTP/1.1\r\nHost: shipgate.example.com\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
                 .to_vec(),
         ),
         raw(
             "HTTP/2 in the clear",
-            b"POST /slack/commands HTTP/1.1\r\nHost: x\r\nConnection: upgrade, http2-settings\r\n\
+            b"POST /slack/commands HTTP/1.1\r\nHost: shipgate.example.com\r\nConnection: upgrade, http2-settings\r\n\
             Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nContent-Length: 0\r\n\r\n"
                 .to_vec(),
         ),
