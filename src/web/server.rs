@@ -40,7 +40,8 @@ pub const WRITE_TIME: Duration = Duration::from_secs(10);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\n\
     connection: close\r\ncontent-length: 50\r\n\r\nToo many connections are open. Try again shortly.\n";
 
-/// Serves those who call it by one of `hosts` until `stop`; then takes no new connections, and returns when the requests in hand are answered.
+/// Serves those who call it by one of `hosts` until `stop`; then takes no new connections, and returns when the
+/// requests in hand are answered.
 pub async fn serve(listener: TcpListener, routes: Router, hosts: Hosts, stop: CancellationToken) {
     let routes = routes.layer(middleware::from_fn_with_state(hosts, plain_requests_only));
     let places = Arc::new(Semaphore::new(CONNECTIONS));

@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 /// Paths that balancers and orchestrators ask by whatever name they have; what is said there is no secret.
 const ASKED_BY_ANY_NAME: [&str; 2] = ["/healthz", "/readyz"];
+/// Under these, every request is signed by its platform: a foreign page cannot make one, and a proxy that passes on a
+/// name of its own must not make people's commands fail.
+const SIGNED: [&str; 2] = ["/slack/", "/github/"];
 
 /// The names of this server.
 ///
@@ -29,7 +32,9 @@ impl Hosts {
     /// Whether a request for this path may call the server so. The port is not compared: behind a proxy it is the
     /// proxy's.
     pub(super) fn may_be_called(&self, host: &str, path: &str) -> bool {
-        ASKED_BY_ANY_NAME.contains(&path) || without_port(host).is_some_and(|name| self.has(name))
+        ASKED_BY_ANY_NAME.contains(&path)
+            || SIGNED.iter().any(|under| path.starts_with(under))
+            || without_port(host).is_some_and(|name| self.has(name))
     }
 
     fn has(&self, name: &str) -> bool {
@@ -106,7 +111,9 @@ mod tests {
         ] {
             assert!(!hosts.may_be_called(bad, "/"), "{bad}");
             assert!(!hosts.may_be_called(bad, "/metrics"), "{bad}");
-            assert!(hosts.may_be_called(bad, "/readyz") && hosts.may_be_called(bad, "/healthz"), "{bad}");
+            for path in ["/readyz", "/healthz", "/slack/commands", "/github/webhooks"] {
+                assert!(hosts.may_be_called(bad, path), "{bad} {path}");
+            }
         }
     }
 }
