@@ -10,6 +10,7 @@ mod canaries;
 mod crashes;
 mod decisions;
 mod disk;
+mod echoes;
 mod failures;
 mod forged;
 mod hostile;

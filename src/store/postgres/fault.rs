@@ -110,8 +110,19 @@ pub(super) fn was_undone(error: &tokio_postgres::Error) -> bool {
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
+        Self::of(error, "")
+    }
+}
+
+impl Fault {
+    /// The same for an answer to a connection: whatever answers there may repeat the password it was sent.
+    pub(super) fn of(error: tokio_postgres::Error, password: &str) -> Self {
+        let without = |text: String| match password {
+            "" => text,
+            password => text.replace(password, "[secret]"),
+        };
         let Some(said) = error.as_db_error() else {
-            let detail = chain(&error);
+            let detail = without(chain(&error));
             return if error.is_closed() || is_of_network(&error) {
                 Self::Unreachable { detail }
             } else {
@@ -119,7 +130,7 @@ impl From<tokio_postgres::Error> for Fault {
             };
         };
         // Not the server's details, which repeat values of rows.
-        let detail = format!("{}, {}", said.message(), said.code().code());
+        let detail = without(format!("{}, {}", said.message(), said.code().code()));
         let code = said.code();
         match *code {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
