@@ -34,6 +34,12 @@ pub enum Fault {
         /// What the server said.
         detail: String,
     },
+    /// It may not be the server it says it is.
+    #[error("the certificate of the PostgreSQL server is not believed: {why}")]
+    Untrusted {
+        /// Why, and what to do.
+        why: String,
+    },
     /// It has no tables of ours.
     #[error(
         "this database has not the tables that Shipgate needs ({detail}): run `shipgate migrate tables`, or name \
@@ -122,6 +128,9 @@ impl Fault {
             password => text.replace(password, "[secret]"),
         };
         let Some(said) = error.as_db_error() else {
+            if let Some(why) = why_not_believed(&error) {
+                return Self::Untrusted { why };
+            }
             let detail = without(chain(&error));
             return if error.is_closed() || is_of_network(&error) {
                 Self::Unreachable { detail }
@@ -170,6 +179,37 @@ fn is_of_network(error: &tokio_postgres::Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+/// What is wrong with the server's certificate, if that is what is wrong.
+fn why_not_believed(error: &tokio_postgres::Error) -> Option<String> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // What an error of the network holds is not among its sources.
+        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = held.and_then(|held| held.downcast_ref()).or_else(|| cause.downcast_ref());
+        if let Some(rustls::Error::InvalidCertificate(wrong)) = tls {
+            return Some(why_wrong(wrong));
+        }
+        source = cause.source();
+    }
+    None
+}
+
+fn why_wrong(wrong: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as E;
+    match wrong {
+        E::UnknownIssuer => {
+            "no authority that is known here signed it. Name the file with the certificate of its \
+                             authority as `sslrootcert` in `store.url`"
+                .into()
+        }
+        E::NotValidForName | E::NotValidForNameContext { .. } => format!(
+            "it is for another name ({wrong}). Write the name that stands in it as the server in `store.url`, or \
+             give the server a certificate for this one"
+        ),
+        _ => format!("{wrong}. Give the server another certificate"),
+    }
 }
 
 /// An error and everything behind it, in one line.
