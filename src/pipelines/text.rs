@@ -1,5 +1,7 @@
 //! Text from other systems made harmless and short for people. Not here: what any of it means.
 
+use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
 use shipgate_domain::hidden::is_hidden_in_prose;
 use std::cmp::Ordering;
 
@@ -14,6 +16,17 @@ pub(crate) fn inert(text: &str, most: usize) -> String {
     let mut cut: String = line.chars().take(most.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+/// An answer without the secret that was sent for it: some systems, and proxies in front of them, repeat a request in
+/// their refusal of it.
+pub(crate) fn without(secret: &SecretString, answer: Bytes) -> Bytes {
+    let secret = secret.expose_secret();
+    match std::str::from_utf8(&answer) {
+        // What is no UTF-8 is no JSON either, and is never shown.
+        Ok(text) if !secret.is_empty() && text.contains(secret) => text.replace(secret, "[secret]").into(),
+        _ => answer,
+    }
 }
 
 /// What ends a line or leaves room: a space is left where it stood.
@@ -116,6 +129,15 @@ mod tests {
         assert_eq!(last_lines(log, 20), ["red", "link", "100%", "evil"]);
         assert_eq!(last_lines("a\nb\nc", 2), ["b", "c"]);
         assert_eq!(inert(&"x".repeat(20), 5), "xxxx…");
+    }
+
+    #[test]
+    fn an_answer_loses_the_secret_and_nothing_else() {
+        let secret = SecretString::from("s3cr3t");
+        let answer = |text: &'static str| without(&secret, Bytes::from_static(text.as_bytes()));
+        assert_eq!(answer("Bearer s3cr3t, s3cr3ts3cr3t"), "Bearer [secret], [secret][secret]");
+        assert_eq!(answer("s3cret"), "s3cret");
+        assert_eq!(without(&SecretString::from(""), Bytes::from_static(b"all")), "all");
     }
 
     #[test]

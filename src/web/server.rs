@@ -1,6 +1,7 @@
 //! The server under all routes: how many connections, how large heads are, how long anything may take, and which
 //! requests are too odd to be looked at. Not here: any route; the size of bodies, which each route knows.
 
+mod heads;
 mod hosts;
 mod slow;
 
@@ -9,10 +10,13 @@ pub use hosts::Hosts;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use heads::{Heads, Reading, Said};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use slow::{Arriving, Writing};
@@ -78,12 +82,19 @@ pub async fn serve(listener: TcpListener, routes: Router, hosts: Hosts, stop: Ca
 async fn converse(stream: TcpStream, routes: Router, stop: CancellationToken) {
     // Answers are small and complete: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
+    let heads = Heads::default();
+    let stream = Reading::new(Writing::new(stream), heads.clone());
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |mut request: axum::http::Request<Incoming>| {
+        request.extensions_mut().insert(heads.clone());
+        routes.call(request)
+    });
     let conversation = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_FIELDS)
-        .serve_connection(TokioIo::new(Writing::new(stream)), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(conversation);
     let ended = tokio::select! {
         ended = conversation.as_mut() => ended,
@@ -133,16 +144,33 @@ async fn wait_for_room(error: &std::io::Error) {
 /// Refuses what no platform and no browser sends us and what servers in a row read in different ways (RFC 9112 §11.2):
 /// two lengths, a length and chunks, other methods, other forms of address, no host or several.
 async fn plain_requests_only(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let odd = oddity(request.method(), request.uri(), request.version(), request.headers())
+    let said = request.extensions().get::<Heads>().and_then(Heads::next);
+    let odd = unclear_length(said, request.headers())
+        .or_else(|| oddity(request.method(), request.uri(), request.version(), request.headers()))
         .map(|(status, why)| ("odd_request", status, why))
         .or_else(|| foreign(&hosts, &request));
-    match odd {
+    let mut response = match odd {
         None => next.run(request.map(|body| Body::new(Arriving::new(body)))).await,
         Some((reason, status, why)) => {
             refused(reason);
-            // What follows on this connection may be the rest of what was not understood.
-            (status, [(header::CONNECTION, "close")], format!("{why}\n")).into_response()
+            (status, format!("{why}\n")).into_response()
         }
+    };
+    // What follows on this connection may be the rest of what was not understood; and what follows chunks is not looked
+    // at (`heads`).
+    if odd.is_some() || said == Some(Said::Chunks) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Refuses a head that says twice how long its request is, and one that was read in two ways.
+fn unclear_length(said: Option<Said>, seen: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let has_chunks = seen.contains_key(header::TRANSFER_ENCODING);
+    match said {
+        Some(Said::Chunks) if has_chunks => None,
+        Some(Said::Length(_)) if !has_chunks => None,
+        _ => Some((StatusCode::BAD_REQUEST, "A request says once, and in one way, how long it is.")),
     }
 }
 
@@ -177,15 +205,11 @@ fn oddity(
     if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
         return Some((BAD, "A request names its host once."));
     }
-    let has_chunks = headers.contains_key(header::TRANSFER_ENCODING);
-    if has_chunks && (headers.contains_key(header::CONTENT_LENGTH) || version != Version::HTTP_11) {
-        return Some((BAD, "A request says in one way how long it is."));
-    }
     if fields(header::TRANSFER_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Some((StatusCode::NOT_IMPLEMENTED, "Chunks are the one transfer encoding understood here."));
     }
-    if fields(header::TRANSFER_ENCODING).count() > 1 || fields(header::CONTENT_LENGTH).count() > 1 {
-        return Some((BAD, "A request says once how long it is."));
+    if fields(header::TRANSFER_ENCODING).count() > 1 {
+        return Some((BAD, "A request says once that it comes in chunks."));
     }
     if fields(header::CONTENT_TYPE).count() > 1 || headers.contains_key(header::CONTENT_ENCODING) {
         return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "One content type, and no content encoding."));

@@ -10,12 +10,14 @@
 //! honestly. Both end when the last process that uses them has ended, however it ended: see `supervise.sh`.
 
 mod bouncer;
+mod encrypted;
 mod folder;
 mod programs;
 #[cfg(test)]
 mod tests;
 
 pub use bouncer::Bouncer;
+pub use encrypted::Authority;
 
 use folder::Folder;
 use programs::{command, find, run, try_run};
@@ -68,6 +70,19 @@ impl Cluster {
             let port = port.parse().expect("the port is a number");
             Self { folder, port }
         })
+    }
+
+    /// An authority that nobody believes yet. Two of one name would be the same.
+    #[must_use]
+    pub fn authority(&self, name: &str) -> Authority {
+        Authority::new(&self.folder, name)
+    }
+
+    /// From now on the server speaks TLS, with a certificate of this authority for this name. It starts anew.
+    pub fn encrypt(&self, authority: &Authority, host: &str) {
+        authority.certify(host);
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on");
+        self.restart();
     }
 
     /// A new, empty database of [`OWNER`].
@@ -161,6 +176,12 @@ impl Database<'_> {
     #[must_use]
     pub fn url_at(&self, port: u16) -> String {
         format!("postgres://{OWNER}:{PASSWORD_IN_URL}@127.0.0.1:{port}/{}", self.name)
+    }
+
+    /// The address by a name and with options, such as `sslmode=verify-full`.
+    #[must_use]
+    pub fn url_with(&self, host: &str, options: &str) -> String {
+        format!("{}?{options}", self.url().replace("127.0.0.1", host))
     }
 
     /// The address by the Unix socket, where the server trusts everybody.

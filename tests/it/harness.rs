@@ -101,6 +101,14 @@ impl Bot {
         self.file_blocks = None;
     }
 
+    /// The next starts log all they can.
+    #[allow(dead_code, reason = "tests/kill has this file too")]
+    pub fn log_everything(&mut self) {
+        for (_, filter) in self.environment.iter_mut().filter(|(name, _)| *name == "SHIPGATE_LOG") {
+            "trace".clone_into(filter);
+        }
+    }
+
     /// The next starts have these arguments instead of `serve`.
     pub fn use_arguments(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();

@@ -12,6 +12,7 @@ mod crashes;
 mod decisions;
 mod demo;
 mod disk;
+mod echoes;
 mod failures;
 mod forged;
 mod hostile;

@@ -59,6 +59,11 @@ pub enum Fault {
         /// `error` (Slack) or `message` (GitHub).
         error: String,
     },
+    /// A refusal that repeats the credentials of the request wherever there is room for words; nothing is accepted.
+    Echo {
+        /// HTTP status for GitHub, and for Slack too unless it is 200.
+        status: u16,
+    },
 }
 
 /// How a service that is down behaves.

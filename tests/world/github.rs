@@ -246,6 +246,17 @@ impl GitHub {
             Some(Fault::Refuse { status, error }) => {
                 Some(Answer::json(status, &json!({"message": error, "documentation_url": DOCS})))
             }
+            Some(Fault::Echo { status }) => {
+                let said = call.header("authorization").unwrap_or_default();
+                let body = json!({
+                    "message": format!("No ref found with authorization: {said}"),
+                    "errors": [said, {"message": said}],
+                    "workflow_run_id": said,
+                    "html_url": said,
+                    "documentation_url": DOCS,
+                });
+                Some(Answer::json(status, &body).with("x-github-request-id", said))
+            }
         }
     }
 

@@ -283,6 +283,15 @@ impl Slack {
             }
             Some(Fault::Html) => Some(Answer::html(200)),
             Some(Fault::Refuse { error: name, .. }) => Some(error(&name)),
+            Some(Fault::Echo { status }) => {
+                let said = call.header("authorization").unwrap_or_default();
+                let token = said.trim_start_matches("Bearer ");
+                let body = json!({
+                    "ok": false, "error": token, "needed": token, "provided": said, "warning": said,
+                    "response_metadata": {"messages": [said], "warnings": [said]},
+                });
+                Some(Answer::json(status, &body))
+            }
         }
     }
 

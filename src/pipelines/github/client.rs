@@ -5,6 +5,7 @@ use super::auth::{Identity, Minted};
 use super::errors;
 use super::limits::{Limits, Urgency};
 use super::models::{Installation, InstallationToken};
+use crate::text::without;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -281,7 +282,8 @@ impl Client {
             .await
             .map_err(|_| silence(&format!("its answer took longer than {} s", WHOLE_BODY.as_secs())))?
             .map_err(|error| silence(&errors::chain(error.as_ref())))?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        let body = without(token, body.to_bytes());
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 
     /// Sends one request and returns when the head of the answer is there. What is read may be elsewhere by now (a

@@ -7,7 +7,7 @@
 use super::client::Repo;
 use super::errors;
 use super::models::Dispatched;
-use crate::text::inert;
+use crate::text::{inert, without};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -125,7 +125,7 @@ impl Once {
             }
         };
         let came = match self.request(plan, &path, &body, token, form) {
-            Ok(request) => self.post(request).await,
+            Ok(request) => self.post(request, token).await,
             Err(why) => Came::Nothing { why, is_unsent: true },
         };
         match came {
@@ -173,7 +173,7 @@ impl Once {
             .map_err(|error| format!("the request cannot be written: {error}"))
     }
 
-    async fn post(&self, request: Request<Full<Bytes>>) -> Came {
+    async fn post(&self, request: Request<Full<Bytes>>, token: &SecretString) -> Came {
         let sent = async {
             let response = self.client.request(request).await.map_err(|error| Came::Nothing {
                 // Connecting includes the TLS handshake; the request is written after it, never before.
@@ -185,7 +185,7 @@ impl Once {
                 is_unsent: false,
                 why: format!("its answer {} broke off", parts.status.as_u16()),
             })?;
-            Ok::<_, Came>(Came::Answer(parts.status, parts.headers, body.to_bytes()))
+            Ok::<_, Came>(Came::Answer(parts.status, parts.headers, without(token, body.to_bytes())))
         };
         match tokio::time::timeout(WHOLE, sent).await {
             Ok(Ok(came) | Err(came)) => came,

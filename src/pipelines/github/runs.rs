@@ -76,6 +76,13 @@ impl Pipelines for GitHub {
         let repo = Repo::parse(&plan.repo)?;
         let id = number_of(run)?;
         let known = self.follow.known(&self.client, &repo, &plan.workflow, id).await?;
+        if let Some(other) = anothers(plan, &known.run) {
+            let why = format!(
+                "run {id} on GitHub carries the id of another deploy ({}), so nothing that it says is believed",
+                other.short()
+            );
+            return Err(OutsideError::Refused { why });
+        }
         report(&known, self.client.clock.now())
     }
 
@@ -172,6 +179,15 @@ impl GitHub {
 
 fn carries(run: &WorkflowRun, id: &str) -> bool {
     [&run.display_title, &run.name].into_iter().flatten().any(|text| text.contains(id))
+}
+
+/// The deploy whose run this really is, if its titles say so. A title without any id says nothing: whoever was bound by
+/// GitHub's own answer needs none. A re-run's still carries the id of the first.
+fn anothers(plan: &RunPlan, run: &WorkflowRun) -> Option<DeployId> {
+    if plan.start != Start::New || carries(run, plan.deploy.as_str()) {
+        return None;
+    }
+    [&run.display_title, &run.name].into_iter().flatten().find_map(|title| id_carried(title))
 }
 
 /// The deploy whose id a title carries.

@@ -53,14 +53,11 @@ pub enum Fault {
          `store.url`"
     )]
     NoEncryption,
-    /// Its certificate is not believed.
-    #[error(
-        "the server's certificate is not believed ({detail}): name the file of its authority with `?sslrootcert=…` in \
-         `store.url`, and the server as its certificate does"
-    )]
+    /// It may not be the server it says it is.
+    #[error("the certificate of the PostgreSQL server is not believed: {why}")]
     Untrusted {
-        /// What is wrong with it.
-        detail: String,
+        /// Why, and what to do.
+        why: String,
     },
     /// It has no tables of ours.
     #[error(
@@ -140,17 +137,28 @@ pub(super) fn was_undone(error: &tokio_postgres::Error) -> bool {
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
+        Self::of(error, "")
+    }
+}
+
+impl Fault {
+    /// The same for an answer to a connection: whatever answers there may repeat the password it was sent.
+    pub(super) fn of(error: tokio_postgres::Error, password: &str) -> Self {
+        let without = |text: String| match password {
+            "" => text,
+            password => text.replace(password, "[secret]"),
+        };
         let Some(said) = error.as_db_error() else {
-            let detail = chain(&error);
+            if let Some(why) = why_not_believed(&error) {
+                return Self::Untrusted { why };
+            }
+            let detail = without(chain(&error));
             // What the client library says of itself has no kind that could be asked for.
             if detail.ends_with("password missing") {
                 return Self::NoPassword;
             }
             if detail.ends_with("server does not support TLS") {
                 return Self::NoEncryption;
-            }
-            if let Some((_, why)) = detail.split_once("invalid peer certificate: ") {
-                return Self::Untrusted { detail: why.to_owned() };
             }
             return if error.is_closed() || is_of_network(&error) {
                 Self::Unreachable { detail }
@@ -159,7 +167,7 @@ impl From<tokio_postgres::Error> for Fault {
             };
         };
         // Not the server's details, which repeat values of rows.
-        let detail = format!("{}, {}", said.message(), said.code().code());
+        let detail = without(format!("{}, {}", said.message(), said.code().code()));
         let code = said.code();
         match *code {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
@@ -199,6 +207,37 @@ fn is_of_network(error: &tokio_postgres::Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+/// What is wrong with the server's certificate, if that is what is wrong.
+fn why_not_believed(error: &tokio_postgres::Error) -> Option<String> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // What an error of the network holds is not among its sources.
+        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = held.and_then(|held| held.downcast_ref()).or_else(|| cause.downcast_ref());
+        if let Some(rustls::Error::InvalidCertificate(wrong)) = tls {
+            return Some(why_wrong(wrong));
+        }
+        source = cause.source();
+    }
+    None
+}
+
+fn why_wrong(wrong: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as E;
+    match wrong {
+        E::UnknownIssuer => {
+            "no authority that is known here signed it. Name the file with the certificate of its \
+                             authority as `sslrootcert` in `store.url`"
+                .into()
+        }
+        E::NotValidForName | E::NotValidForNameContext { .. } => format!(
+            "it is for another name ({wrong}). Write the name that stands in it as the server in `store.url`, or \
+             give the server a certificate for this one"
+        ),
+        _ => format!("{wrong}. Give the server another certificate"),
+    }
 }
 
 /// An error and everything behind it, in one line.

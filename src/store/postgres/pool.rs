@@ -150,9 +150,12 @@ impl Pool {
         let mut config = self.address.config.clone();
         // A server that vanished without a word is noticed while we wait for it.
         config.keepalives_idle(Duration::from_secs(10)).tcp_user_timeout(Duration::from_secs(10));
-        let (client, connection) = config.connect(tls).await.map_err(|error| match Fault::from(error) {
-            Fault::Mistake { detail } => Fault::Refused { detail },
-            fault => fault,
+        let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+        let (client, connection) = config.connect(tls).await.map_err(|error| {
+            match Fault::of(error, password.as_deref().unwrap_or_default()) {
+                Fault::Mistake { detail } => Fault::Refused { detail },
+                fault => fault,
+            }
         })?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -339,6 +339,15 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_password_that_the_server_repeats_is_not_repeated() {
+    let server = wire::echoing().await;
+    let error = refused(&format!("postgres://ada:hunter2@127.0.0.1:{server}/shipgate")).await;
+    let text = format!("{} {error:?}", told(&error));
+    assert!(text.contains("you said [secret], 28P01"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let error = refused("postgres://ada@127.0.0.1:1/shipgate").await;
     assert!(told(&error).contains("127.0.0.1:1"), "{}", told(&error));

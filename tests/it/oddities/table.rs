@@ -109,6 +109,7 @@ pub fn all(world: &World) -> Vec<Odd> {
     let good = Parts::new(world, "/slack/commands", deploy(world).body.as_bytes());
     let mut all = lines(&good);
     all.extend(lengths(&good));
+    all.extend(both(&good));
     all.extend(chunks(&good));
     all.extend(fields(&good));
     all.extend(bodies(world));
@@ -219,9 +220,6 @@ fn lengths(good: &Parts) -> Vec<Odd> {
         with("missing", String::new()),
         with("one less", format!("Content-Length: {}\r\n", n - 1)),
         with("nought, the body is the next request", "Content-Length: 0\r\n".into()),
-        with("with chunks, length first", format!("Content-Length: {n}\r\nTransfer-Encoding: chunked\r\n")),
-        with("with chunks, chunks first", format!("Transfer-Encoding: chunked\r\nContent-Length: {n}\r\n")),
-        with("with chunks and nought", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n".into()),
         with("with identity", format!("Content-Length: {n}\r\nTransfer-Encoding: identity\r\n")),
         with("with an unknown encoding", format!("Content-Length: {n}\r\nTransfer-Encoding: x\r\n")),
         with("with an empty encoding", format!("Content-Length: {n}\r\nTransfer-Encoding:\r\n")),
@@ -232,14 +230,60 @@ fn lengths(good: &Parts) -> Vec<Odd> {
     all
 }
 
+/// A body as one chunk.
+fn one_chunk(body: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
+}
+
+/// The command without anything odd, in one chunk.
+pub fn plain_in_chunks(world: &World, path: &str) -> Odd {
+    let mut parts = Parts::new(world, path, deploy(world).body.as_bytes());
+    parts.length = Some("Transfer-Encoding: chunked\r\n".into());
+    parts.body = one_chunk(&parts.body);
+    // Nobody asked for the connection to end.
+    parts.more = b"Connection: keep-alive\r\n".to_vec();
+    odd("plain, in chunks", &parts)
+}
+
+/// Bodies in good chunks whose head also says a length: the way to smuggle one request behind another.
+fn both(good: &Parts) -> Vec<Odd> {
+    let in_chunks = one_chunk(&good.body);
+    // What is behind it must not be answered: the connection ends, although nobody asked for that.
+    let body = [in_chunks.as_slice(), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
+    let more = b"Connection: keep-alive\r\n".to_vec();
+    let (n, in_chunks) = (good.body.len(), in_chunks.len());
+    let with = |name: &str, length: String| {
+        let (body, more) = (body.clone(), more.clone());
+        odd(format!("both: {name}"), &Parts { length: Some(length), body, more, ..good.clone() })
+    };
+    let te = "Transfer-Encoding: chunked\r\n";
+    let mut all = vec![
+        with("length first", format!("Content-Length: {n}\r\n{te}")),
+        with("chunks first", format!("{te}Content-Length: {n}\r\n")),
+        with("the length of the chunks", format!("Content-Length: {in_chunks}\r\n{te}")),
+        with("nought, length first", format!("Content-Length: 0\r\n{te}")),
+        with("nought, chunks first", format!("{te}Content-Length: 0\r\n")),
+        with("a length before and after", format!("Content-Length: {n}\r\n{te}Content-Length: {n}\r\n")),
+        with("chunks before and after", format!("{te}Content-Length: {n}\r\n{te}")),
+        with("two lengths behind chunks", format!("{te}Content-Length: {n}\r\nContent-Length: 0\r\n")),
+        with("no number behind chunks", format!("{te}Content-Length: all\r\n")),
+        with("nothing behind chunks", format!("{te}Content-Length:\r\n")),
+        with("in another case", format!("tRANSFER-eNCODING: CHUNKED\r\ncONTENT-lENGTH: {n}\r\n")),
+        with("with tabs", format!("Transfer-Encoding:\tchunked\t\r\nContent-Length:\t{n}\t\r\n")),
+        with("length folded", format!("{te}Content-Length:\r\n {n}\r\n")),
+        with("chunks folded", format!("Content-Length: {n}\r\nTransfer-Encoding:\r\n chunked\r\n")),
+        with("a space before the colon", format!("{te}Content-Length : {n}\r\n")),
+        with("a space before the other", format!("Content-Length: {n}\r\nTransfer-Encoding : chunked\r\n")),
+        with("bare line feeds", format!("Transfer-Encoding: chunked\nContent-Length: {n}\n")),
+    ];
+    let twice = Some(format!("Content-Length: {n}\r\nContent-Length: {n}\r\n"));
+    all.push(odd("length: twice the same, apart", &Parts { length: twice, ..good.clone() }));
+    all
+}
+
 /// Bodies in chunks, spoilt.
 fn chunks(good: &Parts) -> Vec<Odd> {
-    let whole = {
-        let mut body = format!("{:x}\r\n", good.body.len()).into_bytes();
-        body.extend_from_slice(&good.body);
-        body.extend_from_slice(b"\r\n0\r\n\r\n");
-        body
-    };
+    let whole = one_chunk(&good.body);
     let te = |name: &str, te: &str, body: Vec<u8>| {
         let length = Some(format!("Transfer-Encoding: {te}\r\n"));
         odd(format!("chunks: {name}"), &Parts { length, body, ..good.clone() })
@@ -466,6 +510,13 @@ fn conversations(good: &Parts) -> Vec<Odd> {
         parts.body = [b"0\r\n\r\n".as_slice(), &bytes].concat();
         parts.bytes()
     };
+    let second = {
+        let mut parts = good.clone();
+        parts.length = Some(format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", good.body.len()));
+        parts.body = one_chunk(&good.body);
+        let first = parts.bytes();
+        [get, &first].concat()
+    };
     vec![
         raw("nothing at all", Vec::new()),
         raw("half a head", bytes[..40].to_vec()),
@@ -480,6 +531,7 @@ fn conversations(good: &Parts) -> Vec<Odd> {
             (0..1_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
         ),
         raw("a smuggled command behind chunks and a length", smuggled),
+        harmless(raw("both: behind a question on the same connection", second)),
         harmless(raw("empty lines first", [b"\r\n".repeat(3).as_slice(), &unsigned].concat())),
         raw("a hundred thousand empty lines", b"\r\n".repeat(100_000)),
         harmless(raw("two hundred questions in a row", get.repeat(200))),

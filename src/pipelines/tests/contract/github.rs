@@ -95,6 +95,43 @@ async fn finding_looks_at_every_page_and_only_at_full_ids() {
     assert!(!seen[0].query.contains("branch") && !seen[0].query.contains("status"));
 }
 
+/// A deploy and what GitHub says of the run that it is bound to, once it is called this.
+async fn read_when_called(start: Start, title: &str) -> Result<Standing, OutsideError> {
+    let world = Hosted::start().await;
+    world.fake.add_run(7, &format!("deploy {DEPLOY}"));
+    world.fake.set(7, "completed", Some("success"));
+    let plan = RunPlan { start, ..plan() };
+    world.github.read(&plan, &run(7)).await.unwrap();
+    world.fake.lock().runs.get_mut(&7).unwrap()["display_title"] = title.into();
+    world.clock.advance(120);
+    world.github.touch(7);
+    world.github.read(&plan, &run(7)).await.map(|report| report.progress.standing)
+}
+
+#[tokio::test]
+async fn a_bound_run_that_turns_out_to_be_another_deploys_is_not_believed() {
+    let other = DeployId::new(Timestamp::UNIX_EPOCH, [7; 10]);
+    let title = format!("deploy production {other}");
+    let Err(OutsideError::Refused { why }) = read_when_called(Start::New, &title).await else {
+        panic!("it was believed")
+    };
+    assert!(why.contains("run 7") && why.contains(other.short()), "{why}");
+}
+
+#[tokio::test]
+async fn a_bound_run_may_have_a_title_without_an_id_and_a_rerun_the_first_deploys() {
+    let other = DeployId::new(Timestamp::UNIX_EPOCH, [7; 10]);
+    let again = Start::FailedJobs { run: "7".parse().unwrap(), attempt: 1 };
+    for (start, title) in [
+        (Start::New, "Deploy".to_owned()),
+        (Start::New, format!("production {DEPLOY}")),
+        (Start::New, format!("after {other}: {DEPLOY}")),
+        (again, format!("deploy {other}")),
+    ] {
+        assert!(read_when_called(start, &title).await.is_ok(), "{title}");
+    }
+}
+
 #[tokio::test]
 async fn a_rerun_is_proven_by_a_higher_attempt() {
     let world = Hosted::start().await;

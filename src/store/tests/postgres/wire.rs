@@ -1,4 +1,5 @@
-//! A wire to a server that can be cut at the worst moment. Not here: what is expected then.
+//! A wire to a server that can be cut at the worst moment, and a server that talks too much. Not here: what is expected
+//! then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -97,4 +98,28 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<AtomicU8>,
             }
         }
     }
+}
+
+/// A server that asks for the password as it is, and repeats it in its refusal. Where it listens.
+pub async fn echoing() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let length = client.read_u32().await.unwrap();
+            client.read_exact(&mut vec![0; length as usize - 4]).await.unwrap();
+            // AuthenticationCleartextPassword (PostgreSQL, “Message Formats”).
+            client.write_all(b"R\0\0\0\x08\0\0\0\x03").await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), b'p');
+            let length = client.read_u32().await.unwrap();
+            let mut password = vec![0; length as usize - 4];
+            client.read_exact(&mut password).await.unwrap();
+            let password = String::from_utf8_lossy(&password[..password.len() - 1]).into_owned();
+            let fields = format!("SFATAL\0VFATAL\0C28P01\0Myou said {password}\0\0");
+            client.write_u8(b'E').await.unwrap();
+            client.write_u32(u32::try_from(fields.len()).unwrap() + 4).await.unwrap();
+            client.write_all(fields.as_bytes()).await.unwrap();
+        }
+    });
+    port
 }
