@@ -43,16 +43,13 @@ impl Sim {
             world.calm_down();
             (world.dice.chance(150), world.mono)
         };
-        self.rush();
-        self.run_for(4 * MINUTE);
-        for _ in 0..8 {
-            let is_quiet = self.parts.shared.look().is_quiet();
-            if is_quiet {
-                self.nobody_was_forgotten();
-                break;
-            }
-            self.run_for(20 * SECOND);
+        // What the rush asks for wakes those whom the trouble left asleep, so they are looked for before it. Not in every
+        // seed: a rush should also meet processes that have been through the trouble.
+        if self.parts.seed.is_multiple_of(2) {
+            self.look_for_the_forgotten();
         }
+        self.rush();
+        self.look_for_the_forgotten();
         let mut was_asked_again = false;
         while !self.is_broken() {
             if self.is_over() {
@@ -86,7 +83,7 @@ impl Sim {
     }
 
     /// Ends a process whose leases are not to be waited for.
-    fn stop_in_order(&mut self, me: usize) {
+    pub(crate) fn stop_in_order(&mut self, me: usize, why: &str) {
         let epoch = self.parts.shared.look().replicas[me].epoch;
         if let Some(epoch) = epoch {
             at_once(self.parts.store.replica_leave(Epoch(epoch)));
@@ -94,7 +91,7 @@ impl Sim {
             let mono = world.mono;
             world.oracle.epochs.left(epoch, mono);
         }
-        self.die(me, "is stopped to see whether anybody was forgotten");
+        self.die(me, why);
     }
 
     fn is_not_over(&self) {
@@ -124,7 +121,20 @@ impl Sim {
         rules.len() > 1
     }
 
-    /// A deploy that a fresh process starts at once was forgotten by the old ones (L6, L9).
+    /// Waits as long as looking again may take, then until nothing stirs, and looks whom nobody has in mind.
+    fn look_for_the_forgotten(&mut self) {
+        self.run_for(4 * MINUTE);
+        for _ in 0..8 {
+            let is_quiet = self.parts.shared.look().is_quiet();
+            if is_quiet {
+                self.nobody_was_forgotten();
+                break;
+            }
+            self.run_for(20 * SECOND);
+        }
+    }
+
+    /// A deploy that starts at once when all are looked at was forgotten before (L6, L9).
     fn nobody_was_forgotten(&mut self) {
         let is_up = self.processes.iter().all(|process| process.app.is_some());
         if self.is_broken() || !is_up || self.has_two_rules() {
@@ -146,11 +156,16 @@ impl Sim {
         if waiting.is_empty() {
             return;
         }
-        for me in 0..self.processes.len() {
-            self.stop_in_order(me);
-            self.processes[me].up_at = Some(self.parts.shared.look().mono);
+        // A fresh process looks at all, and so do the old ones after a freeze: either may be what is broken.
+        if self.parts.shared.look().dice.chance(500) {
+            for me in 0..self.processes.len() {
+                self.stop_in_order(me, "is stopped to see whether anybody was forgotten");
+                self.processes[me].up_at = Some(self.parts.shared.look().mono);
+            }
+            self.run_for(6 * SECOND);
+        } else {
+            self.freeze_for_a_moment();
         }
-        self.run_for(6 * SECOND);
         let mut world = self.parts.shared.look();
         let forgotten = waiting.iter().find(|id| {
             let deploy = world.oracle.deploys.get(*id);

@@ -3,7 +3,7 @@
 use crate::chat::Shown;
 use crate::code::TAGS;
 use crate::faults::Fault;
-use crate::rules::{ACCOUNTS, PLACES, SERVICES, account};
+use crate::rules::{ACCOUNTS, Drawn, PLACES, SERVICES, account};
 use crate::world::{Delivery, HOUR, MINUTE, Ms, SECOND, Sort, World, tell};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
@@ -183,6 +183,19 @@ impl World {
         if drawn.change(&mut self.dice, now) {
             self.note(Fault::AccountsLinked);
         }
+        self.rule_by(drawn);
+    }
+
+    /// All processes get rules by which nobody has to say yes.
+    pub fn need_nobody(&mut self) {
+        let mut drawn = (*self.drawn).clone();
+        for place in &mut drawn.places {
+            (place.needed, place.back_needed) = (0, 0);
+        }
+        self.rule_by(drawn);
+    }
+
+    fn rule_by(&mut self, drawn: Drawn) {
         self.drawn = Arc::new(drawn);
         for replica in &mut self.replicas {
             replica.drawn = self.drawn.clone();

@@ -23,6 +23,8 @@ enum Rush {
     Unknown,
     /// The database is so slow that what was decided is too old when it is written.
     Lapse,
+    /// What waits for a yes needs none by the rules of the next start.
+    Rules,
 }
 
 impl Sim {
@@ -38,6 +40,7 @@ impl Sim {
                 (12..14, _) => Rush::Cancel,
                 (14..16, _) => Rush::Lapse,
                 (16..18, _) => Rush::Unknown,
+                (18, _) => Rush::Rules,
                 _ => return,
             };
             (rush, world.any_service(), world.any_place())
@@ -52,6 +55,7 @@ impl Sim {
             Rush::Cancel => self.cancel_early(service, place),
             Rush::Unknown => self.lose_two_runs(place),
             Rush::Lapse => self.decide_too_slowly(service, place),
+            Rush::Rules => self.ask_nobody_any_more(),
         }
     }
 
@@ -156,6 +160,14 @@ impl Sim {
         self.run_for(MINUTE);
     }
 
+    fn ask_nobody_any_more(&mut self) {
+        self.want_everywhere();
+        for me in 0..self.processes.len() {
+            self.stop_in_order(me, "is stopped for new rules");
+        }
+        self.parts.shared.look().need_nobody();
+    }
+
     fn run_until(&mut self, at: Ms) {
         let now = self.parts.shared.look().mono;
         if at > now {
@@ -194,6 +206,20 @@ impl Sim {
                 world.chat.lost.insert(who, now);
             }
         }
+    }
+
+    /// A freeze of all places that is over at once: everybody who waits is looked at. Nobody is called together for it:
+    /// where nobody may freeze, nothing happens.
+    pub(crate) fn freeze_for_a_moment(&mut self) {
+        let dot = account("U1DOT");
+        for place in PLACES {
+            self.parts.shared.look().say_as(&dot, format!("freeze add \"Look in {place}\" {place} for 1m"));
+        }
+        self.run_for(5 * SECOND);
+        for place in PLACES {
+            self.parts.shared.look().say_as(&dot, format!("freeze end \"Look in {place}\""));
+        }
+        self.run_for(6 * SECOND);
     }
 
     /// Whoever started something that nobody knows the end of asks for the same place again: it is closed off.
