@@ -9,6 +9,7 @@ use clap::Subcommand;
 use export::Export;
 use jiff::Timestamp;
 use shipgate_app::ports::Store;
+use shipgate_app::selfcheck::compare_all;
 use shipgate_domain::audit::{Anchor, Inspector};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ const SHOWN: usize = 20;
 /// What can be done with the record.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Checks every row, the chain, the anchors, and what the rows say.
+    /// Checks every row, the chain, the anchors, what the rows say, and every deploy, lock and freeze against them.
     Verify {
         /// File with anchors; `audit.anchor_file` of the settings when it is left out.
         #[arg(long, value_name = "FILE")]
@@ -97,10 +98,15 @@ async fn verify(store: &dyn Store, given: Given, json: bool) -> anyhow::Result<(
         inspector.expect_anchor(*seq, hash);
     }
     take_all(store, &mut inspector).await?;
+    let compared = compare_all(store, &mut inspector).await?;
+    // What was written meanwhile is no difference: the record tells of it by now.
+    take_all(store, &mut inspector).await?;
+    inspector.settle();
     inspector.end();
     let is_sound = inspector.findings().is_empty() && given.problems.is_empty();
     let mut out = std::io::stdout().lock();
-    let told = if json { in_json(&inspector, &given)? } else { in_words(&inspector, &given) };
+    let told =
+        if json { in_json(&inspector, &given, compared)? } else { in_words(&inspector, &given, compared) };
     writeln!(out, "{told}")?;
     if is_sound {
         return Ok(());
@@ -129,13 +135,14 @@ async fn take_all(store: &dyn Store, inspector: &mut Inspector) -> anyhow::Resul
     }
 }
 
-fn in_json(inspector: &Inspector, given: &Given) -> anyhow::Result<String> {
+fn in_json(inspector: &Inspector, given: &Given, compared: u64) -> anyhow::Result<String> {
     let (rows, head) = inspector.head();
     let is_sound = inspector.findings().is_empty() && given.problems.is_empty();
     Ok(serde_json::to_string(&serde_json::json!({
         "verified": is_sound,
         "rows": rows,
         "head": head,
+        "compared": compared,
         "anchors": given.anchors.len(),
         "signed": given.signed,
         "findings": inspector.findings(),
@@ -143,7 +150,7 @@ fn in_json(inspector: &Inspector, given: &Given) -> anyhow::Result<String> {
     }))?)
 }
 
-fn in_words(inspector: &Inspector, given: &Given) -> String {
+fn in_words(inspector: &Inspector, given: &Given, compared: u64) -> String {
     let (rows, head) = inspector.head();
     let findings = inspector.findings();
     let newest = given.anchors.iter().max_by_key(|(seq, ..)| *seq);
@@ -160,7 +167,10 @@ fn in_words(inspector: &Inspector, given: &Given) -> String {
                 )
             }
         };
-        return format!("The chain of {rows} entries is whole. Its head is {head}.\n{anchored}");
+        return format!(
+            "The chain of {rows} entries is whole. Its head is {head}.\nThe {compared} stored deploys, locks and freezes are what it \
+             says.\n{anchored}"
+        );
     }
     let mut told = format!("The record of {rows} entries is NOT sound.\n");
     for finding in findings.iter().take(SHOWN) {
