@@ -13,6 +13,7 @@ use clap::Subcommand;
 use export::Export;
 use jiff::Timestamp;
 use shipgate_app::ports::Store;
+use shipgate_app::selfcheck::compare_all;
 use shipgate_domain::audit::{Anchor, Inspector};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ const SHOWN: usize = 20;
 /// What can be done with the record.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Checks every row, the chain, the anchors, and what the rows say.
+    /// Checks every row, the chain, the anchors, what the rows say, and every deploy, lock and freeze against them.
     Verify {
         /// File with anchors; `audit.anchor_file` of the settings when it is left out.
         #[arg(long, value_name = "FILE")]
@@ -135,8 +136,14 @@ async fn verify(store: &dyn Store, given: Given, json: bool) -> anyhow::Result<(
         inspector.expect_anchor(*seq, hash);
     }
     take_all(store, &mut inspector).await?;
+    let compared = compare_all(store, &mut inspector).await?;
+    // What was written meanwhile is no difference: the record tells of it by now.
+    take_all(store, &mut inspector).await?;
+    inspector.settle();
     inspector.end();
-    print(if json { in_json(&inspector, &given)? } else { in_words(&inspector, &given) })?;
+    let told =
+        if json { in_json(&inspector, &given, compared)? } else { in_words(&inspector, &given, compared) };
+    print(told)?;
     if !inspector.findings().is_empty() || !given.problems.is_empty() {
         anyhow::bail!(
             "the record is not sound: {}, {} that cannot be believed",
@@ -173,7 +180,7 @@ async fn take_all(store: &dyn Store, inspector: &mut Inspector) -> anyhow::Resul
     }
 }
 
-fn in_json(inspector: &Inspector, given: &Given) -> anyhow::Result<String> {
+fn in_json(inspector: &Inspector, given: &Given, compared: u64) -> anyhow::Result<String> {
     let (rows, head) = inspector.head();
     let is_sound = inspector.findings().is_empty() && given.problems.is_empty();
     let is_compared = given.why_silent(rows).is_none();
@@ -181,6 +188,7 @@ fn in_json(inspector: &Inspector, given: &Given) -> anyhow::Result<String> {
         "verified": is_sound && is_compared,
         "rows": rows,
         "head": head,
+        "compared": compared,
         "anchors": given.anchors.len(),
         "signed": given.signed,
         "findings": inspector.findings(),
@@ -189,7 +197,7 @@ fn in_json(inspector: &Inspector, given: &Given) -> anyhow::Result<String> {
     }))?)
 }
 
-fn in_words(inspector: &Inspector, given: &Given) -> String {
+fn in_words(inspector: &Inspector, given: &Given, compared: u64) -> String {
     let (rows, head) = inspector.head();
     let findings = inspector.findings();
     let newest = given.anchors.iter().max_by_key(|(seq, ..)| *seq);
@@ -212,7 +220,8 @@ fn in_words(inspector: &Inspector, given: &Given) -> String {
         };
         let entries = counted(rows, "entry", "entries");
         return format!(
-            "The chain of {entries} is whole. Its head is {head}.\n{anchored}{}",
+            "The chain of {entries} is whole. Its head is {head}.\n{} with it.\n{anchored}{}",
+            counted(compared, "stored row that gates read agrees", "stored rows that gates read agree"),
             in_words_cut(given)
         );
     }

@@ -1,21 +1,26 @@
 //! Shipgate looks after itself: the record is followed as it grows, stored deploys are compared with it, and when
 //! something shows that must never be, nothing more is started until a person has looked. Cards, answers and results
-//! go on. Not here: what is wrong with a record (`domain::audit`), or keeping anchors elsewhere.
+//! go on. Not here: what is wrong with a record (`domain::audit`), comparing rows with it (`compare`), or keeping anchors
+//! elsewhere.
+
+mod compare;
+
+pub use compare::compare_all;
 
 use crate::bot::App;
 use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
 use crate::ports::{Post, Store};
-use crate::store::{Expect, Filter, StoreError};
+use crate::store::{Expect, StoreError};
 use crate::words::{Body, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shipgate_domain::audit::{Actor, Anchor, Finding, FindingKind, Inspector, Row};
+use shipgate_domain::audit::{Actor, Anchor, Finding, Inspector, Row};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::people::Action;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The note that says whether anything may be started. Every intent and every mark “sent” names the value that was
 /// read, so that none slips past a stop, on whichever replica.
@@ -24,12 +29,6 @@ pub(crate) const DISPATCHING: &str = "dispatching";
 const PAGE: u32 = 200;
 /// An anchor at the latest after this many rows.
 const ANCHOR_EVERY: u64 = 1000;
-/// Deploys compared in one look: the newest open ones, those that changed, and some of all others in turn.
-const NEWEST: u32 = 300;
-/// More than have a place: one line each.
-const ACTIVE: u32 = 10_000;
-const CHANGED: usize = 300;
-const IN_TURN: usize = 200;
 /// How often a stop is tried before the next look tries again: a replica that was taken for dead writes nothing.
 const TRIES: usize = 4;
 /// Findings that people are shown; the record keeps all.
@@ -43,6 +42,8 @@ pub struct SelfCheck {
     alarm_channels: Vec<String>,
     last: Option<Row>,
     turn: Option<DeployId>,
+    /// The last row that was compared in turn, as it is stored.
+    page: Option<String>,
     /// Heads at every so many rows, oldest first, until they are written down.
     passed: Vec<Row>,
     anchored: u64,
@@ -152,64 +153,6 @@ impl SelfCheck {
         }
         self.is_caught_up = true;
         Ok(())
-    }
-
-    /// Compares stored deploys with the record. `group_of` gives the lock group of a deploy that is judged by the rules
-    /// of now.
-    ///
-    /// The deploys are read first and the record after them, to its end: whatever was stored when they were read is in
-    /// it by then, however many write meanwhile. So a difference is one.
-    ///
-    /// # Errors
-    /// The database failed; what was compared stays compared.
-    pub async fn compare(
-        &mut self,
-        store: &dyn Store,
-        group_of: impl Fn(&Deploy) -> Option<String>,
-    ) -> Result<(), StoreError> {
-        let newest = Filter { only_open: true, limit: NEWEST, ..Filter::default() };
-        let newest = store.deploys(&newest).await?;
-        let active = Filter { only_active: true, limit: ACTIVE, ..Filter::default() };
-        self.compare_places(&store.deploys(&active).await?, group_of);
-        let replay = self.inspector.replay();
-        let mut ids: BTreeSet<DeployId> = replay.active().cloned().collect();
-        ids.extend(replay.take_changed(CHANGED));
-        let in_turn = replay.after(self.turn.as_ref(), IN_TURN);
-        self.turn = in_turn.last().filter(|_| in_turn.len() == IN_TURN).cloned();
-        ids.extend(in_turn);
-        for deploy in &newest {
-            ids.remove(&deploy.id);
-            self.inspector.expect(deploy);
-        }
-        for id in ids {
-            match store.deploy(&id).await {
-                Ok(Some(deploy)) => self.inspector.expect(&deploy),
-                Ok(None) => self.inspector.note(Finding {
-                    kind: FindingKind::State,
-                    seq: None,
-                    what: format!("deploy {id} is in the record and no longer stored"),
-                    deploy: Some(id),
-                }),
-                // One row that cannot be read is reported where it is read, and hides no other.
-                Err(error) => tracing::warn!(deploy.id = %id, "cannot be compared with the record: {error}"),
-            }
-        }
-        self.follow(store).await?;
-        self.inspector.settle();
-        Ok(())
-    }
-
-    /// Two active deploys of one lock group in one snapshot: the database's own constraint is gone, or was passed by.
-    fn compare_places(&mut self, snapshot: &[Deploy], group_of: impl Fn(&Deploy) -> Option<String>) {
-        let mut active: BTreeMap<String, &Deploy> = BTreeMap::new();
-        for deploy in snapshot.iter().filter(|deploy| deploy.is_active()) {
-            let Some(group) = group_of(deploy) else { continue };
-            if let Some(other) = active.insert(group.clone(), deploy) {
-                let what = format!("deploys {} and {} are both active in {group}", other.id, deploy.id);
-                let deploy = Some(deploy.id.clone());
-                self.inspector.note(Finding { kind: FindingKind::Place, seq: None, deploy, what });
-            }
-        }
     }
 }
 

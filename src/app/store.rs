@@ -15,7 +15,7 @@ use crate::ports::MessageRef;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shipgate_domain::audit::{Entry, Row};
+use shipgate_domain::audit::{Entry, Kept, Row};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -306,6 +306,18 @@ pub struct Filter {
     pub limit: u32,
 }
 
+/// Notes that gates read: the record tells of them as of deploys, locks and freezes.
+pub const TOLD_NOTES: [&str; 1] = [crate::selfcheck::DISPATCHING];
+
+/// Which deploys to read as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those with a higher id than this, in the order of their ids, so many at most.
+    After(Option<String>, u32),
+    /// Those with these ids.
+    These(Vec<String>),
+}
+
 /// A database: SQLite or PostgreSQL. One contract suite holds them to the same behaviour.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -386,6 +398,15 @@ pub trait Store: Send + Sync {
     async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Row>, StoreError>;
     /// Audit rows of one deploy, in order.
     async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError>;
+    /// Deploys as they are stored, column by column, however they were tampered with. The hash of each is in the record.
+    async fn kept_deploys(&self, which: &Which) -> Result<Vec<Kept>, StoreError>;
+    /// Ids of all deploys with a higher id than this, in their order, so many at most; as they are stored.
+    async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
+    /// All locks, all freezes and the notes that gates read, as they are stored.
+    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError>;
+    /// What is missing of that by which the database refuses to change the record, or was when it was opened: a clause
+    /// for people each.
+    async fn amiss(&self) -> Result<Vec<String>, StoreError>;
     /// Counts for metrics: waiting inbox items, waiting effects, dead effects, open deploys.
     async fn counts(&self) -> Result<Counts, StoreError>;
 }

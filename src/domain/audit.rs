@@ -3,12 +3,14 @@
 mod anchor;
 mod finding;
 mod inspector;
+mod ledger;
 mod register;
 mod replay;
 
 pub use anchor::{Anchor, NotAnAnchor};
 pub use finding::{Finding, FindingKind};
 pub use inspector::Inspector;
+pub use ledger::{Kept, Ledger, Mark, Stored, TABLES, Table, spread};
 pub use register::{Filed, Register};
 pub use replay::{Place, Replay, Seen};
 
@@ -16,6 +18,7 @@ use crate::ids::{Account, DeployId, EnvironmentName, PersonId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 
 /// Who caused a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,13 +79,28 @@ pub struct Row {
     pub at_millis: i64,
 }
 
+/// The text of a row: the entry, and what was stored together with it.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    entry: &'a Entry,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    stored: &'a Stored,
+}
+
 /// What stands before the first row.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Links an entry to the chain.
+/// Links an entry to the chain that was written with no row that a gate reads.
 #[must_use]
 pub fn link(seq: u64, prev: &str, entry: &Entry) -> Row {
-    let body = serde_json::to_string(entry).expect("an entry is plain data");
+    link_with(seq, prev, entry, &Stored::new())
+}
+
+/// Links an entry to the chain, with the rows that it tells of.
+#[must_use]
+pub fn link_with(seq: u64, prev: &str, entry: &Entry, stored: &Stored) -> Row {
+    let body = serde_json::to_string(&Written { entry, stored }).expect("an entry is plain data");
     let hash = hash(seq, prev, &body);
     let (deploy, at_millis) = (entry.deploy.as_ref().map(ToString::to_string), entry.at.as_millisecond());
     Row { seq, body, prev: prev.to_owned(), hash, deploy, at_millis }

@@ -3,7 +3,9 @@
 mod address;
 mod effects;
 mod fault;
+mod guards;
 mod inbox;
+mod kept;
 mod migrate;
 mod moving;
 mod open;
@@ -31,9 +33,9 @@ use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
-    Surroundings, Waiting,
+    Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::Row;
+use shipgate_domain::audit::{Kept, Row};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -56,6 +58,8 @@ pub struct PostgresStore {
     door: Pool,
     /// Connections for the signs of life alone: work that has taken all others must not make a replica look dead.
     pulse: Pool,
+    /// What was gone when it was opened.
+    put_back: Vec<String>,
 }
 
 /// How a database is opened.
@@ -73,9 +77,11 @@ impl PostgresStore {
     /// # Errors
     /// See [`OpenError`]: each says what to do.
     pub async fn open(address: Address, opening: Opening, now: Timestamp) -> Result<Self, OpenError> {
-        let store = Self::reach(address)?;
+        let mut store = Self::reach(address)?;
         open::check(&store.pool).await?;
         migrate::migrate(&store.pool, now).await?;
+        guards::check_tables(&store.pool).await?;
+        store.put_back = guards::put_back(&store.pool).await?;
         match opening {
             Opening::Work => open::check_home(&store.pool).await?,
             Opening::Restored => open::settle_restored(&store.pool, now).await?,
@@ -90,6 +96,7 @@ impl PostgresStore {
     pub async fn look_at(address: Address) -> Result<Self, OpenError> {
         let store = Self::reach(address)?;
         open::check(&store.pool).await?;
+        guards::check_tables(&store.pool).await?;
         Ok(store)
     }
 
@@ -108,6 +115,8 @@ impl PostgresStore {
             return Err(OpenError::NoSuchRole { place: store.pool.address().place(), role: role.to_owned() });
         }
         migrate::migrate(&store.pool, now).await?;
+        guards::check_tables(&store.pool).await?;
+        guards::put_back(&store.pool).await?;
         if let Some(role) = grant_to {
             let granted = transact(&store.pool, &migrate::Grant(role)).await;
             granted.map_err(|trouble| OpenError::of(&store.pool, trouble))?;
@@ -121,7 +130,7 @@ impl PostgresStore {
             Pool::new(address.clone(), connections)
                 .map_err(|source| OpenError::Database { place: place.clone(), source })
         };
-        Ok(Self { pool: pool(CONNECTIONS)?, door: pool(DOORS)?, pulse: pool(PULSES)? })
+        Ok(Self { pool: pool(CONNECTIONS)?, door: pool(DOORS)?, pulse: pool(PULSES)?, put_back: Vec::new() })
     }
 }
 
@@ -251,6 +260,24 @@ impl Store for PostgresStore {
 
     async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError> {
         read::audit_of(&self.pool, deploy).await.doing("read a deploy's audit log")
+    }
+
+    async fn kept_deploys(&self, which: &Which) -> Result<Vec<Kept>, StoreError> {
+        kept::deploys(&self.pool, which).await.doing("read deploys as they are stored")
+    }
+
+    async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        kept::ids(&self.pool, after, limit).await.doing("list all deploys")
+    }
+
+    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
+        kept::places(&self.pool).await.doing("read locks and freezes as they are stored")
+    }
+
+    async fn amiss(&self) -> Result<Vec<String>, StoreError> {
+        let mut all = self.put_back.clone();
+        all.extend(guards::amiss(&self.pool).await.doing("look at what guards the record")?);
+        Ok(all)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shipgate_app::store::Scope;
+use shipgate_app::store::{DeployRow, Scope};
+use shipgate_domain::audit::{Kept, Table};
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::ids::CommitId;
 
@@ -134,4 +135,53 @@ pub(crate) fn provider_of(deploy: &Deploy) -> Option<&'static str> {
         }
     };
     plan.map(|plan| plan.provider.as_str())
+}
+
+/// The columns of each table that gates read, in the order in which a row is hashed. Whoever changes a table gives it a
+/// new form here, and writes the hashes of the rows that are there into the record with the same migration.
+pub(crate) const DEPLOYS: &str = "id, revision, service, environment, lock_group, state, active, is_open, ran, \
+     succeeded, requester, commit_id, provider, run_id, short_id, requested_at, bound_at, ended_at, body";
+pub(crate) const LOCKS: &str = "environment, quarantine, body";
+pub(crate) const FREEZES: &str = "id, ended_at, body";
+pub(crate) const NOTES: &str = "name, value";
+
+/// A row from its columns. Its key is the first of them; of a lock, the first two.
+pub(crate) fn kept(table: Table, cells: Vec<Option<String>>) -> Kept {
+    let cell = |place: usize| cells.get(place).and_then(Option::as_deref).unwrap_or_default();
+    let key = if table == Table::Locks { format!("{}/{}", cell(0), cell(1)) } else { cell(0).to_owned() };
+    Kept { table, key, cells }
+}
+
+/// A deploy as it is written, with this body.
+pub(crate) fn kept_deploy(row: &DeployRow, body: &str) -> Kept {
+    let (deploy, span) = (&row.deploy, Span::of(&row.deploy));
+    let text = |text: &str| Some(text.to_owned());
+    let flag = |on: bool| text(if on { "1" } else { "0" });
+    let cells = vec![
+        text(deploy.id.as_str()),
+        Some(deploy.revision.to_string()),
+        text(deploy.request.service.as_str()),
+        text(deploy.request.environment.as_str()),
+        text(&row.lock_group),
+        text(deploy.state.name()),
+        flag(deploy.is_active()),
+        flag(!deploy.is_done()),
+        flag(span.ran),
+        flag(span.succeeded),
+        text(deploy.request.by.as_str()),
+        commit_of(deploy).and_then(text),
+        provider_of(deploy).and_then(text),
+        deploy.run().and_then(|run| text(run.id.as_str())),
+        text(deploy.id.short()),
+        Some(millis(deploy.request.at).to_string()),
+        span.bound.map(|at| millis(at).to_string()),
+        span.ended.map(|at| millis(at).to_string()),
+        text(body),
+    ];
+    kept(Table::Deploys, cells)
+}
+
+/// Another row as it is written.
+pub(crate) fn kept_row(table: Table, cells: &[Option<&str>]) -> Kept {
+    kept(table, cells.iter().map(|cell| cell.map(str::to_owned)).collect())
 }

@@ -2,8 +2,10 @@
 
 mod effects;
 mod fault;
+mod guards;
 mod inbox;
 mod inline;
+mod kept;
 mod look;
 mod migrate;
 mod moving;
@@ -34,9 +36,9 @@ use shipgate_app::inbound::Inbound;
 use shipgate_app::point;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
-    Surroundings, Waiting,
+    Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::Row;
+use shipgate_domain::audit::{Kept, Row};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -52,6 +54,8 @@ const CHECKED_AT_START: u64 = 200 * 1024 * 1024;
 #[derive(Debug)]
 pub struct SqliteStore {
     mode: Mode,
+    /// What was gone when it was opened.
+    put_back: Vec<String>,
 }
 
 /// How statements reach the database.
@@ -73,9 +77,11 @@ impl SqliteStore {
         let mut connection = open::connect(path)?;
         point!("open/locked");
         migrate::migrate(&mut connection, path, opened_at)?;
+        guards::check_tables(&connection, path)?;
         open::check_still_here(&connection, path)?;
         open::bury_the_dead(&mut connection, path)?;
         point!("open/buried");
+        let put_back = guards::put_back(&connection, path)?;
         let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START);
         open::check_at_start(&connection, path, is_small)?;
         if !is_small {
@@ -87,7 +93,7 @@ impl SqliteStore {
         let threads = |source| OpenError::Threads { source };
         let readers = Readers::start(reading).map_err(threads)?;
         let writer = Writer::start(connection, checkpoints).map_err(threads)?;
-        Ok(Self { mode: Mode::Threads { writer, readers, _exclusive: exclusive } })
+        Ok(Self { mode: Mode::Threads { writer, readers, _exclusive: exclusive }, put_back })
     }
 
     /// Looks at a database that may be in use by a running Shipgate: reads and copies, never writes. A file
@@ -96,7 +102,9 @@ impl SqliteStore {
     /// # Errors
     /// See [`OpenError`]: each says what to do.
     pub fn look_at(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { mode: Mode::Inline(Inline::new(open::connect_to_look(path)?)) })
+        let db = open::connect_to_look(path)?;
+        guards::check_tables(&db, path)?;
+        Ok(Self { mode: Mode::Inline(Inline::new(db)), put_back: Vec::new() })
     }
 
     /// A database that lives as long as this value. Every call runs on the caller's thread and is ready at once, so
@@ -108,7 +116,7 @@ impl SqliteStore {
         let path = Path::new(":memory:");
         let mut connection = open::connect_memory()?;
         migrate::migrate(&mut connection, path, Timestamp::UNIX_EPOCH)?;
-        Ok(Self { mode: Mode::Inline(Inline::new(connection)) })
+        Ok(Self { mode: Mode::Inline(Inline::new(connection)), put_back: Vec::new() })
     }
 
     /// Looks at every page of the database, and whether the indexes hold what the tables do. Takes some seconds for
@@ -291,6 +299,26 @@ impl Store for SqliteStore {
     async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError> {
         let deploy = deploy.clone();
         self.read("read a deploy's audit log", move |db| read::audit_of(db, &deploy)).await
+    }
+
+    async fn kept_deploys(&self, which: &Which) -> Result<Vec<Kept>, StoreError> {
+        let which = which.clone();
+        self.read("read deploys as they are stored", move |db| kept::deploys(db, &which)).await
+    }
+
+    async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        let after = after.map(str::to_owned);
+        self.read("list all deploys", move |db| kept::ids(db, after.as_deref(), limit)).await
+    }
+
+    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
+        self.read("read locks and freezes as they are stored", kept::places).await
+    }
+
+    async fn amiss(&self) -> Result<Vec<String>, StoreError> {
+        let mut all = self.put_back.clone();
+        all.extend(self.read("look at what guards the record", guards::amiss).await?);
+        Ok(all)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

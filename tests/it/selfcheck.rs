@@ -94,6 +94,52 @@ async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_success_that_never_was_stops_every_start_and_fails_the_verification() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    let (sound, said) = says(&bot, &["audit", "verify"]);
+    assert!(sound && said.contains("stored deploys, locks and freezes are what it says"), "{said}");
+    assert!(bot.terminate().await.success());
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    db.execute_batch(
+        "CREATE TEMP TABLE forged AS SELECT * FROM deploys;
+         UPDATE forged SET id = '01ARZ3NDEKTSV4RRFFQ69G5FAV', commit_id = printf('%040d', 7);
+         INSERT INTO deploys SELECT * FROM forged;
+         DROP TRIGGER audit_delete",
+    )
+    .unwrap();
+    let (sound, said) = says(&bot, &["audit", "verify"]);
+    assert!(!sound, "{said}");
+    for told in [
+        "deploy 01ARZ3NDEKTSV4RRFFQ69G5FAV is stored, and the record knows of none",
+        "the trigger audit_delete is missing in the database",
+        "What it means: ",
+        "What to do: let nothing be deployed",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    bot.run().await;
+    let slack = world.slack.clone();
+    bot.until("the alarm", move |_| {
+        let messages = slack.messages(DEPLOYMENTS);
+        let told = messages.iter().map(crate::read::message).collect::<Vec<_>>().join("\n");
+        (told.contains("Nothing is started any more")
+            && told.contains("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+            && told.contains("the trigger audit_delete was missing or changed before Shipgate started"))
+        .then_some(())
+    })
+    .await;
+    assert!(bot.terminate().await.success());
+    db.execute_batch("DROP TABLE notes").unwrap();
+    for command in [&["serve"][..], &["audit", "verify"]] {
+        let (went, said) = says(&bot, command);
+        assert!(!went && said.contains("lacks what it must hold (notes)"), "{said}");
+        assert!(said.contains("restore a backup") && !said.contains("mistake in Shipgate"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_on() {
     let world = world().await;
     world.slack.add_channel(Channel::new("C0ANCHORS", "anchors"));

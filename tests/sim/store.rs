@@ -12,9 +12,9 @@ use shipgate_app::effects::{Lane, Leased};
 use shipgate_app::inbound::Inbound;
 use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, DeployRow, Epoch, Expect, Filter, Scope, Standing, Store,
-    StoreError, Surroundings, Waiting,
+    StoreError, Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::Row;
+use shipgate_domain::audit::{Kept, Row};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::{Deploy, Phase, State};
 use shipgate_domain::facts::Lock;
@@ -360,6 +360,21 @@ impl Store for SimStore {
     }
     async fn audit_of(&self, deploy: &DeployId) -> Result<Vec<Row>, StoreError> {
         self.inner.audit_of(deploy).await
+    }
+    async fn kept_deploys(&self, which: &Which) -> Result<Vec<Kept>, StoreError> {
+        self.reading("read deploys as they are stored").await?;
+        self.inner.kept_deploys(which).await
+    }
+    async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.reading("list all deploys").await?;
+        self.inner.kept_ids(after, limit).await
+    }
+    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
+        self.reading("read locks and freezes as they are stored").await?;
+        self.inner.kept_places().await
+    }
+    async fn amiss(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.amiss().await
     }
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.inner.counts().await

@@ -33,6 +33,8 @@ pub enum FindingKind {
     Place,
     /// What is stored is not what the record says (S7, S10).
     State,
+    /// What keeps the record as it is was taken out of the database (S10).
+    Guard,
 }
 
 impl FindingKind {
@@ -46,6 +48,7 @@ impl FindingKind {
             Self::Start => "start",
             Self::Place => "place",
             Self::State => "state",
+            Self::Guard => "guard",
         }
     }
 
@@ -63,7 +66,12 @@ impl FindingKind {
             Self::Start => "A deploy may have been started more often than once.",
             Self::Place => "Two deploys may have run in one place at the same time.",
             Self::State => {
-                "A deploy was changed without a word in the record: past Shipgate, or by a mistake in it."
+                "What gates read was changed without a word in the record: past Shipgate, or by a mistake in it. A gate \
+                 may have let pass what it should not, or may hold back what it need not."
+            }
+            Self::Guard => {
+                "Somebody took out of the database what makes it refuse to change the record: whatever was written \
+                 meanwhile could have been written by anybody."
             }
         }
     }

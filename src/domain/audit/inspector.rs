@@ -1,7 +1,7 @@
 //! A check of the whole record, row by row: the chain, the anchors, and what the rows say. Not here: reading the rows.
 
 use super::finding::{Finding, FindingKind};
-use super::{Replay, Row, Verifier};
+use super::{Ledger, Replay, Row, Verifier};
 use crate::deploy::Deploy;
 use std::collections::BTreeMap;
 
@@ -100,6 +100,11 @@ impl Inspector {
     /// The lives of all deploys so far.
     pub fn replay(&mut self) -> &mut Replay {
         &mut self.replay
+    }
+
+    /// Every row that gates read, as the record has it: to be compared with what is stored before [`Self::settle`].
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.replay.ledger
     }
 
     /// Everything that was found, in the order in which it was.

@@ -1,8 +1,8 @@
 //! The lives of all deploys, told by the record alone. Not here: how a deploy changes (`deploy::step`): this reads the
 //! stored text and shares no code with what writes it, so that a mistake there shows here.
 
-use super::Row;
 use super::finding::{Finding, FindingKind};
+use super::{Ledger, Row, Stored};
 use crate::deploy::{Deploy, Outcome, Phase, State};
 use crate::ids::DeployId;
 use jiff::Timestamp;
@@ -156,6 +156,8 @@ pub struct Replay {
     awaited: BTreeMap<DeployId, Seen>,
     /// Deploys that changed since they were last asked for.
     changed: BTreeSet<DeployId>,
+    /// Every row that gates read.
+    pub(super) ledger: Ledger,
 }
 
 /// What stands in every entry.
@@ -164,6 +166,8 @@ struct Head {
     at: Timestamp,
     deploy: Option<DeployId>,
     event: String,
+    #[serde(default)]
+    stored: Stored,
 }
 
 /// What is looked at of an entry's data.
@@ -246,6 +250,7 @@ impl Replay {
             );
             findings.push(Finding { kind: FindingKind::Chain, seq: Some(row.seq), deploy: None, what });
         }
+        self.ledger.take(&head.stored);
         let Some(id) = head.deploy else { return };
         let (data, is_counted) = match data_of(&head.event, &row.body) {
             Ok(data) => (data, true),
@@ -328,6 +333,7 @@ impl Replay {
             );
             findings.push(Finding { kind: FindingKind::State, seq: None, deploy: Some(id), what });
         }
+        self.ledger.settle(findings);
     }
 
     fn compare_awaited(&mut self, id: &DeployId, seq: Option<u64>, findings: &mut Vec<Finding>) {

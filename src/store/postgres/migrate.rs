@@ -11,10 +11,13 @@ use jiff::Timestamp;
 use tokio_postgres::Client;
 
 /// All steps in order; the first has number 1. A step that was released never changes.
-const STEPS: &[(&str, &str)] = &[("start", include_str!("../migrations/postgres/0001_start.sql"))];
+const STEPS: &[(&str, &str)] = &[("start", START)];
+
+/// The first step, with everything that guards the record.
+pub(super) const START: &str = include_str!("../migrations/postgres/0001_start.sql");
 
 /// Two programs that start at once migrate one after the other.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('shipgate migrations'))";
+pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('shipgate migrations'))";
 
 /// What the program's role may do when the tables belong to another one. Audit rows can only be added.
 /// It reads everything, sequences too, so that it can make a dump.

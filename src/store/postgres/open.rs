@@ -63,6 +63,18 @@ pub enum OpenError {
         /// Newest version that this program knows.
         known: i64,
     },
+    /// Somebody took tables away.
+    #[error(
+        "{place} lacks what it must hold ({missing}): somebody dropped it. What was in there is lost, and with an empty \
+         one Shipgate would start again what was started, and let through what was locked. Keep the database as it is, \
+         find out who could write it, and restore a dump: see “After restoring a backup” in docs/operating.md"
+    )]
+    Incomplete {
+        /// Server and database.
+        place: String,
+        /// The tables.
+        missing: String,
+    },
     /// The tables must be made or changed, and this role may not.
     #[error(
         "the tables in {place} are missing or older than this program, and the role {role} may not change that. \

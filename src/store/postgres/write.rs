@@ -7,11 +7,13 @@ use super::fault::{Fault, Trouble};
 use super::statement::{column, number, numbers, row, rows, storable, text, texts, truth, write};
 use super::transaction::Work;
 use super::{effects, inbox, replicas};
-use crate::row::{Span, body, commit_of, millis, parse, provider_of, scope_name, scope_words};
+use crate::row::{
+    Span, body, commit_of, kept_deploy, kept_row, millis, parse, provider_of, scope_name, scope_words,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::store::{CardRow, Changes, DeployRow, Expect};
-use shipgate_domain::audit::{Entry, link};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, TOLD_NOTES};
+use shipgate_domain::audit::{Entry, Mark, Table, link_with, spread};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::DeployId;
@@ -30,16 +32,17 @@ impl Work<()> for Changes {
         // Who leaves the place makes room for who takes it, in whatever order they are given.
         let mut deploys: Vec<&DeployRow> = self.deploys.iter().collect();
         deploys.sort_by_key(|row| (row.deploy.is_active(), &row.deploy.id));
+        let mut marks = Vec::new();
         for row in deploys {
-            deploy(db, row).await?;
+            marks.push(deploy(db, row).await?);
         }
         let mut cards: Vec<&CardRow> = self.cards.iter().collect();
         cards.sort_by_key(|row| &row.deploy);
         for row in cards {
             card(db, row).await?;
         }
-        places(db, self).await?;
-        notes(db, self).await?;
+        places(db, self, &mut marks).await?;
+        notes(db, self, &mut marks).await?;
         let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
         leases.extend(self.expect.iter().filter_map(|expect| match expect {
             Expect::Lease { id, token } => Some((*id, *token)),
@@ -50,7 +53,7 @@ impl Work<()> for Changes {
             effects::finish(db, *id, finish, self.at).await?;
         }
         effects::put(db, &self.effects, self.at).await?;
-        audit(db, &self.audit).await
+        audit(db, &self.audit, marks).await
     }
 }
 
@@ -104,7 +107,7 @@ macro_rules! deploy_values {
     };
 }
 
-async fn deploy(db: &Client, row: &DeployRow) -> Result<(), Trouble> {
+async fn deploy(db: &Client, row: &DeployRow) -> Result<Mark, Trouble> {
     const INSERT: &str = concat!(
         "INSERT INTO shipgate.deploys (id, ",
         deploy_columns!(),
@@ -124,6 +127,7 @@ async fn deploy(db: &Client, row: &DeployRow) -> Result<(), Trouble> {
     let revision = signed(deploy.revision)?;
     let run = deploy.run().map(|run| run.id.as_str());
     let (bound, ended) = (span.bound.map(millis), span.ended.map(millis));
+    let body = body(deploy)?;
     let params = [
         text(deploy.id.as_str()),
         number(revision),
@@ -143,10 +147,10 @@ async fn deploy(db: &Client, row: &DeployRow) -> Result<(), Trouble> {
         number(millis(deploy.request.at)),
         number(bound),
         number(ended),
-        text(body(deploy)?),
+        text(&body),
     ];
     match write(db, if deploy.revision == 0 { INSERT } else { REPLACE }, &params).await {
-        Ok(1) => Ok(()),
+        Ok(1) => Ok(kept_deploy(row, &body).mark()),
         Ok(_) => Err(Trouble::conflict(format!("deploy {}", deploy.id.short()))),
         Err(Fault::Taken { .. }) => Err(Trouble::conflict("the environment's place")),
         Err(fault) => Err(fault.into()),
@@ -154,7 +158,7 @@ async fn deploy(db: &Client, row: &DeployRow) -> Result<(), Trouble> {
 }
 
 /// Appends entries to the chain. The lock on its head lets nobody else append in between.
-async fn audit(db: &Client, entries: &[Entry]) -> Result<(), Trouble> {
+async fn audit(db: &Client, entries: &[Entry], marks: Vec<Mark>) -> Result<(), Trouble> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -163,8 +167,8 @@ async fn audit(db: &Client, entries: &[Entry]) -> Result<(), Trouble> {
     let (mut seq, mut hash): (u64, String) = (column::<i64>(&head, 0)?.unsigned_abs(), column(&head, 1)?);
     let (mut seqs, mut bodies, mut prevs, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut deploys, mut ats) = (Vec::new(), Vec::new());
-    for entry in entries {
-        let row = link(seq + 1, &hash, entry);
+    for (entry, stored) in entries.iter().zip(spread(entries, marks)) {
+        let row = link_with(seq + 1, &hash, entry, &stored);
         (seq, hash) = (row.seq, row.hash.clone());
         seqs.push(signed(row.seq)?);
         bodies.push(row.body);
@@ -182,41 +186,54 @@ async fn audit(db: &Client, entries: &[Entry]) -> Result<(), Trouble> {
 }
 
 /// Locks and freezes.
-async fn places(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+async fn places(db: &Client, changes: &Changes, marks: &mut Vec<Mark>) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
-        let sql = "DELETE FROM shipgate.locks WHERE environment = $1 AND quarantine = ''";
-        write(db, sql, &[text(environment.as_str())]).await?;
+        let sql = "DELETE FROM shipgate.locks WHERE environment = $1 AND quarantine = ''
+                   RETURNING environment, quarantine";
+        lift(db, sql, environment.as_str(), marks).await?;
     }
     for deploy in &changes.cleared {
-        let sql = "DELETE FROM shipgate.locks WHERE quarantine = $1";
-        write(db, sql, &[text(deploy.as_str())]).await?;
+        let sql = "DELETE FROM shipgate.locks WHERE quarantine = $1 RETURNING environment, quarantine";
+        lift(db, sql, deploy.as_str(), marks).await?;
     }
     for new in &changes.locks {
-        lock(db, new).await?;
+        marks.push(lock(db, new).await?);
     }
     for freeze in &changes.freezes {
+        let body = body(freeze)?;
         let sql = "INSERT INTO shipgate.freezes (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-        if write(db, sql, &[text(&freeze.id.0), text(body(freeze)?)]).await? == 0 {
+        if write(db, sql, &[text(&freeze.id.0), text(&body)]).await? == 0 {
             return Err(Trouble::conflict(format!("the freeze {}", freeze.id)));
         }
+        marks.push(kept_row(Table::Freezes, &[Some(&freeze.id.0), None, Some(&body)]).mark());
     }
     for (id, at) in &changes.freezes_ended {
-        end_freeze(db, id, *at).await?;
+        marks.push(end_freeze(db, id, *at).await?);
     }
     Ok(())
 }
 
-async fn lock(db: &Client, lock: &Lock) -> Result<(), Trouble> {
+/// Takes locks away, and notes which.
+async fn lift(db: &Client, sql: &str, which: &str, marks: &mut Vec<Mark>) -> Result<(), Trouble> {
+    for row in rows(db, sql, &[text(which)]).await? {
+        let (environment, quarantine): (String, String) = (column(&row, 0)?, column(&row, 1)?);
+        let key = kept_row(Table::Locks, &[Some(&environment), Some(&quarantine)]).key;
+        marks.push(Mark { table: Table::Locks, key, hash: None });
+    }
+    Ok(())
+}
+
+async fn lock(db: &Client, lock: &Lock) -> Result<Mark, Trouble> {
     let sql = "INSERT INTO shipgate.locks (environment, quarantine, body) VALUES ($1, $2, $3)
                ON CONFLICT (environment, quarantine) DO UPDATE SET body = excluded.body";
     let quarantine = lock.quarantine.as_ref().map_or("", DeployId::as_str);
-    let params = [text(lock.environment.as_str()), text(quarantine), text(body(lock)?)];
-    write(db, sql, &params).await?;
-    Ok(())
+    let (environment, body) = (lock.environment.as_str(), body(lock)?);
+    write(db, sql, &[text(environment), text(quarantine), text(&body)]).await?;
+    Ok(kept_row(Table::Locks, &[Some(environment), Some(quarantine), Some(&body)]).mark())
 }
 
 /// Ends a freeze that was added in chat. Its body tells the end too, so that lists of ended freezes are true.
-async fn end_freeze(db: &Client, id: &str, at: Timestamp) -> Result<(), Trouble> {
+async fn end_freeze(db: &Client, id: &str, at: Timestamp) -> Result<Mark, Trouble> {
     let sql = "SELECT body FROM shipgate.freezes WHERE id = $1 AND ended_at IS NULL FOR UPDATE";
     let Some(found) = row(db, sql, &[text(id)]).await? else {
         return Err(Trouble::conflict(format!("the freeze {id}")));
@@ -225,9 +242,10 @@ async fn end_freeze(db: &Client, id: &str, at: Timestamp) -> Result<(), Trouble>
     if let FreezeWhen::Instants { from, until } = &mut freeze.when {
         *until = Some(until.map_or(at, |planned| planned.min(at)).max(*from));
     }
+    let (at, body) = (millis(at), body(&freeze)?);
     let sql = "UPDATE shipgate.freezes SET ended_at = $2, body = $3 WHERE id = $1";
-    write(db, sql, &[text(id), number(millis(at)), text(body(&freeze)?)]).await?;
-    Ok(())
+    write(db, sql, &[text(id), number(at), text(&body)]).await?;
+    Ok(kept_row(Table::Freezes, &[Some(id), Some(&at.to_string()), Some(&body)]).mark())
 }
 
 async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
@@ -242,7 +260,7 @@ async fn card(db: &Client, row: &CardRow) -> Result<(), Trouble> {
 }
 
 /// Small values. One that must be the first of its name is inserted: of two who expect that, the database lets one.
-async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
+async fn notes(db: &Client, changes: &Changes, marks: &mut Vec<Mark>) -> Result<(), Trouble> {
     let absent: BTreeSet<&str> = changes
         .expect
         .iter()
@@ -262,6 +280,9 @@ async fn notes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
         );
         if write(db, &sql, &[text(storable(name)), text(storable(value))]).await? == 0 {
             return Err(Trouble::conflict("a note"));
+        }
+        if TOLD_NOTES.contains(&name) {
+            marks.push(kept_row(Table::Notes, &[Some(name), Some(&storable(value))]).mark());
         }
     }
     Ok(())

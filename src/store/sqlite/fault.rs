@@ -38,6 +38,15 @@ pub enum Fault {
         /// What was found.
         detail: String,
     },
+    /// Somebody took a table away.
+    #[error(
+        "a table is missing in the database ({detail}): somebody dropped it, and what it held is lost. Stop Shipgate, \
+         keep the file as it is, find out who could write it, and restore a backup"
+    )]
+    Missing {
+        /// What SQLite said.
+        detail: String,
+    },
     /// One row holds something this version cannot read; the others are not concerned.
     #[error("row {row} of {table} cannot be read ({detail})")]
     Unreadable {
@@ -91,6 +100,7 @@ impl From<rusqlite::Error> for Fault {
                 | ffi::SQLITE_BUSY
                 | ffi::SQLITE_LOCKED
                 | ffi::SQLITE_NOMEM => Self::Disk { detail },
+                ffi::SQLITE_ERROR if detail.contains("no such table") => Self::Missing { detail },
                 ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Damaged { detail },
                 _ => Self::Mistake { detail },
             },
@@ -119,6 +129,13 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn conflict(what: impl Into<String>) -> Self {
         Self::Conflict(what.into())
+    }
+
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Conflict(detail) => Fault::Mistake { detail },
+        }
     }
 
     pub(super) fn into_error(self, doing: &'static str) -> StoreError {

@@ -9,7 +9,7 @@ use shipgate_app::point;
 use std::path::Path;
 
 /// All steps in order; the first has number 1. A step that was released never changes.
-const STEPS: &[(&str, &str)] = &[("start", include_str!("../migrations/0001_start.sql"))];
+pub(super) const STEPS: &[(&str, &str)] = &[("start", include_str!("../migrations/0001_start.sql"))];
 
 /// Applies the steps that the database has not seen.
 pub(super) fn migrate(db: &mut Connection, path: &Path, now: Timestamp) -> Result<(), OpenError> {

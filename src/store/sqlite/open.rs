@@ -84,6 +84,19 @@ pub enum OpenError {
         /// What SQLite said.
         detail: String,
     },
+    /// Somebody took tables away.
+    #[error(
+        "{} lacks what it must hold ({missing}): somebody dropped it. What was in there is lost, and with an empty one \
+         Shipgate would start again what was started, and let through what was locked. Keep the file as it is, find out \
+         who could write it, and restore a backup: see “After restoring a backup” in docs/operating.md",
+        path.display()
+    )]
+    Incomplete {
+        /// The database.
+        path: PathBuf,
+        /// The tables.
+        missing: String,
+    },
     /// Its content is damaged.
     #[error("{} is damaged ({detail}). Restore a backup", path.display())]
     Damaged {
@@ -184,6 +197,14 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
         )
         .map_err(failed)?;
     if foreign {
+        let is_ours =
+            "SELECT count(*) >= 2 FROM sqlite_schema WHERE name IN ('audit', 'deploys', 'inbox', 'effects')";
+        if db.query_row(is_ours, [], |row| row.get(0)).map_err(failed)? {
+            return Err(OpenError::Incomplete {
+                path: path.to_owned(),
+                missing: "shipgate_migrations".into(),
+            });
+        }
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;

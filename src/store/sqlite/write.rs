@@ -2,12 +2,14 @@
 
 use super::fault::{Fault, Trouble};
 use super::read::{note, one};
-use super::row::{Span, body, commit_of, millis, provider_of, scope_name, scope_words};
+use super::row::{
+    Span, body, commit_of, kept_deploy, kept_row, millis, provider_of, scope_name, scope_words,
+};
 use super::{effects, inbox, replicas};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
-use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope};
-use shipgate_domain::audit::{Entry, GENESIS, link};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope, TOLD_NOTES};
+use shipgate_domain::audit::{Entry, GENESIS, Mark, Table, link_with, spread};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
 use shipgate_domain::ids::DeployId;
 
@@ -29,17 +31,17 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
     }
     // Who leaves the place makes room for who takes it, in whatever order they are given.
     let (taking, leaving): (Vec<_>, Vec<_>) = changes.deploys.iter().partition(|row| row.deploy.is_active());
+    let mut marks = Vec::new();
     for row in leaving.into_iter().chain(taking) {
-        deploy(db, row)?;
+        marks.push(deploy(db, row)?);
     }
     for scope in &changes.touched {
         touch(db, scope)?;
     }
-    audit(db, &changes.audit)?;
     for new in &changes.effects {
         effects::put(db, new, changes.at)?;
     }
-    places(db, changes)?;
+    places(db, changes, &mut marks)?;
     for row in &changes.cards {
         card(db, row)?;
     }
@@ -48,8 +50,11 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
             "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )?
         .execute((name, value))?;
+        if TOLD_NOTES.contains(&name.as_str()) {
+            marks.push(kept_row(Table::Notes, &[Some(name), Some(value)]).mark());
+        }
     }
-    Ok(())
+    audit(db, &changes.audit, marks)
 }
 
 /// How often a scope was touched.
@@ -97,8 +102,9 @@ macro_rules! deploy_values {
     };
 }
 
-fn deploy(db: &Connection, row: &DeployRow) -> Result<(), Trouble> {
+fn deploy(db: &Connection, row: &DeployRow) -> Result<Mark, Trouble> {
     let deploy = &row.deploy;
+    let body = body(deploy)?;
     let insert = concat!(
         "INSERT INTO deploys (id, ",
         deploy_columns!(),
@@ -134,10 +140,10 @@ fn deploy(db: &Connection, row: &DeployRow) -> Result<(), Trouble> {
             ":requested_at": millis(deploy.request.at),
             ":bound_at": span.bound.map(millis),
             ":ended_at": span.ended.map(millis),
-            ":body": body(deploy)?,
+            ":body": body,
         });
     match written {
-        Ok(1) => Ok(()),
+        Ok(1) => Ok(kept_deploy(row, &body).mark()),
         Ok(_) => Err(Trouble::conflict(format!("deploy {}", deploy.id.short()))),
         Err(error)
             if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE) =>
@@ -149,7 +155,7 @@ fn deploy(db: &Connection, row: &DeployRow) -> Result<(), Trouble> {
 }
 
 /// Appends entries to the chain. There is one writer, so nobody else can append in between.
-fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
+fn audit(db: &Connection, entries: &[Entry], marks: Vec<Mark>) -> Result<(), Trouble> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -161,8 +167,8 @@ fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
     let mut insert = db.prepare_cached(
         "INSERT INTO audit (seq, body, prev, hash, deploy, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for entry in entries {
-        let row = link(seq + 1, &hash, entry);
+    for (entry, stored) in entries.iter().zip(spread(entries, marks)) {
+        let row = link_with(seq + 1, &hash, entry, &stored);
         let deploy = entry.deploy.as_ref().map(DeployId::as_str);
         insert.execute((row.seq, &row.body, &row.prev, &row.hash, deploy, millis(entry.at)))?;
         (seq, hash) = (row.seq, row.hash);
@@ -171,41 +177,55 @@ fn audit(db: &Connection, entries: &[Entry]) -> Result<(), Trouble> {
 }
 
 /// Locks and freezes.
-fn places(db: &Connection, changes: &Changes) -> Result<(), Trouble> {
+fn places(db: &Connection, changes: &Changes, marks: &mut Vec<Mark>) -> Result<(), Trouble> {
     for environment in &changes.unlocks {
-        db.prepare_cached("DELETE FROM locks WHERE environment = ?1 AND quarantine = ''")?
-            .execute([environment.as_str()])?;
+        let gone =
+            "DELETE FROM locks WHERE environment = ?1 AND quarantine = '' RETURNING environment, quarantine";
+        lift(db, gone, environment.as_str(), marks)?;
     }
     for deploy in &changes.cleared {
-        db.prepare_cached("DELETE FROM locks WHERE quarantine = ?1")?.execute([deploy.as_str()])?;
+        let gone = "DELETE FROM locks WHERE quarantine = ?1 RETURNING environment, quarantine";
+        lift(db, gone, deploy.as_str(), marks)?;
     }
     for lock in &changes.locks {
+        let quarantine = lock.quarantine.as_ref().map_or("", DeployId::as_str);
+        let (environment, body) = (lock.environment.as_str(), body(lock)?);
         db.prepare_cached(
             "INSERT INTO locks (environment, quarantine, body) VALUES (?1, ?2, ?3)
              ON CONFLICT (environment, quarantine) DO UPDATE SET body = excluded.body",
         )?
-        .execute((
-            lock.environment.as_str(),
-            lock.quarantine.as_ref().map_or("", DeployId::as_str),
-            body(lock)?,
-        ))?;
+        .execute((environment, quarantine, &body))?;
+        marks.push(kept_row(Table::Locks, &[Some(environment), Some(quarantine), Some(&body)]).mark());
     }
     for freeze in &changes.freezes {
+        let body = body(freeze)?;
         let new = db
             .prepare_cached("INSERT INTO freezes (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?
-            .execute((&freeze.id.0, body(freeze)?))?;
+            .execute((&freeze.id.0, &body))?;
         if new == 0 {
             return Err(Trouble::conflict(format!("the freeze {}", freeze.id)));
         }
+        marks.push(kept_row(Table::Freezes, &[Some(&freeze.id.0), None, Some(&body)]).mark());
     }
     for (id, at) in &changes.freezes_ended {
-        end_freeze(db, id, *at)?;
+        marks.push(end_freeze(db, id, *at)?);
+    }
+    Ok(())
+}
+
+/// Takes locks away, and notes which.
+fn lift(db: &Connection, sql: &str, which: &str, marks: &mut Vec<Mark>) -> Result<(), Trouble> {
+    let mut delete = db.prepare_cached(sql)?;
+    let gone = delete.query_map([which], |row| row.try_into())?;
+    for row in gone.collect::<rusqlite::Result<Vec<(String, String)>>>()? {
+        let key = kept_row(Table::Locks, &[Some(&row.0), Some(&row.1)]).key;
+        marks.push(Mark { table: Table::Locks, key, hash: None });
     }
     Ok(())
 }
 
 /// Ends a freeze that was added in chat. Its body tells the end too, so that lists of ended freezes are true.
-fn end_freeze(db: &Connection, id: &str, at: Timestamp) -> Result<(), Trouble> {
+fn end_freeze(db: &Connection, id: &str, at: Timestamp) -> Result<Mark, Trouble> {
     let running = "SELECT id, body FROM freezes WHERE id = ?1 AND ended_at IS NULL";
     let Some(mut freeze) = one::<Freeze>(db, "freezes", running, [id])? else {
         return Err(Trouble::conflict(format!("the freeze {id}")));
@@ -213,12 +233,10 @@ fn end_freeze(db: &Connection, id: &str, at: Timestamp) -> Result<(), Trouble> {
     if let FreezeWhen::Instants { from, until } = &mut freeze.when {
         *until = Some(until.map_or(at, |planned| planned.min(at)).max(*from));
     }
-    db.prepare_cached("UPDATE freezes SET ended_at = ?2, body = ?3 WHERE id = ?1")?.execute((
-        id,
-        millis(at),
-        body(&freeze)?,
-    ))?;
-    Ok(())
+    let (at, body) = (millis(at), body(&freeze)?);
+    db.prepare_cached("UPDATE freezes SET ended_at = ?2, body = ?3 WHERE id = ?1")?
+        .execute((id, at, &body))?;
+    Ok(kept_row(Table::Freezes, &[Some(id), Some(&at.to_string()), Some(&body)]).mark())
 }
 
 fn card(db: &Connection, row: &CardRow) -> Result<(), Trouble> {

@@ -10,9 +10,10 @@ mod wire;
 
 use samples::*;
 use shipgate_app::restore;
+use shipgate_app::selfcheck::compare_all;
 use shipgate_app::store::{Accepted, CardRow, Changes, Scope, Store, StoreError};
 use shipgate_cluster::{Cluster, Database, OWNER};
-use shipgate_domain::audit::Verifier;
+use shipgate_domain::audit::{Inspector, Verifier};
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::zone::Zone;
@@ -213,6 +214,95 @@ async fn the_database_refuses_to_change_the_audit_log() {
         assert!(error.contains("audit rows"), "{sql}: {error}");
     }
     assert_eq!(store.audit(0, 10).await.unwrap(), log);
+}
+
+/// What differs between the record and what is stored.
+async fn differs(store: &PostgresStore) -> Vec<String> {
+    let mut inspector = Inspector::default();
+    store.audit(0, 1000).await.unwrap().iter().for_each(|row| inspector.take(row));
+    let before = inspector.findings().len();
+    compare_all(store, &mut inspector).await.unwrap();
+    inspector.settle();
+    inspector.findings()[before..].iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn what_is_written_past_shipgate_is_found() {
+    let holes = [
+        (
+            "UPDATE shipgate.deploys SET state = 'succeeded'",
+            "is stored with another content than the record says",
+        ),
+        ("UPDATE shipgate.deploys SET ran = NOT ran", "is stored with another content than the record says"),
+        (
+            "INSERT INTO shipgate.deploys SELECT 'forged', revision, service, environment, lock_group, state, active, is_open, \
+             ran, succeeded, requester, commit_id, provider, run_id, short_id, requested_at, bound_at, ended_at, body \
+             FROM shipgate.deploys LIMIT 1",
+            "deploy forged is stored, and the record knows of none",
+        ),
+        ("DELETE FROM shipgate.deploys", "is in the record and no longer stored"),
+        ("DELETE FROM shipgate.notes WHERE name = 'dispatching'", "the note “dispatching” is in the record"),
+        (
+            "ALTER TABLE shipgate.audit DISABLE TRIGGER audit_change",
+            "the trigger audit_change in the database is switched off",
+        ),
+        ("DROP TRIGGER audit_truncate ON shipgate.audit", "the trigger audit_truncate is missing"),
+        (
+            "CREATE OR REPLACE FUNCTION shipgate.audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+            "the trigger audit_change in the database is not the one that Shipgate made",
+        ),
+        ("DROP INDEX shipgate.deploys_one_active", "the index deploys_one_active is missing"),
+    ];
+    for (sql, expected) in holes {
+        let database = Cluster::shared().database();
+        let store = open(&database.url()).await;
+        enter(&store).await;
+        let told = Changes {
+            notes: vec![("dispatching".into(), "{}".into())],
+            audit: vec![entry("told", Some(&deploy(1)))],
+            ..deploys(&[&deploy(1)])
+        };
+        store.commit(told).await.unwrap();
+        assert_eq!(differs(&store).await, Vec::<String>::new(), "before {sql}");
+        database.sql(sql);
+        let found = differs(&store).await;
+        assert!(found.iter().any(|what| what.contains(expected)), "{sql}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_guards_the_record_is_put_back_and_told_when_the_database_is_opened() {
+    let database = Cluster::shared().database();
+    drop(open(&database.url()).await);
+    database.sql(
+        "ALTER TABLE shipgate.audit DISABLE TRIGGER ALL; DROP TRIGGER audit_truncate ON shipgate.audit; \
+         DROP INDEX shipgate.deploys_one_active",
+    );
+    let store = open(&database.url()).await;
+    let told = store.amiss().await.unwrap();
+    assert!(told.len() == 4 && told.iter().all(|what| what.contains("when Shipgate started")), "{told:?}");
+    assert_eq!(open(&database.url()).await.amiss().await.unwrap(), Vec::<String>::new());
+    enter(&store).await;
+    store.commit(audited(vec![entry("a", None)])).await.unwrap();
+    for sql in ["UPDATE shipgate.audit SET body = ''", "TRUNCATE shipgate.audit"] {
+        assert!(database.try_sql(OWNER, sql).unwrap_err().contains("audit rows never change"), "{sql}");
+    }
+    // The program's own role may not put it back: it says so at every look.
+    let role = role(&database);
+    PostgresStore::migrate(address(&database.url()), Some(&role), at(0)).await.unwrap();
+    database.sql("DROP TRIGGER audit_truncate ON shipgate.audit");
+    let store = open(&database.socket_url(&role)).await;
+    assert_eq!(store.amiss().await.unwrap(), ["the trigger audit_truncate is missing in the database"]);
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_is_named_with_what_to_do() {
+    let database = Cluster::shared().database();
+    drop(open(&database.url()).await);
+    database.sql("DROP TABLE shipgate.notes");
+    let error = refused(&database.url()).await;
+    assert!(matches!(error, OpenError::Incomplete { .. }), "{}", told(&error));
+    assert!(error.to_string().contains("(notes)") && error.to_string().contains("restore a dump"), "{error}");
 }
 
 /// A role that may use the tables and not change them, as docs/operating.md recommends.

@@ -4,8 +4,9 @@
 use super::{Oracle, at_once};
 use crate::world::World;
 use shipgate_app::ports::Store as _;
+use shipgate_app::selfcheck::compare_all;
 use shipgate_app::store::Accepted;
-use shipgate_domain::audit::Verifier;
+use shipgate_domain::audit::{Inspector, Verifier};
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use std::collections::BTreeSet;
 
@@ -14,9 +15,17 @@ impl Oracle {
         let store = world.store.clone();
         let mut chain = Verifier::default();
         let mut put_away = 0;
+        let mut inspector = Inspector::default();
         for row in at_once(store.audit(0, 1_000_000)) {
             chain.check(&row).map_err(|broken| format!("S10: {broken}"))?;
+            inspector.take(&row);
             put_away += usize::from(row.body.contains(r#""event":"command_put_away""#));
+        }
+        // Whatever was written under all this, on whichever replica, the record tells of it to the byte.
+        let compared = at_once(compare_all(store.as_ref(), &mut inspector));
+        inspector.settle();
+        if let Some(finding) = inspector.findings().first() {
+            return Err(format!("S10: {finding}, of {compared} rows"));
         }
         let counts = at_once(store.counts());
         if counts.inbox > 0 {

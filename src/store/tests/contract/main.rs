@@ -8,6 +8,7 @@ mod audit;
 mod deploys;
 mod effects;
 mod inbox;
+mod kept;
 mod places;
 mod races;
 mod replicas;
@@ -111,6 +112,10 @@ on_every_store! {
         one_with_hundreds_of_commands_keeps_nobody_waiting,
         done_items_leave_only_their_key,
         finishing_an_item_twice_is_a_conflict;
+    kept:
+        every_row_is_stored_as_the_record_says,
+        what_is_written_without_a_word_is_found,
+        nothing_is_amiss_with_a_new_database;
     places:
         scopes_count_from_nought,
         a_changed_scope_is_a_conflict_and_nothing_is_written,

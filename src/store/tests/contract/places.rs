@@ -11,7 +11,7 @@ fn nothing() -> Changes {
     Changes::by(ME, at(3))
 }
 
-fn lock(by: &str) -> Lock {
+pub fn lock(by: &str) -> Lock {
     Lock {
         environment: production(),
         by: by.parse().unwrap(),
@@ -22,7 +22,7 @@ fn lock(by: &str) -> Lock {
     }
 }
 
-fn freeze(id: &str, until: Option<Timestamp>) -> Freeze {
+pub fn freeze(id: &str, until: Option<Timestamp>) -> Freeze {
     Freeze {
         id: FreezeId(id.into()),
         name: "holidays".into(),

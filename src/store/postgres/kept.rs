@@ -1,0 +1,59 @@
+//! Rows that gates read, as they are stored. Not here: what they should be (`domain::audit`).
+
+use super::fault::Trouble;
+use super::pool::Pool;
+use super::statement::{Param, column, number, text, texts};
+use super::transaction::statement;
+use crate::row::{DEPLOYS, FREEZES, LOCKS, NOTES, kept};
+use shipgate_app::store::{TOLD_NOTES, Which};
+use shipgate_domain::audit::{Kept, Table};
+use tokio_postgres::Row;
+
+pub(super) async fn deploys(pool: &Pool, which: &Which) -> Result<Vec<Kept>, Trouble> {
+    let columns = as_text(DEPLOYS);
+    let from = format!("SELECT {columns} FROM shipgate.deploys");
+    match which {
+        Which::After(after, limit) => {
+            let sql = format!("{from} WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2");
+            rows(pool, Table::Deploys, &sql, &[text(after), number(i64::from(*limit))]).await
+        }
+        Which::These(ids) => {
+            rows(pool, Table::Deploys, &format!("{from} WHERE id = ANY($1)"), &[texts(ids)]).await
+        }
+    }
+}
+
+pub(super) async fn ids(pool: &Pool, after: Option<&str>, limit: u32) -> Result<Vec<String>, Trouble> {
+    let sql = "SELECT id FROM shipgate.deploys WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2";
+    let ids = statement(pool, sql, &[text(after), number(i64::from(limit))]).await?;
+    Ok(ids.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?)
+}
+
+/// Each table in a statement of its own: whoever compares knows of no moment that they share.
+pub(super) async fn places(pool: &Pool) -> Result<Vec<Kept>, Trouble> {
+    let (locks, freezes, notes) = (as_text(LOCKS), as_text(FREEZES), as_text(NOTES));
+    let sql = format!("SELECT {locks} FROM shipgate.locks");
+    let mut all = rows(pool, Table::Locks, &sql, &[]).await?;
+    all.extend(rows(pool, Table::Freezes, &format!("SELECT {freezes} FROM shipgate.freezes"), &[]).await?);
+    let names: Vec<String> = TOLD_NOTES.map(str::to_owned).to_vec();
+    let sql = format!("SELECT {notes} FROM shipgate.notes WHERE name = ANY($1)");
+    all.extend(rows(pool, Table::Notes, &sql, &[texts(&names)]).await?);
+    Ok(all)
+}
+
+async fn rows(pool: &Pool, table: Table, sql: &str, params: &[Param<'_>]) -> Result<Vec<Kept>, Trouble> {
+    let read = |row: &Row| {
+        let cells = (0..row.len()).map(|place| column(row, place));
+        Ok(kept(table, cells.collect::<Result<_, _>>()?))
+    };
+    statement(pool, sql, params).await?.iter().map(read).collect()
+}
+
+/// Every column as text, true as 1 and false as 0, as the other database has them.
+fn as_text(columns: &str) -> String {
+    let one = |name: &str| match name {
+        "active" | "is_open" | "ran" | "succeeded" => format!("{name}::int::text"),
+        _ => format!("{name}::text"),
+    };
+    columns.split(", ").map(|name| one(name.trim())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,105 @@
+//! What the database itself guards: that the record is only appended to, and that one deploy at most has a place. Looked
+//! for, and put back where it is gone. Not here: what the tables hold.
+
+use super::fault::{Fault, Trouble};
+use super::migrate::STEPS;
+use super::open::OpenError;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Kind and name of what a database is made of, and the statement that made it.
+type Pieces = BTreeMap<(String, String), String>;
+
+/// What a database is made of when nobody has touched it.
+fn whole() -> Result<&'static Pieces, Trouble> {
+    static WHOLE: OnceLock<Pieces> = OnceLock::new();
+    if let Some(known) = WHOLE.get() {
+        return Ok(known);
+    }
+    let new = || -> rusqlite::Result<Pieces> {
+        let db = Connection::open_in_memory()?;
+        STEPS.iter().try_for_each(|(_, sql)| db.execute_batch(sql))?;
+        pieces(&db)
+    };
+    let new = new()?;
+    Ok(WHOLE.get_or_init(|| new))
+}
+
+/// Tables, and what stands on them with a statement of its own.
+fn pieces(db: &Connection) -> rusqlite::Result<Pieces> {
+    let mut select = db.prepare_cached(
+        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'",
+    )?;
+    let rows = select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    rows.collect()
+}
+
+/// What is missing or other than it was made, one clause for people each.
+pub(super) fn amiss(db: &Connection) -> Result<Vec<String>, Trouble> {
+    let (whole, there) = (whole()?, pieces(db)?);
+    let mut amiss = Vec::new();
+    for ((kind, name), sql) in whole {
+        match there.get(&(kind.clone(), name.clone())) {
+            None => amiss.push(format!("the {kind} {name} is missing in the database")),
+            Some(found) if found != sql && kind != "table" => {
+                amiss.push(format!("the {kind} {name} in the database is not the one that Shipgate made"));
+            }
+            Some(_) => {}
+        }
+    }
+    let foreign = there.keys().filter(|piece| piece.0 == "trigger" && !whole.contains_key(*piece));
+    amiss.extend(foreign.map(|(_, name)| {
+        format!("there is a trigger {name} in the database that Shipgate did not make: it may change what is written")
+    }));
+    Ok(amiss)
+}
+
+/// Whether all tables are there. One that is gone cannot be made anew: what it held is lost.
+pub(super) fn check_tables(db: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |fault: Fault| OpenError::Database { path: path.to_owned(), source: fault };
+    let whole = whole().map_err(|trouble| failed(trouble.into_fault()))?;
+    let there = pieces(db).map_err(|error| failed(error.into()))?;
+    let is_gone = |piece: &&(String, String)| piece.0 == "table" && !there.contains_key(*piece);
+    let missing: Vec<&str> = whole.keys().filter(is_gone).map(|(_, name)| name.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(OpenError::Incomplete { path: path.to_owned(), missing: missing.join(", ") })
+}
+
+/// Puts back what is gone or was changed, and says what that was.
+pub(super) fn put_back(db: &Connection, path: &Path) -> Result<Vec<String>, OpenError> {
+    let failed = |fault: Fault| OpenError::Database { path: path.to_owned(), source: fault };
+    let whole = whole().map_err(|trouble| failed(trouble.into_fault()))?;
+    let there = pieces(db).map_err(|error| failed(error.into()))?;
+    let mut told = Vec::new();
+    for ((kind, name), sql) in whole {
+        if kind == "table" || there.get(&(kind.clone(), name.clone())) == Some(sql) {
+            continue;
+        }
+        let made = || -> rusqlite::Result<()> {
+            let tx = db.unchecked_transaction()?;
+            tx.execute_batch(&format!("DROP {kind} IF EXISTS \"{name}\"; {sql}"))?;
+            tx.commit()
+        };
+        match made() {
+            Ok(()) => {
+                told.push(format!(
+                    "the {kind} {name} was missing or changed before Shipgate started, and was put back"
+                ));
+            }
+            // An index that forbids what is there already: that is found and told as long as it stands.
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+    for what in &told {
+        tracing::error!(
+            "{what}: somebody could write the database past Shipgate. The record is checked now, and nothing is started \
+             until a person has looked: see docs/audit.md"
+        );
+    }
+    Ok(told)
+}
