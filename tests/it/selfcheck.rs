@@ -99,7 +99,7 @@ async fn a_success_that_never_was_stops_every_start_and_fails_the_verification()
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
     let (sound, said) = says(&bot, &["audit", "verify"]);
-    assert!(sound && said.contains("stored rows that gates read agree with it"), "{said}");
+    assert!(sound && said.contains("1 stored row that gates read agrees with it"), "{said}");
     assert!(bot.terminate().await.success());
     let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
     db.execute_batch(
