@@ -2,8 +2,11 @@
 //! is in it.
 
 use anyhow::Context as _;
-use std::fs::{self, File};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A new file that is being written.
@@ -25,11 +28,20 @@ impl NewFile {
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
         let part = PathBuf::from(name);
-        // What an export that was killed left behind; or a link that somebody put there, which is not followed.
-        let _ = fs::remove_file(&part);
-        let file = File::create_new(&part).with_context(|| {
+        let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        let mut opening = OpenOptions::new();
+        let file = opening.write(true).create(true).truncate(false).custom_flags(no_follow).open(&part);
+        let file = file.with_context(|| {
             format!("cannot write {}: its folder must exist and be writable", path.display())
         })?;
+        if !is_ours_alone(&file, &part)? {
+            anyhow::bail!(
+                "another export is just writing {}: wait for its end, or name another file",
+                path.display()
+            );
+        }
+        // What an export that was killed left behind.
+        file.set_len(0).with_context(|| format!("cannot write {}", part.display()))?;
         Ok(Self { path: path.to_owned(), part, file })
     }
 
@@ -43,13 +55,13 @@ impl NewFile {
     /// # Errors
     /// It could not be brought to disk; then nothing is left.
     pub fn finish(self) -> anyhow::Result<()> {
+        let named = self.file.sync_all().and_then(|()| rename_to_new(&self.part, &self.path));
+        named.map_err(|error| self.give_up(error.into()))?;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let whole = || -> io::Result<()> {
-            self.file.sync_all()?;
-            fs::rename(&self.part, &self.path)?;
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        };
-        whole().map_err(|error| self.give_up(error.into()))
+        let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        synced.with_context(|| {
+            format!("{} is written, but a loss of power could still take its name away", self.path.display())
+        })
     }
 
     /// Leaves nothing behind, and says so.
@@ -60,5 +72,26 @@ impl NewFile {
             Err(_) => format!("what was written of it may still be in {}", self.part.display()),
         };
         error.context(format!("{path} was not written, and {left}"))
+    }
+}
+
+/// Whether this process has the file for itself, and it still has that name: an export that just ended may have given
+/// it another one.
+fn is_ours_alone(file: &File, part: &Path) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Ok(false),
+        Err(fs::TryLockError::Error(error)) => return Err(error),
+    }
+    let there = fs::symlink_metadata(part).ok();
+    let ours = file.metadata()?;
+    Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+}
+
+/// Replaces nothing that came meanwhile, on every file system that can say so.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
+        renamed => Ok(renamed?),
     }
 }

@@ -161,7 +161,7 @@ async fn both_forms_of_an_export_have_the_same_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_meets_a_full_disk_leaves_no_cut_file() {
+async fn an_export_is_there_whole_or_not_at_all() {
     let bot = with_a_deploy().await;
     let folder = bot.folder();
     let mut strace = Command::new("strace");
@@ -180,6 +180,15 @@ async fn an_export_that_meets_a_full_disk_leaves_no_cut_file() {
     assert!(!folder.join("out.csv.part").exists());
     export(&bot, &["--output", "out.csv"]).refused(&["out.csv", "name a new file"]);
     assert_eq!(fs::read(folder.join("out.csv")).unwrap(), whole);
+
+    // What a killed one left is written anew; what another one is writing is left alone.
+    fs::write(folder.join("next.csv.part"), "half a row, and more than there will be".repeat(1000)).unwrap();
+    export(&bot, &["--format", "csv", "--output", "next.csv"]).good();
+    assert_eq!(fs::read(folder.join("next.csv")).unwrap(), whole);
+    let other = fs::File::create(folder.join("third.csv.part")).unwrap();
+    other.lock().unwrap();
+    export(&bot, &["--output", "third.csv"]).refused(&["another export", "third.csv"]);
+    assert!(folder.join("third.csv.part").exists() && !folder.join("third.csv").exists());
 }
 
 #[test]
