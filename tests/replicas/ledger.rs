@@ -107,12 +107,9 @@ impl Ledger {
         .await
     }
 
-    /// Waits until every deploy is over.
-    pub async fn all_over(&self) {
-        self.until("the end of everything", |reading| {
-            reading.lives.values().all(|life| life.is_done).then_some(())
-        })
-        .await;
+    /// Whether nothing more will happen to any deploy that is known by now.
+    pub fn is_all_over(&self) -> bool {
+        self.lives().values().all(|life| life.is_done)
     }
 
     /// Waits until a fresh reading holds what is looked for.

@@ -10,11 +10,20 @@ use crate::settings::{DEPLOYMENTS, needed, place_name};
 use crate::shared::read;
 use shipgate_world::World;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Waits until everything is told, then judges everything.
-pub async fn judge(fleet: &mut Fleet, people: &People, book: impl Fn() -> Book, looker: &Replica) {
+pub async fn judge(fleet: &mut Fleet, people: &Arc<People>, book: impl Fn() -> Book, looker: &Replica) {
     everybody_is_answered(fleet, people).await;
-    people.ledger.all_over().await;
+    // A suspended replica may take what it had in hand long after somebody sent it again: nobody decides about that.
+    loop {
+        for place in 0..fleet.plan.places {
+            people.clear(place).await;
+        }
+        if people.ledger.is_all_over() {
+            break;
+        }
+    }
     let record = Record::export(looker);
     let lives = record.lives();
     everything_is_announced(fleet, &lives).await;
