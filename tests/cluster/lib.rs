@@ -222,7 +222,7 @@ fn create(folder: &Folder, writes: Writes) -> u16 {
         Writes::Fast => "fsync = off\nfull_page_writes = off\n",
     };
     let settings = format!(
-        "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 300\n\
+        "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 1000\n\
          shared_buffers = '32MB'\ntimezone = 'UTC'\nlog_min_error_statement = panic\n{fast}",
         folder.path().display()
     );
