@@ -16,7 +16,7 @@ use crate::store::{Expect, StoreError};
 use crate::words::{Body, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shipgate_domain::audit::{Actor, Anchor, Finding, Inspector, Row};
+use shipgate_domain::audit::{Actor, Anchor, Entry, Finding, Inspector, Row};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::people::Action;
@@ -25,6 +25,9 @@ use std::collections::BTreeSet;
 /// The note that says whether anything may be started. Every intent and every mark “sent” names the value that was
 /// read, so that none slips past a stop, on whichever replica.
 pub(crate) const DISPATCHING: &str = "dispatching";
+/// What the record calls a stop, and its end.
+const STOPPED: &str = "dispatching_stopped";
+const RESUMED: &str = "dispatching_resumed";
 /// Rows read at once: a few milliseconds of work between two chances for others.
 const PAGE: u32 = 200;
 /// An anchor at the latest after this many rows.
@@ -48,6 +51,10 @@ pub struct SelfCheck {
     passed: Vec<Row>,
     anchored: u64,
     is_caught_up: bool,
+    /// Marks of findings that the record says people were told.
+    told: BTreeSet<String>,
+    /// Those of them that people looked at and accepted.
+    accepted: BTreeSet<String>,
 }
 
 /// What a look gave.
@@ -65,8 +72,6 @@ pub struct Looked {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Dispatching {
     stopped: Option<Stop>,
-    /// Marks of findings that people have looked at and accepted.
-    accepted: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,11 +120,33 @@ impl SelfCheck {
     fn take(&mut self, rows: Vec<Row>) {
         for row in rows {
             self.inspector.take(&row);
+            self.take_decision(&row);
             // While all of a long record is read for the first time, only its end is news.
             if self.is_caught_up && row.seq.is_multiple_of(ANCHOR_EVERY) && row.seq > self.anchored {
                 self.passed.push(row.clone());
             }
             self.last = Some(row);
+        }
+    }
+
+    /// Learns from the record what people accepted. Never from the note: whoever can write the database can write there
+    /// what they like, and the mark of a finding is no secret. Nothing is accepted that nobody was told.
+    fn take_decision(&mut self, row: &Row) {
+        // Most rows are not worth a second reading.
+        if !row.body.contains(STOPPED) && !row.body.contains(RESUMED) {
+            return;
+        }
+        let Ok(entry) = serde_json::from_str::<Entry>(&row.body) else { return };
+        match entry.event.as_str() {
+            STOPPED => {
+                let findings = Vec::<Finding>::deserialize(&entry.data["findings"]).unwrap_or_default();
+                self.told.extend(findings.iter().map(Finding::mark));
+            }
+            RESUMED => {
+                let accepted = BTreeSet::<String>::deserialize(&entry.data["accepted"]).unwrap_or_default();
+                self.accepted.extend(accepted.into_iter().filter(|mark| self.told.contains(mark)));
+            }
+            _ => {}
         }
     }
 }
@@ -174,16 +201,20 @@ impl App {
         check.follow(self.store.as_ref()).await?;
         let group_of =
             |deploy: &Deploy| (deploy.policy == self.rules.version).then(|| self.lock_group(deploy));
-        check.compare(self.store.as_ref(), group_of).await?;
-        self.judge_findings(check).await
+        let compared = check.compare(self.store.as_ref(), group_of).await;
+        // What was found counts, also where something else could not be read.
+        let looked = self.judge_findings(check).await?;
+        compared.map(|()| looked)
     }
 
     /// Stops every start when there is a finding that nobody accepted.
-    async fn judge_findings(&self, check: &SelfCheck) -> Result<Looked, StoreError> {
+    async fn judge_findings(&self, check: &mut SelfCheck) -> Result<Looked, StoreError> {
         let mut looked = Looked { rows: check.inspector.head().0, findings: Vec::new(), stopped: None };
         for _ in 0..TRIES {
             let (value, dispatching) = self.dispatching().await?;
-            let is_open = |f: &&Finding| !dispatching.accepted.contains(&f.mark());
+            // Read after the note: whoever lifted the stop that it tells of wrote down what was accepted.
+            check.follow(self.store.as_ref()).await?;
+            let is_open = |f: &&Finding| !check.accepted.contains(&f.mark());
             let open: Vec<Finding> = check.inspector.findings().iter().filter(is_open).cloned().collect();
             let known = dispatching.stopped.as_ref().map(|stop| &stop.marks);
             let new: Vec<&Finding> =
@@ -223,7 +254,7 @@ impl App {
         changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
         let data = serde_json::json!({ "findings": new });
-        self.note(&mut changes, Actor::Shipgate, None, "dispatching_stopped", data);
+        self.note(&mut changes, Actor::Shipgate, None, STOPPED, data);
         let shown = &new[..new.len().min(SHOWN)];
         let message = self.words().dispatching_stopped(shown, new.len());
         let mut channels = vec![self.rules.announce.clone()];
@@ -258,7 +289,7 @@ impl App {
             Err(error) => {
                 let found = format!("the note “{DISPATCHING}” cannot be read ({error})");
                 let stop = Stop { since: Timestamp::UNIX_EPOCH, found, marks: BTreeSet::new() };
-                Dispatching { stopped: Some(stop), accepted: BTreeSet::new() }
+                Dispatching { stopped: Some(stop) }
             }
         };
         Ok((value, dispatching))
@@ -286,8 +317,7 @@ impl App {
         };
         let reason: String = said.text("reason").unwrap_or_default().chars().take(500).collect();
         let data = serde_json::json!({ "since": stop.since, "found": stop.found, "accepted": stop.marks, "reason": reason });
-        self.note(&mut visit.changes, Actor::of(&grant), None, "dispatching_resumed", data);
-        dispatching.accepted.extend(stop.marks);
+        self.note(&mut visit.changes, Actor::of(&grant), None, RESUMED, data);
         visit.changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         visit.changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
         let message = self.words().dispatching_resumed(grant.person(), &reason, &stop.found);

@@ -5,7 +5,9 @@
 use crate::harness::{Bot, DEPLOYMENTS};
 use crate::setup::{Transport, world};
 use rusqlite::Connection;
+use serde::Deserialize as _;
 use serde_json::Value;
+use shipgate_domain::audit::{Finding, FindingKind};
 use shipgate_world::slack::Channel;
 use std::fs;
 
@@ -137,6 +139,43 @@ async fn a_success_that_never_was_stops_every_start_and_fails_the_verification()
         assert!(!went && said.contains("lacks what it must hold (notes)"), "{said}");
         assert!(said.contains("restore a backup") && !said.contains("mistake in Shipgate"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acceptance_that_nobody_gave_accepts_nothing() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.terminate().await.success());
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    // Somebody takes a row away, and writes into the note that people have looked at whatever that gives.
+    db.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM deploys").unwrap();
+    let findings = {
+        let (sound, said) = says(&bot, &["audit", "verify", "--json"]);
+        assert!(!sound, "{said}");
+        let told: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+        Vec::<Finding>::deserialize(&told["findings"]).unwrap()
+    };
+    let note = Finding {
+        kind: FindingKind::State,
+        seq: None,
+        deploy: None,
+        what: "the note “dispatching” is stored, and the record knows of none".into(),
+    };
+    let marks: Vec<String> = findings.iter().chain([&note]).map(Finding::mark).collect();
+    let forged = serde_json::json!({ "stopped": null, "accepted": marks }).to_string();
+    db.execute("INSERT INTO notes (name, value) VALUES ('dispatching', ?1)", [&forged]).unwrap();
+    bot.run().await;
+    let slack = world.slack.clone();
+    let told = bot.until("the alarm", move |_| {
+        let messages = slack.messages(DEPLOYMENTS);
+        let told = messages.iter().map(crate::read::message).collect::<Vec<_>>().join("\n");
+        told.contains("Nothing is started any more").then_some(told)
+    });
+    let told = told.await;
+    assert!(told.contains("is in the record and no longer stored"), "{told}");
+    assert!(told.contains("the note “dispatching” is stored"), "{told}");
+    bot.crash().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -232,18 +232,27 @@ impl Ledger {
 
     /// Everything had its chance: the record was read to its end after the rows were.
     pub(super) fn settle(&mut self, findings: &mut Vec<Finding>) {
-        for ((table, key), seen) in std::mem::take(&mut self.awaited) {
+        // Locks before deploys: there are few of them, and many of these.
+        for ((table, key), seen) in std::mem::take(&mut self.awaited).into_iter().rev() {
             let row = table.row(&key);
-            let is_known = self.rows.get(&table).is_some_and(|rows| rows.contains_key(key.as_str()));
-            let what = match (seen, is_known) {
+            let told = self.rows.get(&table).and_then(|rows| rows.get(key.as_str()));
+            let what = match (seen, told) {
                 (Seen::Gone, _) => format!("{row} is in the record and no longer stored"),
-                (Seen::There | Seen::Content(_), false) => {
+                (Seen::There | Seen::Content(_), None) => {
                     format!("{row} is stored, and the record knows of none")
                 }
-                (Seen::There | Seen::Content(_), true) => format!(
+                (Seen::There | Seen::Content(_), Some(_)) => format!(
                     "{row} is stored with another content than the record says: its text or a column beside it was changed"
                 ),
             };
+            // Contents are named: what people accepted of this row today is not what is done to it next month.
+            let seen = if let Seen::Content(hash) = seen { Some(hash) } else { None };
+            let names = [("told", told.copied()), ("stored", seen)];
+            let names: Vec<String> = names
+                .into_iter()
+                .filter_map(|(name, hash)| Some(format!("{name} {}", crate::hex(&hash?[..6]))))
+                .collect();
+            let what = if names.is_empty() { what } else { format!("{what} ({})", names.join(", ")) };
             let deploy = (table == Table::Deploys).then(|| key.parse().ok()).flatten();
             findings.push(Finding { kind: FindingKind::State, seq: None, deploy, what });
         }
