@@ -17,6 +17,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+/// Longer than any line that Shipgate writes.
+const LONGEST_LINE: u64 = 64 * 1024;
+
 /// A file to which anchors are appended.
 #[derive(Clone, Debug)]
 pub struct AnchorFile {
@@ -52,7 +55,11 @@ impl AnchorFile {
         Ok(file)
     }
 
+    /// Devices and pipes keep nothing, and some of them can be read for ever.
     fn appending(&self) -> io::Result<File> {
+        if std::fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("it is no regular file"));
+        }
         OpenOptions::new().append(true).create(true).open(&self.path)
     }
 
@@ -99,7 +106,7 @@ impl AnchorFile {
     pub fn newest(&self, key: Option<&str>) -> io::Result<Option<Anchor>> {
         let mut file = BufReader::new(File::open(&self.path)?);
         let (mut places, mut from, mut text) = (Vec::new(), 0, Vec::new());
-        while let length @ 1.. = file.read_until(b'\n', &mut text)? as u64 {
+        while let length @ 1.. = read_line(&mut file, &mut text)? as u64 {
             if let Ok(line) = serde_json::from_slice::<Line>(&text) {
                 places.push((line.at(), from));
             }
@@ -111,7 +118,7 @@ impl AnchorFile {
         for (_, from) in places.into_iter().rev() {
             file.seek(SeekFrom::Start(from))?;
             text.clear();
-            file.read_until(b'\n', &mut text)?;
+            read_line(&mut file, &mut text)?;
             let line: Line = serde_json::from_slice(&text)?;
             if key.is_none() || line.signed(key) == Signed::Yes {
                 return Ok(line.what.head());
@@ -127,7 +134,7 @@ impl AnchorFile {
         let mut file = BufReader::new(File::open(path).with_context(unreadable)?);
         let mut reading = Reading { key, counting: Vec::new(), problems: Vec::new(), cut: Vec::new() };
         let (mut number, mut line) = (0, Vec::new());
-        while file.read_until(b'\n', &mut line).with_context(unreadable)? > 0 {
+        while read_line(&mut file, &mut line).with_context(unreadable)? > 0 {
             number += 1;
             let text = line.trim_ascii();
             if !text.is_empty() {
@@ -140,6 +147,15 @@ impl AnchorFile {
         let anchors = counting.into_iter().map(|(anchor, _)| anchor).collect();
         Ok(Anchors { anchors, problems, cut, signed })
     }
+}
+
+/// Adds the next line, and says how long it is. What has no lines, such as a device, is no anchor file.
+fn read_line(file: &mut impl io::BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    let length = file.take(LONGEST_LINE).read_until(b'\n', line)?;
+    if length as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+        return Err(io::Error::other("it has a line longer than any anchor: it is another file"));
+    }
+    Ok(length)
 }
 
 /// A file that is being read.

@@ -31,8 +31,12 @@ use secrecy::SecretString;
 use secrets::Environment;
 use shipgate_app::limits::Rates;
 use shipgate_domain::policy::{Policy, Provider};
+use std::io::Read as _;
 use std::path::Path;
 use toml::de::DeTable;
+
+/// Larger than any settings.
+const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Everything that somebody decided before the start.
 #[derive(Clone, Debug)]
@@ -67,7 +71,7 @@ impl Settings {
     /// # Errors
     /// All problems, when one of them keeps the program from starting.
     pub fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        match std::fs::read_to_string(path) {
+        match text_of(path) {
             Ok(text) => Self::from_text(path, &text, environment),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
                 let instead = "start from shipgate.example.toml, or name another file with --config";
@@ -87,7 +91,7 @@ impl Settings {
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<StoreSettings, Problems> {
-        let text = std::fs::read_to_string(path).map_err(|why| {
+        let text = text_of(path).map_err(|why| {
             Problems::unreadable(path, why.to_string(), "name the settings file with --config")
         })?;
         let log = Log::default();
@@ -107,7 +111,7 @@ impl Settings {
     #[must_use]
     pub fn names(path: &Path) -> Policy {
         let log = Log::default();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = text_of(path).unwrap_or_default();
         let (document, _) = DeTable::parse_recoverable(&text);
         rules::policy(&Section::root(document.get_ref(), &log))
     }
@@ -117,7 +121,7 @@ impl Settings {
     #[must_use]
     pub fn audit(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> AuditSettings {
         let log = Log::default();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = text_of(path).unwrap_or_default();
         let (document, _) = DeTable::parse_recoverable(&text);
         operations::audit(
             &Section::root(document.get_ref(), &log),
@@ -205,4 +209,14 @@ pub fn anchor_key(environment: &dyn Fn(&str) -> Option<String>) -> Result<Option
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The text of the settings. Something that is larger than any settings are, or has no end, is not read to it.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(std::io::Error::other("it is larger than any settings: is it another file?"));
+    }
+    Ok(text)
 }

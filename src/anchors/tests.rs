@@ -13,6 +13,16 @@ fn seal(digit: &str) -> Seal {
 }
 
 #[test]
+fn what_never_ends_is_no_anchor_file() {
+    for device in ["/dev/zero", "/dev/full", "/dev/null"] {
+        let refused = AnchorFile::open(Path::new(device)).unwrap_err();
+        assert!(format!("{refused:#}").contains("no regular file"), "{refused:#}");
+    }
+    let refused = AnchorFile::read(Path::new("/dev/zero"), None).unwrap_err();
+    assert!(format!("{refused:#}").contains("another file"), "{refused:#}");
+}
+
+#[test]
 fn what_was_appended_is_read_back_and_a_cut_line_stays_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchors.jsonl");
