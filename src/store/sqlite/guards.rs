@@ -30,7 +30,9 @@ fn whole() -> Result<&'static Pieces, Trouble> {
 /// Tables, and what stands on them with a statement of its own.
 fn pieces(db: &Connection) -> rusqlite::Result<Pieces> {
     let mut select = db.prepare_cached(
-        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'",
+        // Tables for SQLite's own use; no trigger is, whatever its name.
+        "SELECT type, name, sql FROM sqlite_schema
+         WHERE sql IS NOT NULL AND (type = 'trigger' OR name NOT GLOB 'sqlite_*')",
     )?;
     let rows = select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
     rows.collect()

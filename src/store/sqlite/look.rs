@@ -40,7 +40,10 @@ pub(super) fn check_ours(path: &Path, named_by: &'static str) -> Result<(), Open
     drop(file);
     let tables =
         |sql: &str| -> rusqlite::Result<bool> { unchanging(path)?.query_row(sql, [], |row| row.get(0)) };
-    match tables("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'shipgate_migrations')") {
+    // One that only lost some of its tables is ours all the same, and is told which.
+    let ours = "SELECT count(*) > 1 FROM sqlite_schema
+                WHERE type = 'table' AND name IN ('shipgate_migrations', 'deploys', 'effects', 'audit')";
+    match tables(ours) {
         Ok(false) if !has_log => Err(not_ours("it holds none of its tables")),
         // What is wrong with it is found, and said, when it is opened.
         Ok(_) | Err(_) => Ok(()),
