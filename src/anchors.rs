@@ -55,11 +55,8 @@ impl AnchorFile {
         Ok(file)
     }
 
-    /// Devices and pipes keep nothing, and some of them can be read for ever.
     fn appending(&self) -> io::Result<File> {
-        if std::fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
-            return Err(io::Error::other("it is no regular file"));
-        }
+        keeps_what_it_is_given(&self.path)?;
         OpenOptions::new().append(true).create(true).open(&self.path)
     }
 
@@ -147,6 +144,14 @@ impl AnchorFile {
         let anchors = counting.into_iter().map(|(anchor, _)| anchor).collect();
         Ok(Anchors { anchors, problems, cut, signed })
     }
+}
+
+/// Devices and pipes keep nothing, and some of them can be read for ever.
+pub fn keeps_what_it_is_given(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(())
 }
 
 /// Adds the next line, and says how long it is. What has no lines, such as a device, is no anchor file.

@@ -11,7 +11,6 @@ pub mod follow;
 pub mod inbound;
 mod intake;
 mod judge;
-mod last_anchor;
 pub mod limits;
 pub mod messages;
 mod places;

@@ -11,7 +11,7 @@ use crate::bot::App;
 use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
-use crate::ports::{Post, Store};
+use crate::ports::{ChatError, Post, Store};
 use crate::store::{Expect, StoreError};
 use crate::words::{Body, Message};
 use jiff::Timestamp;
@@ -341,8 +341,24 @@ impl App {
         let now = self.now();
         let mut changes = self.changes(now);
         let message = self.words().anchor(anchor, signature);
-        changes.effects.push(say(channel.to_owned(), format!("anchor/{}", anchor.seq), message, now));
+        changes.effects.push(say(channel.to_owned(), anchor_key(anchor), message, now));
         self.commit(changes).await
+    }
+
+    /// Posts an anchor at the very end, when no worker is left that would. It is tried once: the next start anchors the
+    /// same row again.
+    ///
+    /// # Errors
+    /// The chat platform did not take it.
+    pub async fn post_last_anchor(
+        &self,
+        channel: &str,
+        anchor: &Anchor,
+        signature: Option<&str>,
+    ) -> Result<(), ChatError> {
+        let message = self.words().anchor(anchor, signature);
+        let post = post(channel.to_owned(), anchor_key(anchor), message);
+        self.chat.post(&post, false).await.map(drop)
     }
 }
 
@@ -350,7 +366,15 @@ fn to_text(dispatching: &Dispatching) -> String {
     serde_json::to_string(dispatching).expect("a note is plain data")
 }
 
+fn anchor_key(anchor: &Anchor) -> String {
+    format!("anchor/{}", anchor.seq)
+}
+
+fn post(channel: String, key: String, message: Message) -> Post {
+    Post { channel, thread: None, body: Body::Message(message), key }
+}
+
 fn say(channel: String, key: String, message: Message, due: Timestamp) -> NewEffect {
-    let post = Post { channel, thread: None, body: Body::Message(message), key: key.clone() };
+    let post = post(channel, key.clone(), message);
     NewEffect::once(key, Effect::Say { post: Box::new(post), under: None }, due)
 }

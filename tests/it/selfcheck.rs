@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use serde::Deserialize as _;
 use serde_json::Value;
 use shipgate_domain::audit::{Finding, FindingKind};
+use shipgate_world::World;
 use shipgate_world::slack::Channel;
 use std::fs;
 
@@ -26,6 +27,13 @@ fn with_anchors(setup: &mut crate::setup::Setup) {
     );
 }
 
+/// The channels that [`with_anchors`] names.
+fn add_channels(world: &World) {
+    for channel in ["anchors", "ops"] {
+        world.slack.add_channel(Channel::new(&format!("C0{}", channel.to_uppercase()), channel));
+    }
+}
+
 fn says(bot: &Bot, arguments: &[&str]) -> (bool, String) {
     let output = bot.output(arguments);
     let text = [output.stdout, output.stderr].concat();
@@ -35,9 +43,7 @@ fn says(bot: &Bot, arguments: &[&str]) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
     let world = world().await;
-    for channel in ["anchors", "ops"] {
-        world.slack.add_channel(Channel::new(&format!("C0{}", channel.to_uppercase()), channel));
-    }
+    add_channels(&world);
     let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
     assert!(bot.terminate().await.success());
@@ -181,8 +187,7 @@ async fn an_acceptance_that_nobody_gave_accepts_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_on() {
     let world = world().await;
-    world.slack.add_channel(Channel::new("C0ANCHORS", "anchors"));
-    world.slack.add_channel(Channel::new("C0OPS", "ops"));
+    add_channels(&world);
     let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
     assert!(bot.output(&["backup", "old.db"]).status.success());
@@ -232,9 +237,7 @@ async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ordered_stop_anchors_what_was_recorded_last() {
     let world = world().await;
-    for channel in ["anchors", "ops"] {
-        world.slack.add_channel(Channel::new(&format!("C0{}", channel.to_uppercase()), channel));
-    }
+    add_channels(&world);
     let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
     assert!(bot.terminate().await.success());

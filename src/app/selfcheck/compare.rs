@@ -89,8 +89,8 @@ impl SelfCheck {
     /// Compares what is stored with the record. `group_of` gives the lock group of a deploy that is judged by the rules
     /// of now.
     ///
-    /// What is stored is read first and the record after them, to its end: whatever was stored when they were read is in
-    /// it by then, however many write meanwhile. So a difference is one.
+    /// The record was read to its end before and is read to its end again afterwards: whatever was stored in between, the
+    /// record says it by then, however many write meanwhile. So a difference is one.
     ///
     /// # Errors
     /// The database failed; what was compared stays compared.

@@ -218,18 +218,6 @@ impl Ledger {
         }
     }
 
-    /// How many rows the record knows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.values().map(BTreeMap::len).sum()
-    }
-
-    /// Whether the record knows of no row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Everything had its chance: the record was read to its end after the rows were.
     pub(super) fn settle(&mut self, findings: &mut Vec<Finding>) {
         // Locks before deploys: there are few of them, and many of these.

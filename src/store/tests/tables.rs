@@ -2,12 +2,15 @@
 //! beside the running program. Not here: changes of the record itself (`tamper.rs`).
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "contract/dice.rs"]
+mod dice;
 #[path = "contract/places.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod places;
 #[path = "contract/samples.rs"]
 mod samples;
 
+use dice::Dice;
 use places::{freeze, lock};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -170,18 +173,6 @@ async fn a_table_that_is_gone_is_named_with_what_to_do() {
             let told = error.to_string();
             assert!(told.contains(&format!("({table})")) && told.contains("restore a backup"), "{told}");
         }
-    }
-}
-
-/// Numbers that look random and are the same at every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
     }
 }
 

@@ -2,9 +2,12 @@
 //! its own (`domain/audit/tests`).
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "contract/dice.rs"]
+mod dice;
 #[path = "contract/samples.rs"]
 mod samples;
 
+use dice::Dice;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use samples::{ME, at, enter};
@@ -20,18 +23,6 @@ use std::path::Path;
 const TAMPERINGS: usize = 10_000;
 /// A long row, so that edits far inside of it are tried too.
 const LONG: usize = 3_000;
-
-/// Numbers that look random and are the same at every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-}
 
 fn entry(n: i64, deploy: &Deploy, event: &str, data: serde_json::Value) -> Entry {
     Entry {
