@@ -126,11 +126,13 @@ impl Watch {
             let is_full = looks.is_multiple_of(COMPARE_EVERY);
             let begun = Instant::now();
             let work = async {
-                if is_full {
-                    self.app.look_after_itself(&mut seen.check).await.map(Some)
-                } else {
-                    self.app.follow_record(&mut seen.check).await.map(|()| None)
+                if !is_full {
+                    self.app.follow_record(&mut seen.check).await?;
+                    if !seen.check.has_news() {
+                        return Ok(None);
+                    }
                 }
+                self.app.look_after_itself(&mut seen.check).await.map(Some)
             };
             let looked = tokio::select! {
                 () = stop.cancelled() => return,
@@ -151,7 +153,7 @@ impl Watch {
                 }
             }
             // A head is worth writing down only while nothing is wrong with what leads to it.
-            if self.status.newest().is_some_and(|newest| newest.ok) {
+            if seen.check.is_sound() && self.status.newest().is_some_and(|newest| newest.ok) {
                 self.anchor(&mut seen, is_full, Last::No).await;
             }
             looks += 1;
@@ -170,16 +172,13 @@ impl Watch {
         }
         let anchoring = async {
             let mut seen = self.seen.lock().await;
-            let known = seen.check.findings().len();
             if let Err(error) = self.app.follow_record(&mut seen.check).await {
                 return tracing::warn!(
                     "the record could not be read to its end, so its head is not anchored: {error}"
                 );
             }
-            let found = seen.check.findings().len();
-            // What people accepted before is no reason; what nobody has judged yet is one.
-            let is_sound = self.status.newest().map_or(found == 0, |newest| newest.ok && found == known);
-            if is_sound {
+            // What people accepted is no reason not to; what nobody has judged yet is one.
+            if seen.check.is_sound() && self.status.newest().is_none_or(|newest| newest.ok) {
                 self.anchor(&mut seen, true, Last::Yes).await;
             }
         };

@@ -14,28 +14,28 @@ use crate::intake::Visit;
 use crate::ports::{ChatError, Post, Store};
 use crate::store::{Expect, StoreError};
 use crate::words::{Body, Message};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shipgate_domain::audit::{Actor, Anchor, Entry, Finding, Inspector, Row};
+use shipgate_domain::audit::{Actor, Anchor, Finding, FindingKind, Inspector, RESUMED, Row, STOPPED};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::people::Action;
-use std::collections::BTreeSet;
 
 /// The note that says whether anything may be started. Every intent and every mark “sent” names the value that was
 /// read, so that none slips past a stop, on whichever replica.
 pub(crate) const DISPATCHING: &str = "dispatching";
-/// What the record calls a stop, and its end.
-const STOPPED: &str = "dispatching_stopped";
-const RESUMED: &str = "dispatching_resumed";
 /// Rows read at once: a few milliseconds of work between two chances for others.
 const PAGE: u32 = 200;
 /// An anchor at the latest after this many rows.
 const ANCHOR_EVERY: u64 = 1000;
 /// How often a stop is tried before the next look tries again: a replica that was taken for dead writes nothing.
 const TRIES: usize = 4;
-/// Findings that people are shown; the record keeps all.
+/// Findings that people are shown.
 const SHOWN: usize = 10;
+/// Findings that one entry of the record holds in full; of more it holds the marks.
+const IN_FULL: usize = 500;
+/// A check that fails for so long while the database takes writes finds nothing any more, and that is a finding.
+const BLIND_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What one replica has checked so far. Kept in memory: a new process checks everything anew.
 #[derive(Debug, Default)]
@@ -51,10 +51,8 @@ pub struct SelfCheck {
     passed: Vec<Row>,
     anchored: u64,
     is_caught_up: bool,
-    /// Marks of findings that the record says people were told.
-    told: BTreeSet<String>,
-    /// Those of them that people looked at and accepted.
-    accepted: BTreeSet<String>,
+    /// Since when every check failed.
+    failing_since: Option<Timestamp>,
 }
 
 /// What a look gave.
@@ -79,7 +77,8 @@ struct Stop {
     since: Timestamp,
     /// The first finding, for cards.
     found: String,
-    marks: BTreeSet<String>,
+    /// How many findings were told since then: who lets deploys go on accepts these and no more.
+    told: usize,
 }
 
 /// Whether anything may be started, and the value of the note that says so.
@@ -120,7 +119,6 @@ impl SelfCheck {
     fn take(&mut self, rows: Vec<Row>) {
         for row in rows {
             self.inspector.take(&row);
-            self.take_decision(&row);
             // While all of a long record is read for the first time, only its end is news.
             if self.is_caught_up && row.seq.is_multiple_of(ANCHOR_EVERY) && row.seq > self.anchored {
                 self.passed.push(row.clone());
@@ -128,34 +126,40 @@ impl SelfCheck {
             self.last = Some(row);
         }
     }
-
-    /// Learns from the record what people accepted. Never from the note: whoever can write the database can write there
-    /// what they like, and the mark of a finding is no secret. Nothing is accepted that nobody was told.
-    fn take_decision(&mut self, row: &Row) {
-        // Most rows are not worth a second reading.
-        if !row.body.contains(STOPPED) && !row.body.contains(RESUMED) {
-            return;
-        }
-        let Ok(entry) = serde_json::from_str::<Entry>(&row.body) else { return };
-        match entry.event.as_str() {
-            STOPPED => {
-                let findings = Vec::<Finding>::deserialize(&entry.data["findings"]).unwrap_or_default();
-                self.told.extend(findings.iter().map(Finding::mark));
-            }
-            RESUMED => {
-                let accepted = BTreeSet::<String>::deserialize(&entry.data["accepted"]).unwrap_or_default();
-                self.accepted.extend(accepted.into_iter().filter(|mark| self.told.contains(mark)));
-            }
-            _ => {}
-        }
-    }
 }
 
 impl SelfCheck {
-    /// Everything that was found so far, accepted or not.
+    /// What was found and nobody has accepted.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.inspector.open()
+    }
+
+    /// Whether there is nothing of that kind.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
-        self.inspector.findings()
+    pub fn is_sound(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// Whether something was found that people were not told.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.inspector.untold().next().is_some()
+    }
+
+    /// A check that can never be made must not look like one that finds nothing. One that fails because the database
+    /// is away cannot be told either; afterwards it succeeds.
+    fn note_outcome(&mut self, outcome: &Result<(), StoreError>, now: Timestamp) {
+        let Err(error) = outcome else {
+            self.failing_since = None;
+            return;
+        };
+        let since = *self.failing_since.get_or_insert(now);
+        if now.duration_since(since) >= BLIND_AFTER {
+            // One finding for all that fails in these minutes, whatever the words of each failure.
+            let what = format!("the self-check cannot be made since {since:.0}");
+            tracing::error!("{what}: {error}");
+            self.inspector.note(Finding { kind: FindingKind::Blind, seq: None, deploy: None, what });
+        }
     }
 
     /// Follows the record to its end, from where this check was last. The first time that is all of it.
@@ -196,15 +200,17 @@ impl App {
     /// wrong.
     ///
     /// # Errors
-    /// The database failed; nothing was decided.
+    /// The database failed. What was found nevertheless counts.
     pub async fn look_after_itself(&self, check: &mut SelfCheck) -> Result<Looked, StoreError> {
-        check.follow(self.store.as_ref()).await?;
         let group_of =
             |deploy: &Deploy| (deploy.policy == self.rules.version).then(|| self.lock_group(deploy));
-        let compared = check.compare(self.store.as_ref(), group_of).await;
-        // What was found counts, also where something else could not be read.
-        let looked = self.judge_findings(check).await?;
-        compared.map(|()| looked)
+        let checked = match check.follow(self.store.as_ref()).await {
+            Ok(()) => check.compare(self.store.as_ref(), group_of).await,
+            Err(error) => Err(error),
+        };
+        check.note_outcome(&checked, self.now());
+        let looked = self.judge_findings(check).await;
+        checked.and(looked)
     }
 
     /// Stops every start when there is a finding that nobody accepted.
@@ -213,12 +219,16 @@ impl App {
         for _ in 0..TRIES {
             let (value, dispatching) = self.dispatching().await?;
             // Read after the note: whoever lifted the stop that it tells of wrote down what was accepted.
-            check.follow(self.store.as_ref()).await?;
-            let is_open = |f: &&Finding| !check.accepted.contains(&f.mark());
-            let open: Vec<Finding> = check.inspector.findings().iter().filter(is_open).cloned().collect();
-            let known = dispatching.stopped.as_ref().map(|stop| &stop.marks);
-            let new: Vec<&Finding> =
-                open.iter().filter(|f| known.is_none_or(|known| !known.contains(&f.mark()))).collect();
+            let followed = check.follow(self.store.as_ref()).await;
+            if check.is_sound() {
+                followed?;
+            }
+            let open: Vec<Finding> = check.inspector.open().cloned().collect();
+            // Where nothing is stopped, all of them are news: somebody may have undone the stop without a word.
+            let new: Vec<Finding> = match dispatching.stopped {
+                None => open.clone(),
+                Some(_) => check.inspector.untold().cloned().collect(),
+            };
             let is_known = new.is_empty();
             if !is_known {
                 match self.stop_dispatching(check, value, dispatching.clone(), &new).await {
@@ -241,19 +251,17 @@ impl App {
         check: &SelfCheck,
         value: Option<String>,
         mut dispatching: Dispatching,
-        new: &[&Finding],
+        new: &[Finding],
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let stop = dispatching.stopped.get_or_insert_with(|| Stop {
-            since: now,
-            found: new[0].what.clone(),
-            marks: BTreeSet::new(),
-        });
-        stop.marks.extend(new.iter().map(|finding| finding.mark()));
+        let begin = || Stop { since: now, found: new[0].what.clone(), told: 0 };
+        dispatching.stopped.get_or_insert_with(begin).told += new.len();
         let mut changes = self.changes(now);
         changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
-        let data = serde_json::json!({ "findings": new });
+        let (in_full, others) = new.split_at(new.len().min(IN_FULL));
+        let marks: Vec<String> = others.iter().map(Finding::mark).collect();
+        let data = serde_json::json!({ "findings": in_full, "marks": marks });
         self.note(&mut changes, Actor::Shipgate, None, STOPPED, data);
         let shown = &new[..new.len().min(SHOWN)];
         let message = self.words().dispatching_stopped(shown, new.len());
@@ -265,7 +273,7 @@ impl App {
         }
         self.judge_all(&mut changes, None);
         self.commit(changes).await?;
-        for finding in new {
+        for finding in in_full {
             tracing::error!(
                 finding = finding.kind.code(),
                 mark = finding.mark(),
@@ -274,6 +282,8 @@ impl App {
                  /resume dispatching \"what you found out\"",
                 finding.kind.meaning()
             );
+        }
+        for finding in new {
             metrics::counter!("shipgate_self_check_findings_total", "kind" => finding.kind.code())
                 .increment(1);
         }
@@ -288,7 +298,7 @@ impl App {
             // A note that nobody can read is no permission.
             Err(error) => {
                 let found = format!("the note “{DISPATCHING}” cannot be read ({error})");
-                let stop = Stop { since: Timestamp::UNIX_EPOCH, found, marks: BTreeSet::new() };
+                let stop = Stop { since: Timestamp::UNIX_EPOCH, found, told: 0 };
                 Dispatching { stopped: Some(stop) }
             }
         };
@@ -316,7 +326,7 @@ impl App {
             return Ok(());
         };
         let reason: String = said.text("reason").unwrap_or_default().chars().take(500).collect();
-        let data = serde_json::json!({ "since": stop.since, "found": stop.found, "accepted": stop.marks, "reason": reason });
+        let data = serde_json::json!({ "since": stop.since, "found": stop.found, "accepted": stop.told, "reason": reason });
         self.note(&mut visit.changes, Actor::of(&grant), None, RESUMED, data);
         visit.changes.expect.push(Expect::Note(DISPATCHING.into(), value));
         visit.changes.notes.push((DISPATCHING.to_owned(), to_text(&dispatching)));
@@ -377,4 +387,30 @@ fn post(channel: String, key: String, message: Message) -> Post {
 fn say(channel: String, key: String, message: Message, due: Timestamp) -> NewEffect {
     let post = post(channel, key.clone(), message);
     NewEffect::once(key, Effect::Say { post: Box::new(post), under: None }, due)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_fails_for_long_is_a_finding_and_one_that_fails_for_a_while_is_none() {
+        let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
+        let failed = || {
+            Err(StoreError::Failed { doing: "read freezes", source: "no such table".into(), may_pass: false })
+        };
+        let told = |check: &SelfCheck| check.open().map(ToString::to_string).collect::<Vec<_>>();
+        let mut check = SelfCheck::default();
+        for minute in 0..10 {
+            check.note_outcome(&failed(), at(minute));
+        }
+        check.note_outcome(&Ok(()), at(10));
+        check.note_outcome(&failed(), at(11));
+        check.note_outcome(&failed(), at(20));
+        assert_eq!(told(&check), [""; 0]);
+        for minute in 21..30 {
+            check.note_outcome(&failed(), at(minute));
+        }
+        assert_eq!(told(&check), ["the self-check cannot be made since 1970-01-01T00:11:00Z"]);
+    }
 }

@@ -404,8 +404,10 @@ pub trait Store: Send + Sync {
     async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
     /// All locks, all freezes and the notes that gates read, as they are stored.
     async fn kept_places(&self) -> Result<Vec<Kept>, StoreError>;
-    /// What is missing of that by which the database refuses to change the record, or was when it was opened: a clause
-    /// for people each.
+    /// What of that by which the database refuses to change the record was missing or changed when it was opened, and
+    /// was put back: a clause for people each, which names its time.
+    fn put_back(&self) -> Vec<String>;
+    /// What of it is missing or changed now: a clause for people each.
     async fn amiss(&self) -> Result<Vec<String>, StoreError>;
     /// Counts for metrics: waiting inbox items, waiting effects, dead effects, open deploys.
     async fn counts(&self) -> Result<Counts, StoreError>;

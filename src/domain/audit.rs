@@ -6,6 +6,7 @@ mod inspector;
 mod ledger;
 mod register;
 mod replay;
+mod stops;
 
 pub use anchor::{Anchor, NotAnAnchor};
 pub use finding::{Finding, FindingKind};
@@ -13,6 +14,7 @@ pub use inspector::Inspector;
 pub use ledger::{Kept, Ledger, Mark, Stored, TABLES, Table, spread};
 pub use register::{Filed, Register};
 pub use replay::{Place, Replay, Seen};
+pub use stops::{RESUMED, STOPPED};
 
 use crate::ids::{Account, DeployId, EnvironmentName, PersonId};
 use jiff::Timestamp;

@@ -274,10 +274,12 @@ impl Store for PostgresStore {
         kept::places(&self.pool).await.doing("read locks and freezes as they are stored")
     }
 
+    fn put_back(&self) -> Vec<String> {
+        self.put_back.clone()
+    }
+
     async fn amiss(&self) -> Result<Vec<String>, StoreError> {
-        let mut all = self.put_back.clone();
-        all.extend(guards::amiss(&self.pool).await.doing("look at what guards the record")?);
-        Ok(all)
+        guards::amiss(&self.pool).await.doing("look at what guards the record")
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

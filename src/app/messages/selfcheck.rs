@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 impl Words<'_> {
     /// What was found, what it means, what to do.
-    pub(crate) fn dispatching_stopped(&self, findings: &[&Finding], of: usize) -> Message {
+    pub(crate) fn dispatching_stopped(&self, findings: &[Finding], of: usize) -> Message {
         let mut items: Vec<Text> = findings.iter().map(|finding| Text::plain(finding.what.clone())).collect();
         if of > findings.len() {
             items.push(

@@ -15,11 +15,12 @@ const NEWEST: u32 = 300;
 const ACTIVE: u32 = 10_000;
 const CHANGED: usize = 300;
 const IN_TURN: usize = 200;
-/// Rows read at once, and how many times in one look: five thousand deploys a minute are compared to the byte.
-const PAGE: u32 = 1000;
-const PAGES: u32 = 5;
+/// Rows read at once, a few milliseconds of work, and how many times in one look: five thousand deploys a minute are
+/// compared to the byte.
+const PAGE: u32 = 200;
+const PAGES: u32 = 25;
 /// Ids read at once: they are short.
-const IDS: u32 = 10_000;
+const IDS: u32 = 2000;
 
 /// Compares every row that gates read with the record, which was read to its end before, and says how many there were.
 /// The record must be read to its end once more before that is settled.
@@ -27,6 +28,7 @@ const IDS: u32 = 10_000;
 /// # Errors
 /// The database failed.
 pub async fn compare_all(store: &dyn Store, inspector: &mut Inspector) -> Result<u64, StoreError> {
+    look_at_guards(store, inspector).await?;
     let mut compared = compare_places(store, inspector).await?;
     let mut after: Option<String> = None;
     loop {
@@ -40,8 +42,8 @@ pub async fn compare_all(store: &dyn Store, inspector: &mut Inspector) -> Result
             break;
         }
         after = kept.last().map(|row| row.key.clone());
+        tokio::task::yield_now().await;
     }
-    look_at_guards(store, inspector).await?;
     Ok(compared)
 }
 
@@ -79,9 +81,10 @@ async fn compare_ids(store: &dyn Store, inspector: &mut Inspector) -> Result<(),
 }
 
 async fn look_at_guards(store: &dyn Store, inspector: &mut Inspector) -> Result<(), StoreError> {
-    for what in store.amiss().await? {
+    for what in store.put_back() {
         inspector.note(Finding { kind: FindingKind::Guard, seq: None, deploy: None, what });
     }
+    inspector.look_at_guards(store.amiss().await?);
     Ok(())
 }
 
@@ -93,8 +96,24 @@ impl SelfCheck {
     /// record says it by then, however many write meanwhile. So a difference is one.
     ///
     /// # Errors
-    /// The database failed; what was compared stays compared.
+    /// The database failed. What could be compared was: one table that cannot be read hides no other.
     pub async fn compare(
+        &mut self,
+        store: &dyn Store,
+        group_of: impl Fn(&Deploy) -> Option<String>,
+    ) -> Result<(), StoreError> {
+        let guards = look_at_guards(store, &mut self.inspector).await;
+        let places = compare_places(store, &mut self.inspector).await.map(drop);
+        let ids = compare_ids(store, &mut self.inspector).await;
+        let deploys = self.compare_deploys(store, group_of).await;
+        let pages = self.compare_in_turn(store).await;
+        self.follow(store).await?;
+        self.inspector.settle();
+        guards.and(places).and(ids).and(deploys).and(pages)
+    }
+
+    /// Compares the lives and rows of the deploys that matter now, and of some others in turn.
+    async fn compare_deploys(
         &mut self,
         store: &dyn Store,
         group_of: impl Fn(&Deploy) -> Option<String>,
@@ -102,7 +121,7 @@ impl SelfCheck {
         let newest = Filter { only_open: true, limit: NEWEST, ..Filter::default() };
         let newest = store.deploys(&newest).await?;
         let active = Filter { only_active: true, limit: ACTIVE, ..Filter::default() };
-        self.compare_places(&store.deploys(&active).await?, group_of);
+        self.look_for_two_in_one_place(&store.deploys(&active).await?, group_of);
         let replay = self.inspector.replay();
         let mut ids: BTreeSet<DeployId> = replay.active().cloned().collect();
         ids.extend(replay.take_changed(CHANGED));
@@ -123,33 +142,31 @@ impl SelfCheck {
                 Err(error) => tracing::warn!(deploy.id = %id, "cannot be compared with the record: {error}"),
             }
         }
-        self.compare_rows(store, looked_into).await?;
-        self.follow(store).await?;
-        self.inspector.settle();
+        let kept = store.kept_deploys(&Which::These(looked_into)).await?;
+        self.inspector.ledger().expect(&kept);
         Ok(())
     }
 
-    /// Compares rows as they are stored: all locks, freezes and ids of deploys; the content of these deploys, and of some
-    /// others in turn. And looks whether the database still guards its record.
-    async fn compare_rows(&mut self, store: &dyn Store, looked_into: Vec<String>) -> Result<(), StoreError> {
-        compare_places(store, &mut self.inspector).await?;
-        compare_ids(store, &mut self.inspector).await?;
-        let kept = store.kept_deploys(&Which::These(looked_into)).await?;
-        self.inspector.ledger().expect(&kept);
+    /// Compares the next deploys to the byte, as they are stored, from where the last look ended.
+    async fn compare_in_turn(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for _ in 0..PAGES {
-            let kept = store.kept_deploys(&Which::After(self.page.take(), PAGE)).await?;
+            let kept = store.kept_deploys(&Which::After(self.page.clone(), PAGE)).await?;
             self.inspector.ledger().expect(&kept);
-            if kept.len() < PAGE as usize {
+            self.page = kept.last().filter(|_| kept.len() == PAGE as usize).map(|row| row.key.clone());
+            if self.page.is_none() {
                 break;
             }
-            self.page = kept.last().map(|row| row.key.clone());
             tokio::task::yield_now().await;
         }
-        look_at_guards(store, &mut self.inspector).await
+        Ok(())
     }
 
     /// Two active deploys of one lock group in one snapshot: the database's own constraint is gone, or was passed by.
-    fn compare_places(&mut self, snapshot: &[Deploy], group_of: impl Fn(&Deploy) -> Option<String>) {
+    fn look_for_two_in_one_place(
+        &mut self,
+        snapshot: &[Deploy],
+        group_of: impl Fn(&Deploy) -> Option<String>,
+    ) {
         let mut active: BTreeMap<String, &Deploy> = BTreeMap::new();
         for deploy in snapshot.iter().filter(|deploy| deploy.is_active()) {
             let Some(group) = group_of(deploy) else { continue };

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Finding {
     /// Which promise is broken.
     pub kind: FindingKind,
-    /// The first row of the record that shows it, where it is a row.
+    /// The first row of the record that shows it, or the newest when something without a row was seen first.
     pub seq: Option<u64>,
     /// The deploy it concerns, where it is about one.
     pub deploy: Option<DeployId>,
@@ -35,6 +35,8 @@ pub enum FindingKind {
     State,
     /// What keeps the record as it is was taken out of the database (S10).
     Guard,
+    /// The self-check itself could not be made for a long time: nobody knows whether the others hold.
+    Blind,
 }
 
 impl FindingKind {
@@ -49,7 +51,13 @@ impl FindingKind {
             Self::Place => "place",
             Self::State => "state",
             Self::Guard => "guard",
+            Self::Blind => "blind",
         }
+    }
+
+    /// Whether it is no matter of a row: it is so now, and may be mended and come again.
+    pub(super) fn comes_and_goes(self) -> bool {
+        self == Self::Guard
     }
 
     /// What it means, as a sentence for people.
@@ -73,12 +81,17 @@ impl FindingKind {
                 "Somebody took out of the database what makes it refuse to change the record: whatever was written \
                  meanwhile could have been written by anybody."
             }
+            Self::Blind => {
+                "The database takes writes, and something in it cannot be read: whether the record and what is stored are \
+                 sound, nobody knows. The log says what could not be read."
+            }
         }
     }
 }
 
 impl Finding {
-    /// The same finding has the same mark at every look, on every replica: what people accepted stays accepted.
+    /// The same finding has the same mark at every look, on every replica: what people accepted stays accepted. The
+    /// same thing done another time has another: the text or the row says which time it was.
     #[must_use]
     pub fn mark(&self) -> String {
         let text = serde_json::to_vec(self).expect("a finding is plain data");

@@ -1,12 +1,13 @@
 //! A check of the whole record, row by row: the chain, the anchors, and what the rows say. Not here: reading the rows.
 
 use super::finding::{Finding, FindingKind};
+use super::stops::Stops;
 use super::{Ledger, Replay, Row, Verifier};
 use crate::deploy::Deploy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// More findings than this tell nobody more.
-const MOST: usize = 1000;
+/// More findings that nobody accepted are not kept. What is found at every look is found again once these are accepted.
+const MOST: usize = 20_000;
 
 /// A running check. It may go on for as long as the record grows.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +16,17 @@ pub struct Inspector {
     replay: Replay,
     /// Hashes that were written down elsewhere, by number of the row.
     anchors: BTreeMap<u64, String>,
+    /// What people were told and accepted so far.
+    stops: Stops,
     findings: Vec<Finding>,
+    /// The mark of each of them.
+    marks: Vec<String>,
+    /// The same marks, to be looked up.
+    found: BTreeSet<String>,
+    /// How many of them nobody accepted.
+    open: usize,
+    /// What was amiss at the last look without a row that shows it, and the row at which it was seen first.
+    amiss: BTreeMap<String, u64>,
 }
 
 impl Inspector {
@@ -33,6 +44,8 @@ impl Inspector {
         if let Err(broken) = self.verifier.check(row) {
             self.add(FindingKind::Chain, row.seq, broken.to_string());
             self.verifier.go_on_after(row);
+        } else if self.stops.take(row) {
+            self.open = self.marks.iter().filter(|mark| !self.stops.is_accepted(mark)).count();
         }
         if self.anchors.get(&row.seq).is_some_and(|hash| *hash != row.hash) {
             let what = format!(
@@ -91,6 +104,21 @@ impl Inspector {
         self.extend(vec![finding]);
     }
 
+    /// Takes in everything that is amiss now with what keeps the record as it is, one clause for people each. It has no
+    /// row that shows it: one time is told from another by the head of the record when it was seen first. What is
+    /// mended and comes again is another time, and so is what a new process sees; unless people were told and nobody
+    /// let deploys go on since.
+    pub fn look_at_guards(&mut self, amiss: Vec<String>) {
+        let head = self.head().0;
+        let before = std::mem::take(&mut self.amiss);
+        for what in amiss {
+            let told = || self.stops.first_seen(&what);
+            let seq = before.get(&what).copied().or_else(told).unwrap_or(head);
+            self.amiss.insert(what.clone(), seq);
+            self.add(FindingKind::Guard, seq, what);
+        }
+    }
+
     /// Number and hash of the last row that was taken in.
     #[must_use]
     pub fn head(&self) -> (u64, &str) {
@@ -107,10 +135,25 @@ impl Inspector {
         &mut self.replay.ledger
     }
 
-    /// Everything that was found, in the order in which it was.
+    /// Everything that was found, accepted or not, in the order in which it was.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// What was found and nobody has accepted, as the record tells.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.those(|mark| !self.stops.is_accepted(mark))
+    }
+
+    /// What was found and people were not told, as the record tells.
+    pub fn untold(&self) -> impl Iterator<Item = &Finding> {
+        self.those(|mark| !self.stops.is_told(mark))
+    }
+
+    fn those(&self, is_wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &Finding> {
+        let all = self.findings.iter().zip(&self.marks);
+        all.filter(move |(_, mark)| is_wanted(mark)).map(|(finding, _)| finding)
     }
 
     fn add(&mut self, kind: FindingKind, seq: u64, what: String) {
@@ -119,9 +162,22 @@ impl Inspector {
 
     fn extend(&mut self, found: Vec<Finding>) {
         for finding in found {
-            if self.findings.len() < MOST && !self.findings.contains(&finding) {
-                self.findings.push(finding);
+            if self.open < MOST {
+                self.keep(finding);
+            } else if self.open == MOST {
+                let what =
+                    format!("more was found than the {MOST} findings before this one, and is not listed");
+                self.keep(Finding { kind: finding.kind, seq: Some(self.head().0), deploy: None, what });
             }
+        }
+    }
+
+    fn keep(&mut self, finding: Finding) {
+        let mark = finding.mark();
+        if self.found.insert(mark.clone()) {
+            self.open += usize::from(!self.stops.is_accepted(&mark));
+            self.findings.push(finding);
+            self.marks.push(mark);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod register;
 mod replay;
+mod stops;
 
 use super::{Actor, Entry, GENESIS, Row, Verifier, link};
 use crate::samples::{at, parsed, slack};

@@ -10,9 +10,9 @@ use rusqlite::Connection;
 use samples::{ME, at, enter};
 use shipgate_app::selfcheck::SelfCheck;
 use shipgate_app::store::{Changes, DeployRow, Store};
-use shipgate_domain::audit::{Actor, Entry};
+use shipgate_domain::audit::{Actor, Entry, RESUMED, STOPPED};
 use shipgate_domain::deploy::{Deploy, Event};
-use shipgate_domain::ids::DeployId;
+use shipgate_domain::ids::{Account, DeployId, Platform};
 use shipgate_store::SqliteStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +52,10 @@ async fn live(store: &dyn Store, writer: u8, n: u8, changes: usize) {
     }
 }
 
+fn found(check: &SelfCheck) -> Vec<String> {
+    check.open().map(ToString::to_string).collect()
+}
+
 async fn look(check: &mut SelfCheck, store: &dyn Store) {
     check.follow(store).await.unwrap();
     check.compare(store, |deploy| Some(deploy.id.to_string())).await.unwrap();
@@ -77,12 +81,12 @@ async fn beside_writers_that_never_stop_nothing_is_found() {
     let mut looks = 0;
     while writing.load(Ordering::Acquire) > 0 {
         look(&mut check, store.as_ref()).await;
-        assert_eq!(check.findings(), [], "at look {looks}");
+        assert_eq!(found(&check), [""; 0], "at look {looks}");
         looks += 1;
     }
     while tasks.join_next().await.is_some_and(|ended| ended.is_ok()) {}
     look(&mut check, store.as_ref()).await;
-    assert_eq!(check.findings(), []);
+    assert_eq!(found(&check), [""; 0]);
     assert!(looks > 2, "the writers were done after {looks} looks");
     let rows = u64::from(WRITERS) * u64::from(DEPLOYS) * (CHANGES as u64 + 2);
     assert_eq!(check.due_anchors(true, at(9)).last().map(|anchor| anchor.seq), Some(rows));
@@ -99,9 +103,8 @@ async fn what_is_changed_past_the_writers_is_found_at_the_next_look() {
     }
     let mut check = SelfCheck::default();
     look(&mut check, &store).await;
-    assert_eq!(check.findings(), []);
+    assert_eq!(found(&check), [""; 0]);
     let attacker = Connection::open(&path).unwrap();
-    let found = |check: &SelfCheck| check.findings().iter().map(ToString::to_string).collect::<Vec<_>>();
 
     // A state without a word in the record.
     attacker
@@ -121,4 +124,84 @@ async fn what_is_changed_past_the_writers_is_found_at_the_next_look() {
     attacker.execute_batch("DROP TRIGGER audit_delete; DELETE FROM audit WHERE seq > 7").unwrap();
     look(&mut check, &store).await;
     assert!(found(&check)[3].contains("row 9 was there and is gone"), "{:?}", found(&check));
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_hides_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    let store = SqliteStore::open(&path, at(0)).unwrap();
+    enter(&store).await;
+    live(&store, 1, 0, 1).await;
+    let mut check = SelfCheck::default();
+    look(&mut check, &store).await;
+    let attacker = Connection::open(&path).unwrap();
+    attacker.execute_batch("DROP TABLE freezes; DELETE FROM deploys").unwrap();
+    check.follow(&store).await.unwrap();
+    check.compare(&store, |_| None).await.unwrap_err();
+    let found = found(&check);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], "the table freezes is missing in the database");
+    assert!(found[1].contains("is in the record and no longer stored"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_people_accepted_is_one_time_and_the_next_time_is_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    let store = SqliteStore::open(&path, at(0)).unwrap();
+    enter(&store).await;
+    live(&store, 1, 0, 1).await;
+    let mut check = SelfCheck::default();
+    look(&mut check, &store).await;
+    let attacker = Connection::open(&path).unwrap();
+    let trigger: String = attacker
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'audit_delete'", [], |row| row.get(0))
+        .unwrap();
+    let is_gone = ["the trigger audit_delete is missing in the database"];
+
+    attacker.execute_batch("DROP TRIGGER audit_delete").unwrap();
+    look(&mut check, &store).await;
+    assert_eq!(found(&check), is_gone);
+    tell(&store, &check).await;
+    look(&mut check, &store).await;
+    assert!(!check.has_news(), "it is told, and the same at each look");
+    // A replica that sees it later sees the same.
+    let mut other = SelfCheck::default();
+    look(&mut other, &store).await;
+    assert!(!other.has_news());
+    accept(&store).await;
+    look(&mut check, &store).await;
+    assert!(check.is_sound());
+
+    attacker.execute_batch(&trigger).unwrap();
+    look(&mut check, &store).await;
+    attacker.execute_batch("DROP TRIGGER audit_delete").unwrap();
+    look(&mut check, &store).await;
+    assert_eq!(found(&check), is_gone, "the same thing done again was never accepted");
+    assert!(check.has_news());
+    // Whoever starts while it is so is not told that it is all right.
+    let mut started = SelfCheck::default();
+    look(&mut started, &store).await;
+    assert_eq!(found(&started), is_gone);
+}
+
+/// Says in the record what a stop says.
+async fn tell(store: &dyn Store, check: &SelfCheck) {
+    let findings: Vec<_> = check.open().collect();
+    note(store, Actor::Shipgate, STOPPED, serde_json::json!({ "findings": findings })).await;
+}
+
+/// Says in the record that somebody let deploys go on.
+async fn accept(store: &dyn Store) {
+    let account = Account { platform: Platform::Slack, id: "U0GRACE".into() };
+    let actor = Actor::Person { person: "grace".parse().unwrap(), account };
+    note(store, actor, RESUMED, serde_json::json!({})).await;
+}
+
+async fn note(store: &dyn Store, actor: Actor, event: &str, data: serde_json::Value) {
+    let entry = Entry { at: at(3), actor, deploy: None, environment: None, event: event.into(), data };
+    let mut changes = Changes::by(ME, at(3));
+    changes.audit = vec![entry];
+    store.commit(changes).await.unwrap();
 }

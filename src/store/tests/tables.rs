@@ -66,7 +66,7 @@ async fn filled(path: &Path) -> SqliteStore {
 async fn look(check: &mut SelfCheck, store: &SqliteStore) -> Vec<String> {
     check.follow(store).await.unwrap();
     check.compare(store, |deploy| Some(deploy.id.to_string())).await.unwrap();
-    check.findings().iter().map(ToString::to_string).collect()
+    check.open().map(ToString::to_string).collect()
 }
 
 /// What somebody does to the file, and what is found at the next look.
