@@ -56,7 +56,7 @@ impl AnchorFile {
     }
 
     fn appending(&self) -> io::Result<File> {
-        keeps_what_it_is_given(&self.path)?;
+        may_hold_anchors(&self.path)?;
         OpenOptions::new().append(true).create(true).open(&self.path)
     }
 
@@ -146,12 +146,30 @@ impl AnchorFile {
     }
 }
 
-/// Devices and pipes keep nothing, and some of them can be read for ever.
-pub fn keeps_what_it_is_given(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is no regular file"));
+/// Whether anchors may be appended to what is there. Devices and pipes keep nothing, and some of them can be read for
+/// ever; a line in the middle of another file destroys it.
+pub fn may_hold_anchors(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => return Err(io::Error::other("it is no regular file")),
+        Ok(there) if there.len() == 0 => return Ok(()),
+        Ok(_) => {}
+        // It is made when something is appended; everything else says why then.
+        Err(_) => return Ok(()),
     }
-    Ok(())
+    let file = match File::open(path) {
+        // Whoever may only append is not asked to read.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened?,
+    };
+    let mut line = Vec::new();
+    read_line(&mut BufReader::new(file), &mut line)?;
+    let text = line.trim_ascii();
+    let is_cut_off = !line.ends_with(b"\n") && text.starts_with(b"{");
+    let is_blank = text.iter().all(|byte| *byte == 0);
+    if is_cut_off || is_blank || serde_json::from_slice::<Line>(text).is_ok() {
+        return Ok(());
+    }
+    Err(io::Error::other("it holds something else than anchors"))
 }
 
 /// Adds the next line, and says how long it is. What has no lines, such as a device, is no anchor file.

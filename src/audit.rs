@@ -36,7 +36,7 @@ pub enum Audit {
         /// An anchor copied from chat; may be given several times.
         #[arg(long = "anchor", value_name = "SEQ:HASH")]
         anchor: Vec<String>,
-        /// Only anchors signed by this key count; that of SHIPGATE_ANCHOR_KEY when it is set.
+        /// Only lines of the file that this key signed count; that of SHIPGATE_ANCHOR_KEY when it is left out.
         #[arg(long, value_name = "HEX", value_parser = public_key)]
         public_key: Option<String>,
     },
@@ -86,6 +86,10 @@ pub async fn run(store: &dyn Store, config: &Path, command: &Audit, json: bool) 
                 (Some(file), _) => given.read(file, key.as_deref())?,
                 (None, Some(file)) if file.exists() => given.read(&file, key.as_deref())?,
                 (None, Some(file)) => given.silent = Some(format!("{} does not exist", file.display())),
+                (None, None) if public_key.is_some() => anyhow::bail!(
+                    "--public-key says whose lines of an anchor file count, and there is no such file here or in the \
+                     settings: name it with --anchors FILE"
+                ),
                 (None, None) => {}
             }
             for text in anchor {

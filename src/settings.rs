@@ -4,6 +4,7 @@
 //! Secrets come from the environment (`NAME` or `NAME_FILE`), everything else from the file. What this version does not
 //! know is refused, never ignored.
 
+mod audit;
 mod check;
 mod http;
 mod keys;
@@ -123,10 +124,7 @@ impl Settings {
         let log = Log::default();
         let text = text_of(path).unwrap_or_default();
         let (document, _) = DeTable::parse_recoverable(&text);
-        operations::audit(
-            &Section::root(document.get_ref(), &log),
-            &Environment { read: environment, log: &log },
-        )
+        audit::audit(&Section::root(document.get_ref(), &log), &Environment { read: environment, log: &log })
     }
 
     /// Reads the text of a settings file, for tests and tools.
@@ -171,14 +169,17 @@ impl Settings {
         let policy = rules::policy(&root);
         let uses_github =
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
+        let store = operations::store(&root, &environment);
+        let audit = audit::audit(&root, &environment);
+        audit::refuse_own_files(&root, path, &store, &audit);
         Some(Self {
             http: http::http(&root),
             limits: operations::limits(&root),
-            store: operations::store(&root, &environment),
+            store,
             slack: operations::slack(&root, &environment),
             github: operations::github(&root, uses_github, &environment),
             announce: operations::announce(&root),
-            audit: operations::audit(&root, &environment),
+            audit,
             reminders: operations::reminders(&root),
             log: log_settings,
             warnings: Problems::new(path, "", Vec::new()),

@@ -23,6 +23,25 @@ fn what_never_ends_is_no_anchor_file() {
 }
 
 #[test]
+fn what_holds_something_else_is_no_anchor_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for text in
+        ["SQLite format 3\0\u{10}\0", "# settings\n[http]\n", "{\"level\":\"INFO\"}\n", "\u{37f}\u{6}"]
+    {
+        std::fs::write(&path, text).unwrap();
+        let refused = AnchorFile::open(&path).unwrap_err();
+        assert!(format!("{refused:#}").contains("something else than anchors"), "{text}: {refused:#}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    for text in ["", "\n", "\0\0\0", "{\"what\":\"anch"] {
+        std::fs::write(&path, text).unwrap();
+        AnchorFile::open(&path).unwrap().append(&anchor(3), None).unwrap();
+        assert_eq!(AnchorFile::read(&path, None).unwrap().anchors, [anchor(3)], "{text}");
+    }
+}
+
+#[test]
 fn what_was_appended_is_read_back_and_a_cut_line_stays_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchors.jsonl");

@@ -3,7 +3,7 @@
 use super::problem::{Finding, Problem, Problems};
 use super::reader::{Log, Section};
 use super::{Settings, environment};
-use crate::anchors::keeps_what_it_is_given;
+use crate::anchors::may_hold_anchors;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -72,7 +72,7 @@ fn unwritable_anchors(path: &Path, environment: &dyn Fn(&str) -> Option<String>)
 
 /// Whether the file can be appended to, or made: a file without a name is made in its folder, and is gone at once.
 fn append(file: &Path) -> io::Result<()> {
-    keeps_what_it_is_given(file)?;
+    may_hold_anchors(file)?;
     match OpenOptions::new().append(true).open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());

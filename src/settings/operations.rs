@@ -131,7 +131,6 @@ const STORE: &str = "sqlite://shipgate.db";
 const SLACK_API: &str = "https://slack.com/api";
 const GITHUB_API: &str = "https://api.github.com";
 const CHANNEL: &str = "#deployments";
-const ANCHOR_FILE: &str = "/var/lib/shipgate-anchors/anchors.jsonl";
 const LEADS: &[&str] = &["7d", "24h", "1h", "start", "end"];
 
 pub(super) fn limits(root: &Section<'_>) -> Rates {
@@ -272,19 +271,7 @@ pub(super) fn announce(root: &Section<'_>) -> AnnounceSettings {
     AnnounceSettings { approvals: channel("approvals").unwrap_or_else(|| cards.clone()), channel: cards }
 }
 
-pub(super) fn audit(root: &Section<'_>, environment: &Environment<'_>) -> AuditSettings {
-    let key = environment.anchor_key();
-    let Some(section) = root.section("audit") else { return AuditSettings { key, ..Default::default() } };
-    let path = |word: Word| Some(PathBuf::from(word.text)).filter(|path| !path.as_os_str().is_empty());
-    AuditSettings {
-        anchor_channel: channel(&section, "anchor_channel"),
-        anchor_file: section.text("anchor_file", ANCHOR_FILE).and_then(path),
-        alarm_channel: channel(&section, "alarm_channel"),
-        key,
-    }
-}
-
-fn channel(section: &Section<'_>, key: &str) -> Option<String> {
+pub(super) fn channel(section: &Section<'_>, key: &str) -> Option<String> {
     let word = section.text(key, CHANNEL)?;
     let is_name = word.text.strip_prefix('#').is_some_and(|name| {
         (1..=80).contains(&name.chars().count())

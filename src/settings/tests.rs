@@ -225,7 +225,7 @@ fn the_reader_asks_for_every_key_it_lists() {
     super::operations::slack(&root, &environment);
     super::operations::github(&root, true, &environment);
     super::operations::announce(&root);
-    super::operations::audit(&root, &environment);
+    super::audit::audit(&root, &environment);
     super::operations::reminders(&root);
     let asked = log.asked();
     let never: Vec<&str> =

@@ -280,6 +280,11 @@ async fn anchors_that_say_nothing_prove_nothing() {
         let json: Value = serde_json::from_str(&verify(&["--anchors", "empty.jsonl", "--json"]).out).unwrap();
         assert_eq!(json["verified"], false, "{json}");
     }
+    // A key says whose anchors count, and there are none that could.
+    let key = "2".repeat(64);
+    let said = verify(&["--public-key", &key]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.err.contains("--public-key") && said.err.contains("--anchors FILE"), "{}", said.err);
     // Named in the settings, and gone.
     bot.rewrite(|text| text + "\n[audit]\nanchor_file = \"gone.jsonl\"\n");
     let said = verify(&[]);
@@ -418,4 +423,27 @@ fn check_finds_control_characters_and_an_anchor_file_that_cannot_be_written() {
             assert!(said.out.contains(part), "“{part}” is missing: {}", said.out);
         }
     }
+}
+
+#[test]
+fn a_file_of_the_installation_itself_is_no_anchor_file() {
+    for file in ["shipgate.db", "./shipgate.db-wal", "shipgate.db.lock", "shipgate.toml"] {
+        let place = Place::new(&format!("[audit]\nanchor_file = \"{file}\"\n"));
+        let before = place.files();
+        for command in ["check", "serve"] {
+            let said = place.run(&[command]);
+            assert_eq!(said.code, Some(1), "{file}: {}", said.out);
+            let told = said.out + &said.err;
+            for part in ["`audit.anchor_file` is no place for anchors", "shipgate.toml:", "of another owner"]
+            {
+                assert!(told.contains(part), "{file}: “{part}” is missing: {told}");
+            }
+        }
+        assert_eq!(place.files(), before, "nothing was begun");
+    }
+    let place = Place::new("[audit]\nanchor_file = \"notes.txt\"\n");
+    fs::write(place.path("notes.txt"), "buy milk\n").unwrap();
+    let said = place.run(&["check"]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.out.contains("it holds something else than anchors"), "{}", said.out);
 }
