@@ -14,7 +14,7 @@ use crate::intake::Visit;
 use crate::ports::{ChatError, Post, Store};
 use crate::store::{Expect, StoreError};
 use crate::words::{Body, Message};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shipgate_domain::audit::{Actor, Anchor, Finding, FindingKind, Inspector, RESUMED, Row, STOPPED};
 use shipgate_domain::deploy::Deploy;
@@ -34,8 +34,8 @@ const TRIES: usize = 4;
 const SHOWN: usize = 10;
 /// Findings that one entry of the record holds in full; of more it holds the marks.
 const IN_FULL: usize = 500;
-/// A check that fails for so long while the database takes writes finds nothing any more, and that is a finding.
-const BLIND_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// A check that fails so often in a row while the database answers finds nothing any more, and that is a finding.
+const BLIND_AFTER: u32 = 10;
 
 /// What one replica has checked so far. Kept in memory: a new process checks everything anew.
 #[derive(Debug, Default)]
@@ -51,8 +51,8 @@ pub struct SelfCheck {
     passed: Vec<Row>,
     anchored: u64,
     is_caught_up: bool,
-    /// Since when every check failed.
-    failing_since: Option<Timestamp>,
+    /// How many looks in a row failed, and since when.
+    failed: Option<(u32, Timestamp)>,
 }
 
 /// What a look gave.
@@ -146,20 +146,22 @@ impl SelfCheck {
         self.inspector.untold().next().is_some()
     }
 
-    /// A check that can never be made must not look like one that finds nothing. One that fails because the database
-    /// is away cannot be told either; afterwards it succeeds.
-    fn note_outcome(&mut self, outcome: &Result<(), StoreError>, now: Timestamp) {
-        let Err(error) = outcome else {
-            self.failing_since = None;
-            return;
+    /// Counts looks that failed. Says so when it were too many.
+    fn count(&mut self, outcome: &Result<(), StoreError>, now: Timestamp) -> bool {
+        self.failed = match (outcome, self.failed) {
+            (Ok(()), _) => None,
+            (Err(_), None) => Some((1, now)),
+            (Err(_), Some((times, since))) => Some((times.saturating_add(1), since)),
         };
-        let since = *self.failing_since.get_or_insert(now);
-        if now.duration_since(since) >= BLIND_AFTER {
-            // One finding for all that fails in these minutes, whatever the words of each failure.
-            let what = format!("the self-check cannot be made since {since:.0}");
-            tracing::error!("{what}: {error}");
-            self.inspector.note(Finding { kind: FindingKind::Blind, seq: None, deploy: None, what });
-        }
+        self.failed.is_some_and(|(times, _)| times >= BLIND_AFTER)
+    }
+
+    /// A check that can never be made must not look like one that finds nothing.
+    fn note_blindness(&mut self) {
+        let Some((_, since)) = self.failed else { return };
+        // One finding for all that fails in these minutes, whatever the words of each failure.
+        let what = format!("the self-check cannot be made since {since:.0}, although the database answers");
+        self.inspector.note(Finding { kind: FindingKind::Blind, seq: None, deploy: None, what });
     }
 
     /// Follows the record to its end, from where this check was last. The first time that is all of it.
@@ -208,7 +210,10 @@ impl App {
             Ok(()) => check.compare(self.store.as_ref(), group_of).await,
             Err(error) => Err(error),
         };
-        check.note_outcome(&checked, self.now());
+        // While the database is away nothing can be looked at and nothing be started: that is no finding.
+        if check.count(&checked, self.now()) && self.store.note(DISPATCHING).await.is_ok() {
+            check.note_blindness();
+        }
         let looked = self.judge_findings(check).await;
         checked.and(looked)
     }
@@ -394,23 +399,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_that_fails_for_long_is_a_finding_and_one_that_fails_for_a_while_is_none() {
-        let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
-        let failed = || {
-            Err(StoreError::Failed { doing: "read freezes", source: "no such table".into(), may_pass: false })
-        };
-        let told = |check: &SelfCheck| check.open().map(ToString::to_string).collect::<Vec<_>>();
+    fn a_check_that_fails_ten_times_in_a_row_is_a_finding() {
+        let failed =
+            || Err(StoreError::Failed { doing: "read freezes", source: "no".into(), may_pass: false });
+        let now = Timestamp::UNIX_EPOCH;
         let mut check = SelfCheck::default();
-        for minute in 0..10 {
-            check.note_outcome(&failed(), at(minute));
-        }
-        check.note_outcome(&Ok(()), at(10));
-        check.note_outcome(&failed(), at(11));
-        check.note_outcome(&failed(), at(20));
-        assert_eq!(told(&check), [""; 0]);
-        for minute in 21..30 {
-            check.note_outcome(&failed(), at(minute));
-        }
-        assert_eq!(told(&check), ["the self-check cannot be made since 1970-01-01T00:11:00Z"]);
+        assert!((1..10).all(|_| !check.count(&failed(), now)));
+        assert!(!check.count(&Ok(()), now));
+        assert!((1..10).all(|_| !check.count(&failed(), now)));
+        assert!(check.count(&failed(), now + jiff::SignedDuration::from_hours(1)));
+        check.note_blindness();
+        check.note_blindness();
+        let told: Vec<String> = check.open().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["the self-check cannot be made since 1970-01-01T00:00:00Z, although the database answers"]
+        );
     }
 }

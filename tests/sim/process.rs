@@ -7,6 +7,7 @@ use crate::dice::Dice;
 use crate::store::SimStore;
 use crate::world::{MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Wait, Wake, tell};
 use shipgate_app::ports::{Clock as _, Providers, Store};
+use shipgate_app::selfcheck::SelfCheck;
 use shipgate_app::store::StoreError;
 use shipgate_app::{App, Ports};
 use shipgate_domain::policy::Provider;
@@ -23,6 +24,9 @@ const LONGEST_WORK: Ms = 75 * SECOND;
 const STORE_REST: Ms = SECOND;
 const RENEW_EVERY: Ms = 3 * SECOND;
 const LOOK_EVERY: Ms = SECOND;
+/// The self-check looks in one of so many seeds, at the latest after so long.
+const LOOKS_IN: u64 = 4;
+const LONGEST_GAP: Ms = 10 * MINUTE;
 
 /// What the executor polls.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -38,6 +42,8 @@ pub enum Kind {
     Inbox(u32),
     /// Works on effects.
     Effects,
+    /// Looks after the record and what is stored, as the program does each minute.
+    Looks,
     /// Hears one webhook.
     Hint,
     /// Ends an epoch in order.
@@ -52,6 +58,7 @@ impl Kind {
             Kind::Lives => "lives",
             Kind::Inbox(_) => "inbox",
             Kind::Effects => "effects",
+            Kind::Looks => "looks",
             Kind::Hint => "hint",
             Kind::Leave => "leave",
         }
@@ -141,7 +148,9 @@ impl Process {
     pub fn begin_work(&mut self, parts: &Parts, me: usize) {
         let ready = parts.shared.look().mono;
         let inbox = (0..INBOX_WORKERS).map(Kind::Inbox);
-        for kind in inbox.chain([Kind::Lives]).chain([Kind::Effects; WORKERS]) {
+        // Not in every seed: a look reads much, and costs as much time.
+        let looks = parts.seed.is_multiple_of(LOOKS_IN).then_some(Kind::Looks);
+        for kind in inbox.chain([Kind::Lives]).chain([Kind::Effects; WORKERS]).chain(looks) {
             self.begin(parts, me, kind, ready);
         }
     }
@@ -154,6 +163,7 @@ impl Process {
             Kind::Inbox(worker) => Box::pin(work_inbox(app, shared, me, worker)),
             Kind::Lives => Box::pin(live(app, shared, me)),
             Kind::Effects => Box::pin(work_effects(app, shared, parts.store.clone(), me)),
+            Kind::Looks => Box::pin(look(app, shared, me)),
             Kind::Boot | Kind::Hint | Kind::Leave => return,
         };
         self.spawn(kind, work, ready);
@@ -248,6 +258,31 @@ async fn work_effects(app: Arc<App>, shared: Shared, store: Arc<SqliteStore>, me
                 tell!(shared.look(), "effects", "cut off");
                 shared.step_aside().await;
             }
+        }
+    }
+}
+
+/// The self-check beside everything else. Nobody tampers here, so whatever it finds is a false alarm, and would stop every
+/// start of a real installation.
+async fn look(app: Arc<App>, shared: Shared, me: usize) {
+    let mut check = SelfCheck::default();
+    loop {
+        let until = {
+            let mut world = shared.look();
+            world.mono + world.dice.between(SECOND, LONGEST_GAP)
+        };
+        shared.wait(Wait::Idle(until)).await;
+        match app.look_after_itself(&mut check).await {
+            Ok(looked) if looked.findings.is_empty() && looked.stopped.is_none() => {
+                tell!(shared.look(), "self-check", "{} rows are sound", looked.rows);
+            }
+            Ok(looked) => {
+                let found = looked.findings.first().map(ToString::to_string);
+                let found = found.or(looked.stopped.map(|(_, found)| found)).unwrap_or_default();
+                let why = format!("S10: the self-check of {} found: {found}", crate::replica::name(me));
+                shared.look().fail(why);
+            }
+            Err(error) => tell!(shared.look(), "self-check", "failed: {error}"),
         }
     }
 }

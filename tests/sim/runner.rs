@@ -201,7 +201,7 @@ impl Sim {
                         drop(world);
                         self.die(me, "has stopped");
                     }
-                    Kind::Inbox(_) | Kind::Effects | Kind::Hint => {}
+                    Kind::Inbox(_) | Kind::Effects | Kind::Looks | Kind::Hint => {}
                 }
             }
             (Ok(Poll::Pending), Some(Wait::Until(at))) => (task.ready, task.wait) = (at, None),
@@ -209,6 +209,10 @@ impl Sim {
                 (task.ready, task.wait) = (at, Some(wait));
             }
             (Ok(Poll::Pending), Some(Wait::Never)) => (task.ready, task.wait) = (Ms::MAX, None),
+            // It reads much, and lets others go first between two pages.
+            (Ok(Poll::Pending), None) if task.kind == Kind::Looks => {
+                (task.ready, task.wait) = (world.mono, None);
+            }
             (Ok(Poll::Pending), None) => {
                 let kind = task.kind.name();
                 world.fail(format!("the {kind} worker waits for something the simulation does not know"));
