@@ -219,11 +219,12 @@ fn create(folder: &Folder, writes: Writes) -> u16 {
     run(&mut initdb);
     let fast = match writes {
         Writes::Honest => "",
-        Writes::Fast => "fsync = off\nfull_page_writes = off\n",
+        // There may be many of these beside each other.
+        Writes::Fast => "fsync = off\nfull_page_writes = off\nshared_buffers = '32MB'\n",
     };
     let settings = format!(
         "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 1000\n\
-         shared_buffers = '32MB'\ntimezone = 'UTC'\nlog_min_error_statement = panic\n{fast}",
+         timezone = 'UTC'\nlog_min_error_statement = panic\n{fast}",
         folder.path().display()
     );
     let conf = data.join("postgresql.auto.conf");
