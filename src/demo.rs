@@ -9,7 +9,7 @@ mod sites;
 
 use crate::database;
 use crate::output::{print, tell};
-use crate::selfcheck::{Anchoring, Status, Watch};
+use crate::selfcheck::{Anchoring, Lookout, Status};
 use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
 use crate::settings::{LogFormat, LogSettings, Settings};
 use crate::telemetry;
@@ -126,8 +126,8 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
     let routes = page.routes().merge(ops::routes(Arc::new(operations)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));
-    let watch = Watch::new(app.clone(), Anchoring::default(), self_check, clock.clone());
-    background.spawn(watch.keep_looking(stop.clone()));
+    let lookout = Lookout::new(app.clone(), Anchoring::default(), self_check, clock.clone());
+    background.spawn(lookout.keep_looking(stop.clone()));
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;

@@ -85,7 +85,7 @@ impl Status {
 }
 
 /// The self-check of this process: what it has seen, and where the head of the record goes.
-pub struct Watch {
+pub struct Lookout {
     app: Arc<App>,
     anchoring: Arc<Anchoring>,
     status: Arc<Status>,
@@ -106,8 +106,8 @@ struct Seen {
     posted_up_to: u64,
 }
 
-impl Watch {
-    /// A watch that has seen nothing yet.
+impl Lookout {
+    /// A lookout that has seen nothing yet.
     pub fn new(app: Arc<App>, anchoring: Anchoring, status: Arc<Status>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
         let key = anchoring.seal.as_ref().map(Seal::public_key);

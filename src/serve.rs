@@ -7,7 +7,7 @@ pub use ending::run_until_stopped;
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
 use crate::output::tell;
-use crate::selfcheck::{Anchoring, Status, Watch};
+use crate::selfcheck::{Anchoring, Lookout, Status};
 use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
@@ -150,14 +150,14 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         None => app.start().await?,
     }
     background.spawn(app.clone().run(stop.clone()));
-    let watch = Watch::new(app.clone(), anchoring, self_check, clock.clone());
-    background.spawn(watch.clone().keep_looking(stop.clone()));
+    let lookout = Lookout::new(app.clone(), anchoring, self_check, clock.clone());
+    background.spawn(lookout.clone().keep_looking(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     background.spawn(intake.see_off(stop.clone()));
     tracing::info!(listen = %listener.local_addr()?, "shipgate {} is up", env!("CARGO_PKG_VERSION"));
     let ended =
         run_until_stopped(listener, routes, Hosts::called(settings.http.names()), stop, background).await;
-    watch.last_anchor().await;
+    lookout.last_anchor().await;
     ended
 }
 

@@ -6,7 +6,8 @@ use crate::effects::{Effect, Finish, Leased};
 use crate::inbound::Content;
 use crate::judge::later;
 use crate::store::{BEGINNINGS, Changes, StoreError, Waiting};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use shipgate_domain::audit::Actor;
 use std::any::Any;
 
@@ -14,6 +15,26 @@ use std::any::Any;
 const TRIES: u32 = BEGINNINGS - 1;
 /// Effects that tell people of other effects tell nobody of themselves: there would be no end.
 const TOLD: &str = "put-away/";
+
+/// A break so long after the one before is no repetition of it: work that comes again for months may break now and then.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// How often work on one effect broke off in a row.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Breaks {
+    times: u32,
+    /// When it did last.
+    at: Timestamp,
+}
+
+impl Breaks {
+    /// One more, after those that were noted.
+    fn after(noted: Option<&str>, at: Timestamp) -> Self {
+        let before: Option<Self> = noted.and_then(|text| serde_json::from_str(text).ok());
+        let recent = before.filter(|before| at.duration_since(before.at) < FORGOTTEN_AFTER);
+        Self { times: recent.map_or(0, |before| before.times) + 1, at }
+    }
+}
 
 impl App {
     /// Whether an item was tried often enough. Its beginnings are counted before each try, so a try that takes the
@@ -57,9 +78,11 @@ impl App {
     /// from its attempts, of which an outage of another system takes any number.
     pub(crate) async fn effect_broke(&self, leased: &Leased, why: &str) -> Result<(), StoreError> {
         let count = format!("broke/{}", leased.key);
-        let broke = self.store.note(&count).await?.and_then(|n| n.parse().ok()).unwrap_or(0_u32) + 1;
-        tracing::error!(effect = leased.key, broke, "work on an effect broke off: {why}");
+        let before = self.store.note(&count).await?;
         let mut changes = self.changes(self.now());
+        let breaks = Breaks::after(before.as_deref(), changes.at);
+        let broke = breaks.times;
+        tracing::error!(effect = leased.key, broke, "work on an effect broke off: {why}");
         let finish = if broke < TRIES {
             let at = later(changes.at, SignedDuration::from_secs(i64::from(broke)));
             Finish::Retry { at, why: why.to_owned() }
@@ -68,7 +91,8 @@ impl App {
             Finish::Dead { why: why.to_owned() }
         };
         // Whoever asks for it again later begins anew.
-        changes.notes.push((count, (broke % TRIES).to_string()));
+        let breaks = Breaks { times: broke % TRIES, ..breaks };
+        changes.notes.push((count, serde_json::to_string(&breaks).expect("counts are plain data")));
         changes.finish = Some((leased.id, leased.token, finish));
         match self.commit(changes).await {
             // Somebody else has it by now.
@@ -117,4 +141,22 @@ fn task(effect: &Effect) -> &'static str {
 pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it gave no reason".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_in_a_row_add_up_and_one_of_last_month_does_not() {
+        let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
+        let text = |breaks: &Breaks| serde_json::to_string(breaks).unwrap();
+        let first = Breaks::after(None, at(0));
+        let second = Breaks::after(Some(&text(&first)), at(59));
+        let third = Breaks::after(Some(&text(&second)), at(100));
+        assert_eq!([first.times, second.times, third.times], [1, 2, 3]);
+        assert_eq!(Breaks::after(Some(&text(&second)), at(119)), Breaks { times: 1, at: at(119) });
+        // A clock that was set back makes nobody innocent.
+        assert_eq!(Breaks::after(Some(&text(&second)), at(10)).times, 3);
+    }
 }

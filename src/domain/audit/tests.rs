@@ -1,5 +1,6 @@
 //! Whoever changes the record is found out. Not here: where the head of the chain is kept safe.
 
+mod ledger;
 mod register;
 mod replay;
 mod stops;
