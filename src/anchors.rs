@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 /// Longer than any line that Shipgate writes.
 const LONGEST_LINE: u64 = 64 * 1024;
 
+/// How each of them begins.
+const BEGIN: &[u8] = br#"{"what":""#;
+
 /// A file to which anchors are appended.
 #[derive(Clone, Debug)]
 pub struct AnchorFile {
@@ -161,15 +164,21 @@ pub fn may_hold_anchors(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
         opened => opened?,
     };
-    let mut line = Vec::new();
-    read_line(&mut BufReader::new(file), &mut line)?;
-    let text = line.trim_ascii();
-    let is_cut_off = !line.ends_with(b"\n") && text.starts_with(b"{");
-    let is_blank = text.iter().all(|byte| *byte == 0);
-    if is_cut_off || is_blank || serde_json::from_slice::<Line>(text).is_ok() {
-        return Ok(());
+    let (mut file, mut line) = (BufReader::new(file), Vec::new());
+    while read_line(&mut file, &mut line)? > 0 {
+        let text = line.trim_ascii();
+        // A crash leaves half a line, or blocks of nothing: what is left of a line may be the first of the file.
+        let is_cut_off = text.starts_with(BEGIN) || BEGIN.starts_with(text);
+        let is_blank = text.iter().all(|byte| *byte == 0);
+        if !is_cut_off && !is_blank {
+            return Err(io::Error::other("it holds something else than anchors"));
+        }
+        if !is_blank {
+            break;
+        }
+        line.clear();
     }
-    Err(io::Error::other("it holds something else than anchors"))
+    Ok(())
 }
 
 /// Adds the next line, and says how long it is. What has no lines, such as a device, is no anchor file.

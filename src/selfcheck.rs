@@ -46,38 +46,36 @@ impl Status {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, at: Timestamp, looked: &Result<Looked, StoreError>) {
+    fn show(&self, at: Timestamp, looked: &Result<Looked, StoreError>) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let not_made = |error: &StoreError| format!("the check could not be made: {error}");
+        let before =
+            || SelfChecked { at: at.to_string(), rows: 0, ok: false, result: String::new(), stopped: false };
         let checked = match looked {
             Ok(looked) => SelfChecked {
                 at: at.to_string(),
                 rows: looked.rows,
-                ok: looked.findings.is_empty(),
-                result: match (looked.findings.as_slice(), &looked.stopped) {
-                    ([], None) => "nothing was found".into(),
-                    ([], Some((_, found))) => format!("nothing is started until somebody looked: {found}"),
-                    ([only], _) => only.what.clone(),
-                    ([first, more @ ..], _) => format!("{first}, and {} more", more.len()),
+                ok: looked.open.is_empty() && looked.failed.is_none(),
+                result: match (looked.open.as_slice(), &looked.stopped, &looked.failed) {
+                    ([only], ..) => only.what.clone(),
+                    ([first, more @ ..], ..) => format!("{first}, and {} more", more.len()),
+                    ([], _, Some(error)) => not_made(error),
+                    ([], Some((_, found)), None) => {
+                        format!("nothing is started until somebody looked: {found}")
+                    }
+                    ([], None, None) => "nothing was found".into(),
                 },
                 stopped: looked.stopped.is_some(),
             },
-            Err(error) => SelfChecked {
-                ok: false,
-                result: format!("the check could not be made: {error}"),
-                ..newest.clone().unwrap_or_else(|| SelfChecked {
-                    at: at.to_string(),
-                    rows: 0,
-                    ok: false,
-                    result: String::new(),
-                    stopped: false,
-                })
-            },
+            Err(error) => {
+                SelfChecked { ok: false, result: not_made(error), ..newest.clone().unwrap_or_else(before) }
+            }
         };
         let flag = |on: bool| if on { 1.0 } else { 0.0 };
         metrics::gauge!("shipgate_self_check_ok").set(flag(checked.ok));
         metrics::gauge!("shipgate_dispatching_stopped").set(flag(checked.stopped));
         metrics::gauge!("shipgate_self_check_rows").set(checked.rows as f64);
-        if looked.is_ok() {
+        if looked.as_ref().is_ok_and(|looked| looked.failed.is_none()) {
             metrics::gauge!("shipgate_self_check_timestamp_seconds").set(at.as_second() as f64);
         }
         *newest = Some(checked);
@@ -144,16 +142,21 @@ impl Lookout {
                         let seconds = begun.elapsed().as_secs_f64();
                         tracing::info!(rows = looked.rows, seconds, "the whole record was checked");
                     }
-                    self.status.note(self.clock.now(), &Ok(looked));
+                    if let Some(error) = &looked.failed {
+                        tracing::warn!("the self-check was not whole: {}", error.with_causes());
+                    }
+                    self.status.show(self.clock.now(), &Ok(looked));
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!("the self-check could not be made: {error}");
-                    self.status.note(self.clock.now(), &Err(error));
+                    tracing::warn!("the self-check could not be made: {}", error.with_causes());
+                    self.status.show(self.clock.now(), &Err(error));
                 }
             }
-            // A head is worth writing down only while nothing is wrong with what leads to it.
-            if seen.check.is_sound() && self.status.newest().is_some_and(|newest| newest.ok) {
+            // A head is worth writing down only while nothing is wrong with what leads to it, as far as anybody has seen.
+            if seen.check.is_sound()
+                && self.status.newest().is_some_and(|newest| newest.ok && !newest.stopped)
+            {
                 self.anchor(&mut seen, is_full, Last::No).await;
             }
             looks += 1;
@@ -178,7 +181,8 @@ impl Lookout {
                 );
             }
             // What people accepted is no reason not to; what nobody has judged yet is one.
-            if seen.check.is_sound() && self.status.newest().is_none_or(|newest| newest.ok) {
+            if seen.check.is_sound() && self.status.newest().is_none_or(|newest| newest.ok && !newest.stopped)
+            {
                 self.anchor(&mut seen, true, Last::Yes).await;
             }
         };

@@ -36,8 +36,10 @@ fn what_holds_something_else_is_no_anchor_file() {
     }
     for text in ["", "\n", "\0\0\0", "{\"what\":\"anch"] {
         std::fs::write(&path, text).unwrap();
-        AnchorFile::open(&path).unwrap().append(&anchor(3), None).unwrap();
-        assert_eq!(AnchorFile::read(&path, None).unwrap().anchors, [anchor(3)], "{text}");
+        for seq in [3, 4] {
+            AnchorFile::open(&path).unwrap().append(&anchor(seq), None).unwrap();
+        }
+        assert_eq!(AnchorFile::read(&path, None).unwrap().anchors, [anchor(3), anchor(4)], "{text}");
     }
 }
 

@@ -28,8 +28,10 @@ pub(crate) struct Visit<'a> {
     pub inbound: &'a Inbound,
     /// The person behind the account.
     pub person: PersonId,
-    /// When.
+    /// When it is worked on.
     pub now: Timestamp,
+    /// When it came in: what happened since, whoever sent it had not seen.
+    pub heard: Timestamp,
     /// What will be written.
     pub changes: Changes,
     answers: u32,
@@ -151,6 +153,7 @@ impl App {
         point!("inbox", item.inbound.content.name(), "taken");
         for _ in 0..TRIES {
             let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
+            visit.heard = item.at;
             match &item.inbound.content {
                 Content::Slash { command, text } => {
                     self.hear(&mut visit, text, Entry::Slash(command)).await?
@@ -187,7 +190,7 @@ impl App {
     pub(crate) fn visit<'a>(&self, inbound: &'a Inbound, question: String) -> Visit<'a> {
         let now = self.now();
         let person = self.rules.policy.person_of(&inbound.account);
-        Visit { inbound, person, now, changes: self.changes(now), answers: 0, question }
+        Visit { inbound, person, now, heard: now, changes: self.changes(now), answers: 0, question }
     }
 
     /// Answers a question for which another system is asked. The inbox waits for nobody: it left this as an effect.

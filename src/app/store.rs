@@ -406,7 +406,7 @@ pub trait Store: Send + Sync {
     async fn kept_places(&self) -> Result<Vec<Kept>, StoreError>;
     /// What of that by which the database refuses to change the record was missing or changed when it was opened, and
     /// was put back: a clause for people each, which names its time.
-    fn put_back(&self) -> Vec<String>;
+    fn was_put_back(&self) -> Vec<String>;
     /// What of it is missing or changed now: a clause for people each.
     async fn amiss(&self) -> Result<Vec<String>, StoreError>;
     /// Counts for metrics: waiting inbox items, waiting effects, dead effects, open deploys.

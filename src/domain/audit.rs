@@ -117,6 +117,13 @@ fn hash(seq: u64, prev: &str, body: &str) -> String {
     crate::hex(&sha.finalize())
 }
 
+impl Row {
+    /// Names everything that is stored of it, whether it fits together or not.
+    fn digest(&self) -> String {
+        hash(self.seq, &self.prev, &format!("{}{}", self.hash, self.body))
+    }
+}
+
 /// The chain is broken: something was edited, removed, inserted or moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("audit row {seq}: {what}")]

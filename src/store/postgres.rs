@@ -274,7 +274,7 @@ impl Store for PostgresStore {
         kept::places(&self.pool).await.doing("read locks and freezes as they are stored")
     }
 
-    fn put_back(&self) -> Vec<String> {
+    fn was_put_back(&self) -> Vec<String> {
         self.put_back.clone()
     }
 

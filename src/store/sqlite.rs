@@ -315,7 +315,7 @@ impl Store for SqliteStore {
         self.read("read locks and freezes as they are stored", kept::places).await
     }
 
-    fn put_back(&self) -> Vec<String> {
+    fn was_put_back(&self) -> Vec<String> {
         self.put_back.clone()
     }
 

@@ -7,7 +7,7 @@ use crate::dice::Dice;
 use crate::store::SimStore;
 use crate::world::{MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Wait, Wake, tell};
 use shipgate_app::ports::{Clock as _, Providers, Store};
-use shipgate_app::selfcheck::SelfCheck;
+use shipgate_app::selfcheck::{Looked, SelfCheck};
 use shipgate_app::store::StoreError;
 use shipgate_app::{App, Ports};
 use shipgate_domain::policy::Provider;
@@ -273,11 +273,11 @@ async fn look(app: Arc<App>, shared: Shared, me: usize) {
         };
         shared.wait(Wait::Idle(until)).await;
         match app.look_after_itself(&mut check).await {
-            Ok(looked) if looked.findings.is_empty() && looked.stopped.is_none() => {
-                tell!(shared.look(), "self-check", "{} rows are sound", looked.rows);
+            Ok(Looked { open, stopped: None, rows, .. }) if open.is_empty() => {
+                tell!(shared.look(), "self-check", "{rows} rows are sound");
             }
             Ok(looked) => {
-                let found = looked.findings.first().map(ToString::to_string);
+                let found = looked.open.first().map(ToString::to_string);
                 let found = found.or(looked.stopped.map(|(_, found)| found)).unwrap_or_default();
                 let why = format!("S10: the self-check of {} found: {found}", crate::replica::name(me));
                 shared.look().fail(why);

@@ -45,6 +45,15 @@ impl Words<'_> {
         ))
     }
 
+    /// Somebody lets deploys go on, and does not know all that was found.
+    pub(crate) fn found_since_then(&self, found: &str) -> Message {
+        Message::line(Tone::Warning, "Nothing is let go on: more was found after you said that.").paragraph(
+            Text::plain(format!("It is {found}. Look at it too, then say it again: "))
+                .code("/resume dispatching \"what you found out\"")
+                .and("."),
+        )
+    }
+
     pub(crate) fn dispatching_goes_on(&self) -> Message {
         Message::line(Tone::Neutral, "Nothing is stopped: deploys start when their gates are open.")
             .paragraph(Text::plain("For one deploy that is held: ").code("/resume 7K2M9Q").and("."))

@@ -57,7 +57,7 @@ impl FindingKind {
 
     /// Whether it is no matter of a row: it is so now, and may be mended and come again.
     pub(super) fn comes_and_goes(self) -> bool {
-        self == Self::Guard
+        matches!(self, Self::Guard | Self::Blind)
     }
 
     /// What it means, as a sentence for people.
@@ -82,16 +82,17 @@ impl FindingKind {
                  meanwhile could have been written by anybody."
             }
             Self::Blind => {
-                "The database takes writes, and something in it cannot be read: whether the record and what is stored are \
-                 sound, nobody knows. The log says what could not be read."
+                "The database answers, and something in it cannot be read: whether the record and what is stored are sound, \
+                 nobody knows. The log says what could not be read."
             }
         }
     }
 }
 
 impl Finding {
-    /// The same finding has the same mark at every look, on every replica: what people accepted stays accepted. The
-    /// same thing done another time has another: the text or the row says which time it was.
+    /// The same finding has the same mark at every look, on every replica: what people accepted stays accepted. The text
+    /// names what was found, such as the content of a row: another content is another finding, and the very same once
+    /// more is not. What comes and goes is told apart by the row at which it was seen first.
     #[must_use]
     pub fn mark(&self) -> String {
         let text = serde_json::to_vec(self).expect("a finding is plain data");

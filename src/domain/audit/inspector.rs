@@ -25,8 +25,9 @@ pub struct Inspector {
     found: BTreeSet<String>,
     /// How many of them nobody accepted.
     open: usize,
-    /// What was amiss at the last look without a row that shows it, and the row at which it was seen first.
-    amiss: BTreeMap<String, u64>,
+    /// What is so now without a row that shows it, by kind, and the row at which it was seen first. None for a kind that
+    /// was not looked at yet.
+    now: BTreeMap<FindingKind, BTreeMap<String, u64>>,
 }
 
 impl Inspector {
@@ -42,10 +43,12 @@ impl Inspector {
     /// Takes in the next row.
     pub fn take(&mut self, row: &Row) {
         if let Err(broken) = self.verifier.check(row) {
-            self.add(FindingKind::Chain, row.seq, broken.to_string());
+            // The row is named by what it is now: edited once more, it is another finding.
+            let what = format!("{broken} (found {})", &row.digest()[..12]);
+            self.add(FindingKind::Chain, row.seq, what);
             self.verifier.go_on_after(row);
         } else if self.stops.take(row) {
-            self.open = self.marks.iter().filter(|mark| !self.stops.is_accepted(mark)).count();
+            self.count_open();
         }
         if self.anchors.get(&row.seq).is_some_and(|hash| *hash != row.hash) {
             let what = format!(
@@ -59,18 +62,24 @@ impl Inspector {
         self.extend(found);
     }
 
-    /// Looks again at the row that was the last one: it must still be there and be the same.
-    pub fn look_again(&mut self, last: Option<&Row>) {
+    /// Looks again at the row that was the last one: it must still be there and be the same. If it is not, this record is
+    /// another one than was read: says so, and is to be given all of it again, from its first row.
+    pub fn is_another(&mut self, last: Option<&Row>) -> bool {
         let (seq, hash) = self.verifier.head();
-        if seq == 0 {
-            return;
-        }
         let what = match last.filter(|row| row.seq == seq) {
+            _ if seq == 0 => return false,
             None => format!("row {seq} was there and is gone: the end of the record was cut off"),
             Some(row) if row.hash != hash => format!("row {seq} was replaced after it was checked"),
-            Some(_) => return,
+            Some(_) => return false,
         };
         self.add(FindingKind::Chain, seq, what);
+        // What was found stays found. What people were told and accepted is what this record says.
+        self.verifier = Verifier::default();
+        self.replay = Replay::default();
+        self.stops = Stops::default();
+        self.now.clear();
+        self.count_open();
+        true
     }
 
     /// The record ends here: anchors of later rows are of rows that are gone.
@@ -99,24 +108,29 @@ impl Inspector {
         self.extend(found);
     }
 
-    /// Notes what somebody else found.
-    pub fn note(&mut self, finding: Finding) {
+    /// Takes in what somebody else found.
+    pub fn add_found(&mut self, finding: Finding) {
         self.extend(vec![finding]);
     }
 
-    /// Takes in everything that is amiss now with what keeps the record as it is, one clause for people each. It has no
-    /// row that shows it: one time is told from another by the head of the record when it was seen first. What is
-    /// mended and comes again is another time, and so is what a new process sees; unless people were told and nobody
-    /// let deploys go on since.
-    pub fn look_at_guards(&mut self, amiss: Vec<String>) {
+    /// Takes in everything of a kind that is so now, one clause for people each. It has no row that shows it: one time is
+    /// told from another by the head of the record when it was seen first. What is mended and comes again is another
+    /// time. So is what a new process sees, unless people were told and nobody let deploys go on since.
+    pub fn see_now(&mut self, kind: FindingKind, clauses: Vec<String>) {
         let head = self.head().0;
-        let before = std::mem::take(&mut self.amiss);
-        for what in amiss {
-            let told = || self.stops.first_seen(&what);
+        let before = self.now.remove(&kind);
+        // Another replica may have seen it first, and people may have accepted that.
+        let is_first_look = before.is_none();
+        let before = before.unwrap_or_default();
+        self.stops.keep_seen(kind, &clauses);
+        let mut now = BTreeMap::new();
+        for what in clauses {
+            let told = || self.stops.first_seen(kind, &what, is_first_look);
             let seq = before.get(&what).copied().or_else(told).unwrap_or(head);
-            self.amiss.insert(what.clone(), seq);
-            self.add(FindingKind::Guard, seq, what);
+            now.insert(what.clone(), seq);
+            self.add(kind, seq, what);
         }
+        self.now.insert(kind, now);
     }
 
     /// Number and hash of the last row that was taken in.
@@ -162,22 +176,31 @@ impl Inspector {
 
     fn extend(&mut self, found: Vec<Finding>) {
         for finding in found {
+            let mark = finding.mark();
+            if self.found.contains(&mark) {
+                continue;
+            }
             if self.open < MOST {
-                self.keep(finding);
+                self.keep(finding, mark);
             } else if self.open == MOST {
                 let what =
                     format!("more was found than the {MOST} findings before this one, and is not listed");
-                self.keep(Finding { kind: finding.kind, seq: Some(self.head().0), deploy: None, what });
+                let more = Finding { seq: None, deploy: None, what, ..finding };
+                let mark = more.mark();
+                self.keep(more, mark);
             }
         }
     }
 
-    fn keep(&mut self, finding: Finding) {
-        let mark = finding.mark();
+    fn keep(&mut self, finding: Finding, mark: String) {
         if self.found.insert(mark.clone()) {
             self.open += usize::from(!self.stops.is_accepted(&mark));
             self.findings.push(finding);
             self.marks.push(mark);
         }
+    }
+
+    fn count_open(&mut self) {
+        self.open = self.marks.iter().filter(|mark| !self.stops.is_accepted(mark)).count();
     }
 }

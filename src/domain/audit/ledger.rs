@@ -235,7 +235,7 @@ impl Ledger {
             };
             // Contents are named: what people accepted of this row today is not what is done to it next month.
             let seen = if let Seen::Content(hash) = seen { Some(hash) } else { None };
-            let names = [("told", told.copied()), ("stored", seen)];
+            let names = [("recorded", told.copied()), ("stored", seen)];
             let names: Vec<String> = names
                 .into_iter()
                 .filter_map(|(name, hash)| Some(format!("{name} {}", crate::hex(&hash?[..6]))))

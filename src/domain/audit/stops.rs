@@ -3,7 +3,7 @@
 //! Never learned from the note that gates read: whoever can write the database could write there what they like, and the
 //! mark of a finding is no secret.
 
-use super::finding::Finding;
+use super::finding::{Finding, FindingKind};
 use super::{Actor, Row};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +20,9 @@ pub(super) struct Stops {
     told: BTreeSet<String>,
     /// Told before a person did.
     accepted: BTreeSet<String>,
-    /// Findings without a row of their own that were told since: the row at which each was seen first.
-    first_seen: BTreeMap<String, u64>,
+    /// Findings without a row of their own that were told: the row at which each was seen first, and whether that was
+    /// accepted.
+    first_seen: BTreeMap<(FindingKind, String), (u64, bool)>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +54,7 @@ impl Stops {
                 for finding in &said.data.findings {
                     self.told.insert(finding.mark());
                     if let (true, Some(seq)) = (finding.kind.comes_and_goes(), finding.seq) {
-                        self.first_seen.insert(finding.what.clone(), seq);
+                        self.first_seen.insert((finding.kind, finding.what.clone()), (seq, false));
                     }
                 }
                 self.told.extend(said.data.marks);
@@ -62,7 +63,7 @@ impl Stops {
             // Whoever lets deploys go on accepts what was told by then, and nothing that the entry names itself.
             (RESUMED, Actor::Person { .. }) => {
                 self.accepted.append(&mut self.told);
-                self.first_seen.clear();
+                self.first_seen.values_mut().for_each(|(_, is_accepted)| *is_accepted = true);
                 true
             }
             _ => false,
@@ -77,8 +78,15 @@ impl Stops {
         self.accepted.contains(mark)
     }
 
-    /// The row at which somebody saw this first, and told so, since deploys were let go on.
-    pub(super) fn first_seen(&self, what: &str) -> Option<u64> {
-        self.first_seen.get(what).copied()
+    /// Of this kind only these are so now: what is mended and comes again is another time.
+    pub(super) fn keep_seen(&mut self, kind: FindingKind, clauses: &[String]) {
+        self.first_seen.retain(|(of, what), _| *of != kind || clauses.contains(what));
+    }
+
+    /// The row at which somebody saw this first, and told so. What was accepted counts for those alone who have seen it
+    /// whole, or accepted, themselves: whoever looks for the first time does not know since when it is so.
+    pub(super) fn first_seen(&self, kind: FindingKind, what: &str, is_first_look: bool) -> Option<u64> {
+        let (seq, is_accepted) = self.first_seen.get(&(kind, what.to_owned()))?;
+        (!is_accepted || !is_first_look).then_some(*seq)
     }
 }

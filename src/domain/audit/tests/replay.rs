@@ -266,12 +266,13 @@ fn the_last_row_is_looked_at_again() {
     let (entries, _) = rows_of(&deploy_after(&[]), &["pinned", "intent_made"]);
     let rows = chained(&entries);
     let mut inspector = inspected(&rows);
-    inspector.look_again(rows.last());
+    assert!(!inspector.is_another(rows.last()));
     assert_eq!(inspector.findings(), []);
     let mut cut = inspector.clone();
-    cut.look_again(None);
+    assert!(cut.is_another(None));
     assert_eq!(kinds(&cut), [FindingKind::Chain]);
-    inspector.look_again(Some(&Row { hash: GENESIS.into(), ..rows[2].clone() }));
+    assert_eq!(cut.head().0, 0, "all of it is to be read again");
+    assert!(inspector.is_another(Some(&Row { hash: GENESIS.into(), ..rows[2].clone() })));
     assert_eq!(kinds(&inspector), [FindingKind::Chain]);
 }
 

@@ -35,7 +35,7 @@ impl Record {
     }
 
     fn find(&mut self, findings: &[&str]) {
-        findings.iter().for_each(|what| self.inspector.note(found(what)));
+        findings.iter().for_each(|what| self.inspector.add_found(found(what)));
     }
 
     fn open(&self) -> Vec<&str> {
@@ -111,16 +111,58 @@ fn what_comes_again_after_it_was_mended_is_another_time() {
     let gone = || vec!["the trigger is missing".to_owned()];
     let mut record = Record::default();
     record.say(person(), "approved", serde_json::json!({}));
-    record.inspector.look_at_guards(gone());
+    record.inspector.see_now(FindingKind::Guard, gone());
     let told: Vec<Finding> = record.inspector.untold().cloned().collect();
     assert_eq!(told.iter().map(|finding| finding.seq).collect::<Vec<_>>(), [Some(1)]);
     record.say(Actor::Shipgate, STOPPED, serde_json::json!({ "findings": told }));
-    record.inspector.look_at_guards(gone());
+    record.inspector.see_now(FindingKind::Guard, gone());
     assert_eq!(record.untold(), [""; 0], "the same as at the look before");
     record.say(person(), RESUMED, serde_json::json!({}));
-    record.inspector.look_at_guards(gone());
+    record.inspector.see_now(FindingKind::Guard, gone());
     assert_eq!(record.open(), [""; 0], "accepted, as long as it stays so");
-    record.inspector.look_at_guards(vec![]);
-    record.inspector.look_at_guards(gone());
+    record.inspector.see_now(FindingKind::Guard, vec![]);
+    record.inspector.see_now(FindingKind::Guard, gone());
     assert_eq!(record.untold(), ["the trigger is missing"]);
+}
+
+#[test]
+fn what_another_replica_saw_and_people_accepted_is_no_news_for_who_has_seen_it_whole() {
+    let gone = || vec!["the trigger is missing".to_owned()];
+    let (mut one, mut other) = (Record::default(), Record::default());
+    for record in [&mut one, &mut other] {
+        record.say(person(), "approved", serde_json::json!({}));
+        record.inspector.see_now(FindingKind::Guard, vec![]);
+    }
+    one.inspector.see_now(FindingKind::Guard, gone());
+    let told: Vec<Finding> = one.inspector.untold().cloned().collect();
+    let mut started = Record::default();
+    for record in [&mut one, &mut other, &mut started] {
+        if record.last.is_none() {
+            record.say(person(), "approved", serde_json::json!({}));
+        }
+        record.say(Actor::Shipgate, STOPPED, serde_json::json!({ "findings": told }));
+        record.say(person(), RESUMED, serde_json::json!({}));
+        record.inspector.see_now(FindingKind::Guard, gone());
+    }
+    assert_eq!((one.open(), other.open()), (vec![], vec![]));
+    assert_eq!(started.open(), ["the trigger is missing"], "it does not know since when");
+    other.inspector.see_now(FindingKind::Guard, vec![]);
+    other.inspector.see_now(FindingKind::Guard, gone());
+    assert_eq!(other.untold(), ["the trigger is missing"]);
+}
+
+#[test]
+fn a_row_that_is_edited_again_is_another_finding() {
+    let mut record = Record::default();
+    record.say(person(), "approved", serde_json::json!({}));
+    let mut row = record.last.clone().unwrap();
+    let mut marks = Vec::new();
+    for body in ["one", "two", "two"] {
+        row.body = body.to_owned();
+        let mut inspector = Inspector::default();
+        inspector.take(&row);
+        marks.push(inspector.findings()[0].mark());
+    }
+    assert_ne!(marks[0], marks[1]);
+    assert_eq!(marks[1], marks[2]);
 }
