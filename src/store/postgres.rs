@@ -4,6 +4,7 @@ mod address;
 mod effects;
 mod fault;
 mod guards;
+mod home;
 mod inbox;
 mod kept;
 mod migrate;
@@ -83,8 +84,8 @@ impl PostgresStore {
         guards::check_tables(&store.pool).await?;
         store.put_back = guards::put_back(&store.pool).await?;
         match opening {
-            Opening::Work => open::check_home(&store.pool).await?,
-            Opening::Restored => open::settle_restored(&store.pool, now).await?,
+            Opening::Work => home::check_home(&store.pool).await?,
+            Opening::Restored => home::settle_restored(&store.pool, now).await?,
         }
         Ok(store)
     }
@@ -107,12 +108,8 @@ impl PostgresStore {
     pub async fn migrate(address: Address, grant_to: Option<&str>, now: Timestamp) -> Result<(), OpenError> {
         let store = Self::reach(address)?;
         open::check(&store.pool).await?;
-        if let Some(role) = grant_to
-            && !migrate::is_role(&store.pool, role)
-                .await
-                .map_err(|fault| OpenError::of(&store.pool, fault.into()))?
-        {
-            return Err(OpenError::NoSuchRole { place: store.pool.address().place(), role: role.to_owned() });
+        if let Some(role) = grant_to {
+            migrate::check_role(&store.pool, role).await?;
         }
         migrate::migrate(&store.pool, now).await?;
         guards::check_tables(&store.pool).await?;

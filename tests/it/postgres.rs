@@ -44,6 +44,15 @@ fn tables_are_not_made_for_a_role_that_there_is_not() {
 }
 
 #[test]
+fn tables_are_not_granted_to_who_owns_them() {
+    let database = Cluster::shared().database();
+    let place = with_store(&database.socket_url(OWNER));
+    let said = place.run(&["migrate", "tables", "--grant-to", OWNER]);
+    said.refused(&["owns the tables", "nothing was granted", "CREATE ROLE"]);
+    assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'shipgate'"), "0");
+}
+
+#[test]
 fn a_command_says_only_what_it_does_about_a_server_that_is_away() {
     let place = with_store("postgres://shipgate@127.0.0.1:1/shipgate");
     for arguments in [&["audit", "verify"][..], &["migrate", "tables"], &["serve"]] {

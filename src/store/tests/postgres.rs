@@ -3,6 +3,8 @@
 
 #[path = "postgres/busy.rs"]
 mod busy;
+#[path = "postgres/homes.rs"]
+mod homes;
 #[path = "contract/samples.rs"]
 mod samples;
 #[path = "postgres/wire.rs"]
