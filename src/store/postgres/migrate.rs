@@ -1,6 +1,7 @@
 //! Brings a database's tables up to date, all steps in one transaction. Not here: what the tables mean (`migrations/`).
 
 use super::fault::{Fault, Trouble};
+use super::guards;
 use super::open::OpenError;
 use super::pool::Pool;
 use super::statement::{Param, column, number, row, text, write};
@@ -52,10 +53,16 @@ pub(super) async fn migrate(pool: &Pool, now: Timestamp) -> Result<(), OpenError
     let met = match version(pool).await {
         Ok(Some(found)) if found == known() => Met::UpToDate,
         Ok(Some(found)) if found > known() => Met::Newer(found),
-        Ok(_) => match transact(pool, &Migrate(now)).await {
-            Err(Trouble::Fault(Fault::Refused { .. })) => Met::MayNot,
-            outcome => outcome.map_err(|trouble| OpenError::of(pool, trouble))?,
-        },
+        Ok(found) => {
+            // Tables without a word of how they were made: somebody took that away.
+            if found.unwrap_or(0) == 0 {
+                guards::check_tables(pool).await?;
+            }
+            match transact(pool, &Migrate(now)).await {
+                Err(Trouble::Fault(Fault::Refused { .. })) => Met::MayNot,
+                outcome => outcome.map_err(|trouble| OpenError::of(pool, trouble))?,
+            }
+        }
         Err(fault) => return Err(OpenError::of(pool, fault.into())),
     };
     let place = pool.address().place();
@@ -67,7 +74,7 @@ pub(super) async fn migrate(pool: &Pool, now: Timestamp) -> Result<(), OpenError
 }
 
 /// The newest step that was applied; nothing before the first one.
-async fn version(pool: &Pool) -> Result<Option<i64>, Fault> {
+pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, Fault> {
     let sql = "SELECT to_regclass('shipgate.migrations') IS NOT NULL";
     let found = statement_row(pool, sql, &[]).await?;
     if !found.as_ref().map(|row| column(row, 0)).transpose()?.unwrap_or(false) {
