@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use shipgate_app::ports::{Clock as _, Store};
 use shipgate_app::restore;
+use shipgate_domain::audit::FindingKind;
 use shipgate_store::postgres::{Address, Opening};
 use shipgate_store::transfer::sqlite_to_postgres;
 use shipgate_store::{PostgresStore, SqliteStore};
@@ -39,14 +40,43 @@ pub async fn look_at(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>>
 /// Makes the tables of the settings' database, or brings them up to date.
 pub async fn tables(settings: &StoreSettings, grant_to: Option<&str>) -> anyhow::Result<()> {
     let address = postgres(settings)?;
-    PostgresStore::migrate(address.clone(), grant_to, SystemClock::default().now()).await?;
+    let guards = PostgresStore::migrate(address.clone(), grant_to, SystemClock::default().now()).await?;
     let granted = grant_to.map(|role| {
         format!(
             "\nThe role {role} may work with them, and read all of them for `pg_dump`. It can neither change nor delete \
              audit entries."
         )
     });
-    print(format_args!("The tables in {} are up to date.{}", address.place(), granted.unwrap_or_default()))
+    let put_back = told_of(&guards.put_back);
+    print(format_args!(
+        "The tables in {} are up to date.{}{put_back}",
+        address.place(),
+        granted.unwrap_or_default()
+    ))?;
+    if guards.amiss.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "what guards the record is not as Shipgate made it, and was not put back:\n  {}\nWhat it means: {}\nWhat to do: \
+         the log above says why what Shipgate made could not be put back. What it did not make it leaves alone: whoever \
+         put it there takes it out. Then run this again",
+        guards.amiss.join("\n  "),
+        FindingKind::Guard.meaning()
+    )
+}
+
+/// What was put back, what it means and what to do.
+fn told_of(put_back: &[String]) -> String {
+    if put_back.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nWhat guards the record was not as Shipgate made it:\n  {}\nWhat it means: {}\nWhat to do: run `shipgate audit \
+         verify`, and find out who could write the database. `serve` starts no deploy until somebody has said in chat: \
+         /resume dispatching \"what was found out\"",
+        put_back.join("\n  "),
+        FindingKind::Guard.meaning()
+    )
 }
 
 /// Moves an installation from a SQLite file into the settings' database.

@@ -404,9 +404,9 @@ pub trait Store: Send + Sync {
     async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
     /// All locks, all freezes and the notes that gates read, as they are stored.
     async fn kept_places(&self) -> Result<Vec<Kept>, StoreError>;
-    /// What of that by which the database refuses to change the record was missing or changed when it was opened, and
-    /// was put back: a clause for people each, which names its time.
-    fn was_put_back(&self) -> Vec<String>;
+    /// What of that by which the database refuses to change the record was missing or changed once, and was put back: a
+    /// clause for people each, which names its time.
+    async fn was_put_back(&self) -> Result<Vec<String>, StoreError>;
     /// What of it is missing or changed now: a clause for people each.
     async fn amiss(&self) -> Result<Vec<String>, StoreError>;
     /// Counts for metrics: waiting inbox items, waiting effects, dead effects, open deploys.

@@ -4,12 +4,14 @@ mod address;
 mod effects;
 mod fault;
 mod guards;
+mod home;
 mod inbox;
 mod kept;
 mod migrate;
 mod moving;
 mod open;
 mod pool;
+mod put_back;
 mod read;
 mod replicas;
 mod statement;
@@ -22,6 +24,7 @@ pub use address::{Address, BadAddress};
 pub use fault::Fault;
 pub(crate) use moving::Move;
 pub use open::OpenError;
+pub use put_back::Guards;
 
 use async_trait::async_trait;
 use fault::Trouble;
@@ -58,8 +61,8 @@ pub struct PostgresStore {
     door: Pool,
     /// Connections for the signs of life alone: work that has taken all others must not make a replica look dead.
     pulse: Pool,
-    /// What was gone when it was opened.
-    put_back: Vec<String>,
+    /// What was put back before it was opened to work on, or then. Nothing for who only looks.
+    put_back: Option<Vec<String>>,
 }
 
 /// How a database is opened.
@@ -81,11 +84,13 @@ impl PostgresStore {
         open::check(&store.pool).await?;
         migrate::migrate(&store.pool, now).await?;
         guards::check_tables(&store.pool).await?;
-        store.put_back = guards::put_back(&store.pool).await?;
+        put_back::put_back(&store.pool, now).await?;
         match opening {
-            Opening::Work => open::check_home(&store.pool).await?,
-            Opening::Restored => open::settle_restored(&store.pool, now).await?,
+            Opening::Work => home::check_home(&store.pool).await?,
+            Opening::Restored => home::settle_restored(&store.pool, now).await?,
         }
+        let noted = put_back::noted(&store.pool).await;
+        store.put_back = Some(noted.map_err(|trouble| OpenError::of(&store.pool, trouble))?);
         Ok(store)
     }
 
@@ -100,28 +105,29 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Brings the tables up to date, and lets a role work with them that may not change them.
+    /// Brings the tables up to date, and lets a role work with them that may not change them. Says how it found what
+    /// guards the record.
     ///
     /// # Errors
     /// See [`OpenError`]: each says what to do.
-    pub async fn migrate(address: Address, grant_to: Option<&str>, now: Timestamp) -> Result<(), OpenError> {
+    pub async fn migrate(
+        address: Address,
+        grant_to: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Guards, OpenError> {
         let store = Self::reach(address)?;
         open::check(&store.pool).await?;
-        if let Some(role) = grant_to
-            && !migrate::is_role(&store.pool, role)
-                .await
-                .map_err(|fault| OpenError::of(&store.pool, fault.into()))?
-        {
-            return Err(OpenError::NoSuchRole { place: store.pool.address().place(), role: role.to_owned() });
+        if let Some(role) = grant_to {
+            migrate::check_role(&store.pool, role).await?;
         }
         migrate::migrate(&store.pool, now).await?;
         guards::check_tables(&store.pool).await?;
-        guards::put_back(&store.pool).await?;
+        let guards = put_back::put_back(&store.pool, now).await?;
         if let Some(role) = grant_to {
             let granted = transact(&store.pool, &migrate::Grant(role)).await;
             granted.map_err(|trouble| OpenError::of(&store.pool, trouble))?;
         }
-        Ok(())
+        Ok(guards)
     }
 
     fn reach(address: Address) -> Result<Self, OpenError> {
@@ -130,7 +136,7 @@ impl PostgresStore {
             Pool::new(address.clone(), connections)
                 .map_err(|source| OpenError::Database { place: place.clone(), source })
         };
-        Ok(Self { pool: pool(CONNECTIONS)?, door: pool(DOORS)?, pulse: pool(PULSES)?, put_back: Vec::new() })
+        Ok(Self { pool: pool(CONNECTIONS)?, door: pool(DOORS)?, pulse: pool(PULSES)?, put_back: None })
     }
 }
 
@@ -274,8 +280,13 @@ impl Store for PostgresStore {
         kept::places(&self.pool).await.doing("read locks and freezes as they are stored")
     }
 
-    fn was_put_back(&self) -> Vec<String> {
-        self.put_back.clone()
+    async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {
+        let Some(mut all) = self.put_back.clone() else { return Ok(Vec::new()) };
+        // Also what another process put back meanwhile.
+        let noted = put_back::noted(&self.pool).await.doing("look at what was put back")?;
+        let news: Vec<String> = noted.into_iter().filter(|line| !all.contains(line)).collect();
+        all.extend(news);
+        Ok(all)
     }
 
     async fn amiss(&self) -> Result<Vec<String>, StoreError> {

@@ -8,6 +8,25 @@ use shipgate_domain::audit::{Kept, Table};
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::ids::CommitId;
 
+/// The note that says what was put back of what guards the record, one line each, oldest first. It moves with an
+/// installation.
+pub(crate) const PUT_BACK: &str = "guards/put-back";
+
+/// So many lines of it are kept: each was told and written into the record long before it leaves.
+const PUT_BACK_KEPT: usize = 20;
+
+/// That note with these lines more.
+pub(crate) fn put_back_with(noted: Option<&str>, new: &[String]) -> String {
+    let lines: Vec<&str> =
+        noted.into_iter().flat_map(str::lines).chain(new.iter().map(String::as_str)).collect();
+    lines[lines.len().saturating_sub(PUT_BACK_KEPT)..].join("\n")
+}
+
+/// That note's lines.
+pub(crate) fn put_back_lines(noted: Option<&str>) -> Vec<String> {
+    noted.into_iter().flat_map(str::lines).map(str::to_owned).collect()
+}
+
 /// A value and its stored form do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RowFault {

@@ -54,7 +54,7 @@ const CHECKED_AT_START: u64 = 200 * 1024 * 1024;
 #[derive(Debug)]
 pub struct SqliteStore {
     mode: Mode,
-    /// What was gone when it was opened.
+    /// What was put back before it was opened to work on, or then. Nothing for who only looks.
     put_back: Vec<String>,
 }
 
@@ -81,9 +81,12 @@ impl SqliteStore {
         open::check_still_here(&connection, path)?;
         open::bury_the_dead(&mut connection, path)?;
         point!("open/buried");
-        let put_back = guards::put_back(&connection, path)?;
         let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_AT_START);
         open::check_at_start(&connection, path, is_small)?;
+        // Not before: on what is damaged, nothing is built.
+        guards::put_back(&connection, path, opened_at)?;
+        let put_back = guards::noted(&connection)
+            .map_err(|trouble| OpenError::Database { path: path.to_owned(), source: trouble.into_fault() })?;
         if !is_small {
             tracing::info!("the database is large: it is opened without a check of every page");
         }
@@ -315,8 +318,8 @@ impl Store for SqliteStore {
         self.read("read locks and freezes as they are stored", kept::places).await
     }
 
-    fn was_put_back(&self) -> Vec<String> {
-        self.put_back.clone()
+    async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.put_back.clone())
     }
 
     async fn amiss(&self) -> Result<Vec<String>, StoreError> {

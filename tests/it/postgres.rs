@@ -44,6 +44,49 @@ fn tables_are_not_made_for_a_role_that_there_is_not() {
 }
 
 #[test]
+fn what_was_put_back_and_what_is_still_amiss_is_told_and_the_latter_is_a_failure() {
+    let database = Cluster::shared().database();
+    let place = with_store(&database.socket_url(OWNER));
+    let tables = || place.run(&["migrate", "tables"]);
+    assert!(!tables().good().out.contains("guards the record"));
+    database.sql("DROP TRIGGER audit_truncate ON shipgate.audit");
+    let said = tables();
+    let parts = [
+        "audit_truncate was missing in the database, and was put back at",
+        "audit verify",
+        "/resume dispatching",
+    ];
+    for part in parts {
+        assert!(said.good().out.contains(part), "“{part}” is missing: {}", said.out);
+    }
+    // Once: this time there was nothing to do.
+    assert!(!tables().good().out.contains("guards the record"));
+    // What others made is not Shipgate's to take out, and what it made is put back beside it.
+    database.sql(
+        "DROP TRIGGER audit_change ON shipgate.audit; CREATE TRIGGER helper BEFORE DELETE ON shipgate.audit
+         FOR EACH ROW EXECUTE FUNCTION shipgate.audit_refuse()",
+    );
+    for is_first in [true, false] {
+        let said = tables();
+        assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+        assert_eq!(said.out.contains("audit_change was missing"), is_first, "{}", said.out);
+        assert!(said.err.contains("there is a trigger helper in the database"), "{}", said.err);
+        assert!(said.err.contains("whoever put it there takes it out"), "{}", said.err);
+    }
+    database.sql("DROP TRIGGER helper ON shipgate.audit");
+    tables().good();
+}
+
+#[test]
+fn tables_are_not_granted_to_who_owns_them() {
+    let database = Cluster::shared().database();
+    let place = with_store(&database.socket_url(OWNER));
+    let said = place.run(&["migrate", "tables", "--grant-to", OWNER]);
+    said.refused(&["owns the tables", "nothing was granted", "CREATE ROLE"]);
+    assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'shipgate'"), "0");
+}
+
+#[test]
 fn a_command_says_only_what_it_does_about_a_server_that_is_away() {
     let place = with_store("postgres://shipgate@127.0.0.1:1/shipgate");
     for arguments in [&["audit", "verify"][..], &["migrate", "tables"], &["serve"]] {

@@ -134,7 +134,7 @@ async fn a_success_that_never_was_stops_every_start_and_fails_the_verification()
         let told = messages.iter().map(crate::read::message).collect::<Vec<_>>().join("\n");
         (told.contains("Nothing is started any more")
             && told.contains("01ARZ3NDEKTSV4RRFFQ69G5FAV")
-            && told.contains("the trigger audit_delete was missing or changed before Shipgate started"))
+            && told.contains("the trigger audit_delete was missing in the database, and was put back at"))
         .then_some(())
     })
     .await;

@@ -373,8 +373,8 @@ impl Store for SimStore {
         self.reading("read locks and freezes as they are stored").await?;
         self.inner.kept_places().await
     }
-    fn was_put_back(&self) -> Vec<String> {
-        self.inner.was_put_back()
+    async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.was_put_back().await
     }
 
     async fn amiss(&self) -> Result<Vec<String>, StoreError> {

@@ -81,11 +81,11 @@ async fn compare_ids(store: &dyn Store, inspector: &mut Inspector) -> Result<(),
 }
 
 async fn look_at_guards(store: &dyn Store, inspector: &mut Inspector) -> Result<(), StoreError> {
-    for what in store.was_put_back() {
+    let amiss = store.amiss().await.map(|amiss| inspector.see_now(FindingKind::Guard, amiss));
+    for what in store.was_put_back().await? {
         inspector.add_found(Finding { kind: FindingKind::Guard, seq: None, deploy: None, what });
     }
-    inspector.see_now(FindingKind::Guard, store.amiss().await?);
-    Ok(())
+    amiss
 }
 
 impl SelfCheck {

@@ -40,6 +40,15 @@ pub enum Fault {
         /// What the server said.
         detail: String,
     },
+    /// It has no such database.
+    #[error(
+        "the server has no such database ({detail}): correct its name in `store.url`, or make it first, as a role that \
+         may: CREATE DATABASE shipgate OWNER shipgate_owner, with the names that you use"
+    )]
+    NoDatabase {
+        /// What the server said.
+        detail: String,
+    },
     /// It wants a password, and there is none.
     #[error(
         "PostgreSQL asks for a password and none is set: set DATABASE_PASSWORD, or DATABASE_PASSWORD_FILE, to that of \
@@ -185,7 +194,8 @@ impl Fault {
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Unreachable { detail },
             SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => Self::NoTables { detail },
-            SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_CATALOG_NAME => Self::Refused { detail },
+            SqlState::INSUFFICIENT_PRIVILEGE => Self::Refused { detail },
+            SqlState::INVALID_CATALOG_NAME => Self::NoDatabase { detail },
             _ => match code.code().get(..2) {
                 // A pooler that lost its server says so with a code of this class.
                 Some("08") => Self::Unreachable { detail },

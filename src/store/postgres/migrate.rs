@@ -1,6 +1,7 @@
 //! Brings a database's tables up to date, all steps in one transaction. Not here: what the tables mean (`migrations/`).
 
 use super::fault::{Fault, Trouble};
+use super::guards;
 use super::open::OpenError;
 use super::pool::Pool;
 use super::statement::{Param, column, number, row, text, write};
@@ -52,10 +53,16 @@ pub(super) async fn migrate(pool: &Pool, now: Timestamp) -> Result<(), OpenError
     let met = match version(pool).await {
         Ok(Some(found)) if found == known() => Met::UpToDate,
         Ok(Some(found)) if found > known() => Met::Newer(found),
-        Ok(_) => match transact(pool, &Migrate(now)).await {
-            Err(Trouble::Fault(Fault::Refused { .. })) => Met::MayNot,
-            outcome => outcome.map_err(|trouble| OpenError::of(pool, trouble))?,
-        },
+        Ok(found) => {
+            // Tables without a word of how they were made: somebody took that away.
+            if found.unwrap_or(0) == 0 {
+                guards::check_tables(pool).await?;
+            }
+            match transact(pool, &Migrate(now)).await {
+                Err(Trouble::Fault(Fault::Refused { .. })) => Met::MayNot,
+                outcome => outcome.map_err(|trouble| OpenError::of(pool, trouble))?,
+            }
+        }
         Err(fault) => return Err(OpenError::of(pool, fault.into())),
     };
     let place = pool.address().place();
@@ -67,7 +74,7 @@ pub(super) async fn migrate(pool: &Pool, now: Timestamp) -> Result<(), OpenError
 }
 
 /// The newest step that was applied; nothing before the first one.
-async fn version(pool: &Pool) -> Result<Option<i64>, Fault> {
+pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, Fault> {
     let sql = "SELECT to_regclass('shipgate.migrations') IS NOT NULL";
     let found = statement_row(pool, sql, &[]).await?;
     if !found.as_ref().map(|row| column(row, 0)).transpose()?.unwrap_or(false) {
@@ -108,11 +115,29 @@ impl Work<Met> for Migrate {
     }
 }
 
-/// Whether there is a role of this name.
-pub(super) async fn is_role(pool: &Pool, role: &str) -> Result<bool, Fault> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)";
-    let found = statement_row(pool, sql, &[text(role)]).await?;
-    found.as_ref().map_or(Ok(false), |row| column(row, 0))
+/// Whether a role may be given what the program needs, before anything is changed.
+pub(super) async fn check_role(pool: &Pool, role: &str) -> Result<(), OpenError> {
+    // Whoever owns the tables, or will when they are made, or may act as such a role, is kept from nothing.
+    let sql = "SELECT EXISTS (
+                   SELECT 1 FROM (
+                       SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'shipgate'
+                       UNION ALL
+                       SELECT c.relowner FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE n.nspname = 'shipgate' AND c.relkind = 'r'
+                       UNION ALL
+                       SELECT u.oid FROM pg_roles AS u WHERE u.rolname = current_user AND NOT EXISTS (
+                           SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                           WHERE n.nspname = 'shipgate' AND c.relkind = 'r')
+                   ) AS owners (id) WHERE pg_has_role(r.oid, owners.id, 'MEMBER'))
+               FROM pg_roles AS r WHERE r.rolname = $1";
+    let failed = |fault: Fault| OpenError::of(pool, fault.into());
+    let found = statement_row(pool, sql, &[text(role)]).await.map_err(failed)?;
+    let (place, role) = (pool.address().place(), role.to_owned());
+    match found.as_ref().map(|row| column(row, 0)).transpose().map_err(failed)? {
+        None => Err(OpenError::NoSuchRole { place, role }),
+        Some(true) => Err(OpenError::GrantToOwner { place, role }),
+        Some(false) => Ok(()),
+    }
 }
 
 /// Lets another role work with the tables.

@@ -4,7 +4,7 @@ use super::fault::{Fault, was_undone};
 use super::open::{self, OpenError};
 use super::pool::Pool;
 use super::statement::{Param, column, number, numbers, row, rows, storable, texts, write};
-use super::{Address, migrate};
+use super::{Address, home, migrate};
 use crate::transfer::{Kind, Table};
 use jiff::Timestamp;
 use rusqlite::types::Value;
@@ -121,7 +121,7 @@ impl Move {
 
     /// Makes all of it count, here from now on.
     pub(crate) async fn finish(self) -> Result<(), OpenError> {
-        let home = open::settle_in(&self.db).await;
+        let home = home::settle_in(&self.db).await;
         home.map_err(|fault| self.failed(fault))?;
         self.db.batch_execute("COMMIT").await.map_err(|error| {
             let fault = if was_undone(&error) { Fault::from(error) } else { Fault::Unconfirmed };

@@ -1,20 +1,13 @@
-//! Opening a database: is it one we can rely on, and is it the one we know. Not here: its tables (`migrate`).
+//! Opening a database: is it one we can rely on, and what is said when it is not. Not here: its tables (`migrate`), or
+//! whether it came here as a dump (`home`).
 
 use super::fault::{Fault, Trouble};
 use super::pool::Pool;
-use super::read;
-use super::statement::{column, text, write};
+use super::statement::column;
 use super::transaction::statement_row;
-use jiff::Timestamp;
-use shipgate_app::restore;
-use shipgate_app::store::Filter;
-use tokio_postgres::Client;
 
 /// The oldest version whose behaviour everything here was written for.
 const OLDEST: i64 = 140_000;
-
-/// The note that says on which server this installation lives.
-const HOME: &str = "postgres.system_identifier";
 
 /// The database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -109,15 +102,28 @@ pub enum OpenError {
         /// The role.
         role: String,
     },
-    /// What is in it was written on another server.
+    /// Tables are to be granted to somebody who may do everything with them.
     #[error(
-        "{place} holds what another server wrote: a dump was restored here. What happened since the dump is not in it, \
-         so a deploy could start a second time. If this is meant, and the old installation is stopped for ever, start \
-         once with `shipgate serve --restored`"
+        "the role {role} owns the tables in {place}, or may act as the one that does: what it should not do cannot be \
+         taken from it. Nothing was made and nothing was granted. Name another role, which `shipgate serve` then works \
+         as: CREATE ROLE shipgate_app LOGIN PASSWORD '…'; or, where `serve` is to work as {role}, leave --grant-to out"
+    )]
+    GrantToOwner {
+        /// Server and database.
+        place: String,
+        /// The role.
+        role: String,
+    },
+    /// What is in it was written elsewhere.
+    #[error(
+        "{place} holds {how}. What happened since then is not in it, so a deploy could start a second time. If this is \
+         meant, and the old installation is stopped for ever, start once with `shipgate serve --restored`"
     )]
     Restored {
         /// Server and database.
         place: String,
+        /// What shows it.
+        how: &'static str,
     },
 }
 
@@ -154,70 +160,4 @@ pub(super) async fn check(pool: &Pool) -> Result<(), OpenError> {
         return Err(OpenError::Forgetful { place, role: pool.address().user().to_owned() });
     }
     Ok(())
-}
-
-/// Whether the content was written on this server, and not restored from a dump of another one. A failover to a
-/// standby keeps the server's identity; a dump, and an upgrade to a new major version, do not.
-pub(super) async fn check_home(pool: &Pool) -> Result<(), OpenError> {
-    let failed = |trouble: Trouble| OpenError::of(pool, trouble);
-    let here = identity(pool).await.map_err(|fault| failed(fault.into()))?;
-    let known = read::note(pool, HOME).await.map_err(failed)?;
-    match (here, known) {
-        (Some(here), Some(known)) if here != known => {
-            Err(OpenError::Restored { place: pool.address().place() })
-        }
-        (Some(_), None) => settle(pool).await,
-        _ => Ok(()),
-    }
-}
-
-/// Makes this server the home of what was written on another one, with the consent of people. In the same statement
-/// it is marked as a copy: whoever dies before the app has closed everything off leaves a database that says so.
-pub(super) async fn settle_restored(pool: &Pool, now: Timestamp) -> Result<(), OpenError> {
-    let failed = |trouble: Trouble| OpenError::of(pool, trouble);
-    let here = identity(pool).await.map_err(|fault| failed(fault.into()))?;
-    let known = read::note(pool, HOME).await.map_err(failed)?;
-    let Some(here) = here.filter(|here| known.as_ref() != Some(here)) else { return Ok(()) };
-    let newest = Filter { limit: 1, ..Filter::default() };
-    let newest = read::deploys(pool, &newest).await.map_err(failed)?;
-    let since = restore::known_with(newest.first(), now).to_string();
-    // A mark that is there already stays: a backup may have been moved in before the dump was made.
-    let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2), ($3, $4)
-               ON CONFLICT (name) DO UPDATE SET value =
-                   CASE WHEN notes.name = $3 AND notes.value <> '' THEN notes.value ELSE excluded.value END";
-    let values = [text(HOME), text(here), text(restore::MADE), text(since)];
-    statement_row(pool, sql, &values).await.map_err(|fault| failed(fault.into()))?;
-    Ok(())
-}
-
-/// Makes this server the home of what is in the database.
-async fn settle(pool: &Pool) -> Result<(), OpenError> {
-    let failed = |fault: Fault| OpenError::of(pool, fault.into());
-    let Some(here) = identity(pool).await.map_err(failed)? else { return Ok(()) };
-    let sql = "INSERT INTO shipgate.notes (name, value) VALUES ($1, $2)
-               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    statement_row(pool, sql, &[text(HOME), text(here)]).await.map_err(failed)?;
-    Ok(())
-}
-
-/// The same inside a transaction.
-pub(super) async fn settle_in(db: &Client) -> Result<(), Fault> {
-    let sql = "INSERT INTO shipgate.notes (name, value)
-               SELECT $1, system_identifier::text FROM pg_control_system()
-               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    write(db, sql, &[text(HOME)]).await?;
-    Ok(())
-}
-
-/// The server's identity, made with its cluster. Some hosts hide it.
-async fn identity(pool: &Pool) -> Result<Option<String>, Fault> {
-    let found = statement_row(pool, "SELECT system_identifier::text FROM pg_control_system()", &[]).await;
-    match found {
-        Ok(row) => row.as_ref().map(|row| column(row, 0)).transpose(),
-        Err(Fault::Refused { .. }) => {
-            tracing::warn!("the server does not tell its identity: a restored dump will not be noticed");
-            Ok(None)
-        }
-        Err(fault) => Err(fault),
-    }
 }

@@ -199,6 +199,21 @@ async fn once(pool: &Pool, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, 
     }
 }
 
+/// Who is asked: the database by itself, or in the middle of a transaction.
+pub(super) enum Asked<'a> {
+    Itself(&'a Pool),
+    Within(&'a Client),
+}
+
+impl Asked<'_> {
+    pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+        match self {
+            Self::Itself(pool) => statement(pool, sql, params).await,
+            Self::Within(db) => rows(db, sql, params).await,
+        }
+    }
+}
+
 /// Whether a row is there.
 pub(super) async fn is_there(db: &Client, sql: &str, params: &[Param<'_>]) -> Result<bool, Fault> {
     Ok(row(db, sql, params).await?.is_some())

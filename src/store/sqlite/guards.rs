@@ -2,9 +2,12 @@
 //! for, and put back where it is gone. Not here: what the tables hold.
 
 use super::fault::{Fault, Trouble};
-use super::migrate::STEPS;
+use super::migrate::{MIGRATIONS, STEPS};
 use super::open::OpenError;
-use rusqlite::Connection;
+use super::read;
+use crate::row::{PUT_BACK, put_back_lines, put_back_with};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -20,6 +23,7 @@ fn whole() -> Result<&'static Pieces, Trouble> {
     }
     let new = || -> rusqlite::Result<Pieces> {
         let db = Connection::open_in_memory()?;
+        db.execute_batch(MIGRATIONS)?;
         STEPS.iter().try_for_each(|(_, sql)| db.execute_batch(sql))?;
         pieces(&db)
     };
@@ -45,7 +49,7 @@ pub(super) fn amiss(db: &Connection) -> Result<Vec<String>, Trouble> {
     for ((kind, name), sql) in whole {
         match there.get(&(kind.clone(), name.clone())) {
             None => amiss.push(format!("the {kind} {name} is missing in the database")),
-            Some(found) if found != sql && kind != "table" => {
+            Some(found) if found != sql => {
                 amiss.push(format!("the {kind} {name} in the database is not the one that Shipgate made"));
             }
             Some(_) => {}
@@ -71,37 +75,58 @@ pub(super) fn check_tables(db: &Connection, path: &Path) -> Result<(), OpenError
     Err(OpenError::Incomplete { path: path.to_owned(), missing: missing.join(", ") })
 }
 
-/// Puts back what is gone or was changed, and says what that was.
-pub(super) fn put_back(db: &Connection, path: &Path) -> Result<Vec<String>, OpenError> {
+/// Puts back what is gone or was changed, each piece by itself. What cannot be put back is told for as long as it is so.
+pub(super) fn put_back(db: &Connection, path: &Path, at: Timestamp) -> Result<(), OpenError> {
     let failed = |fault: Fault| OpenError::Database { path: path.to_owned(), source: fault };
     let whole = whole().map_err(|trouble| failed(trouble.into_fault()))?;
     let there = pieces(db).map_err(|error| failed(error.into()))?;
-    let mut told = Vec::new();
     for ((kind, name), sql) in whole {
-        if kind == "table" || there.get(&(kind.clone(), name.clone())) == Some(sql) {
+        let found = there.get(&(kind.clone(), name.clone()));
+        // What a table holds is not to be made anew.
+        if kind == "table" || found == Some(sql) {
             continue;
         }
-        let made = || -> rusqlite::Result<()> {
-            let tx = db.unchecked_transaction()?;
-            tx.execute_batch(&format!("DROP {kind} IF EXISTS \"{name}\"; {sql}"))?;
-            tx.commit()
+        let was = match found {
+            None => format!("the {kind} {name} was missing in the database"),
+            Some(_) => format!("the {kind} {name} in the database was not the one that Shipgate made"),
         };
-        match made() {
-            Ok(()) => {
-                told.push(format!(
-                    "the {kind} {name} was missing or changed before Shipgate started, and was put back"
-                ));
-            }
-            // An index that forbids what is there already: that is found and told as long as it stands.
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {}
-            Err(error) => return Err(failed(error.into())),
+        let what = format!("{was}, and was put back at {at:.3}");
+        match put_one_back(db, &format!("DROP {kind} IF EXISTS \"{name}\"; {sql}"), &what) {
+            Ok(()) => tracing::error!(
+                "{what}: somebody could write the database past Shipgate. The record is checked now, and nothing is \
+                 started until a person has looked: see docs/audit.md"
+            ),
+            Err(error) => match error.sqlite_error_code() {
+                // What it forbids is there already, or something else has its name, or its table is another one.
+                Some(rusqlite::ErrorCode::ConstraintViolation | rusqlite::ErrorCode::Unknown) => {
+                    tracing::error!("the {kind} {name} in the database cannot be put back ({error})");
+                }
+                _ => return Err(failed(error.into())),
+            },
         }
     }
-    for what in &told {
-        tracing::error!(
-            "{what}: somebody could write the database past Shipgate. The record is checked now, and nothing is started \
-             until a person has looked: see docs/audit.md"
-        );
+    Ok(())
+}
+
+/// Notes it in the same transaction: this process may end before anybody has looked.
+fn put_one_back(db: &Connection, sql: &str, what: &str) -> rusqlite::Result<()> {
+    let tx = db.unchecked_transaction()?;
+    tx.execute_batch(sql)?;
+    let known: Option<String> =
+        tx.query_row("SELECT value FROM notes WHERE name = ?1", [PUT_BACK], |row| row.get(0)).optional()?;
+    tx.execute(
+        "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (PUT_BACK, put_back_with(known.as_deref(), &[what.to_owned()])),
+    )?;
+    tx.commit()
+}
+
+/// What was put back lately.
+pub(super) fn noted(db: &Connection) -> Result<Vec<String>, Trouble> {
+    match read::note(db, PUT_BACK) {
+        Ok(noted) => Ok(put_back_lines(noted.as_deref())),
+        // That this table is gone is told as that.
+        Err(Trouble::Fault(Fault::Missing { .. })) => Ok(Vec::new()),
+        Err(trouble) => Err(trouble),
     }
-    Ok(told)
 }

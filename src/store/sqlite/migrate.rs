@@ -11,6 +11,11 @@ use std::path::Path;
 /// All steps in order; the first has number 1. A step that was released never changes.
 pub(super) const STEPS: &[(&str, &str)] = &[("start", include_str!("../migrations/0001_start.sql"))];
 
+/// The table that says which steps were applied. Like a step, it never changes.
+pub(super) const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS shipgate_migrations (
+            step INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
+        ) STRICT";
+
 /// Applies the steps that the database has not seen.
 pub(super) fn migrate(db: &mut Connection, path: &Path, now: Timestamp) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| match Fault::from(error) {
@@ -19,12 +24,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, now: Timestamp) -> Resul
     };
     let known = u32::try_from(STEPS.len()).expect("the list of migrations is short");
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    tx.execute_batch(
-        "CREATE TABLE IF NOT EXISTS shipgate_migrations (
-            step INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
-        ) STRICT",
-    )
-    .map_err(failed)?;
+    tx.execute_batch(MIGRATIONS).map_err(failed)?;
     let found: u32 = tx
         .query_row("SELECT coalesce(max(step), 0) FROM shipgate_migrations", [], |row| row.get(0))
         .map_err(failed)?;

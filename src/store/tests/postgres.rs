@@ -3,6 +3,10 @@
 
 #[path = "postgres/busy.rs"]
 mod busy;
+#[path = "postgres/guards.rs"]
+mod guards;
+#[path = "postgres/homes.rs"]
+mod homes;
 #[path = "contract/samples.rs"]
 mod samples;
 #[path = "postgres/wire.rs"]
@@ -268,31 +272,6 @@ async fn what_is_written_past_shipgate_is_found() {
         let found = differs(&store).await;
         assert!(found.iter().any(|what| what.contains(expected)), "{sql}: {found:?}");
     }
-}
-
-#[tokio::test]
-async fn what_guards_the_record_is_put_back_and_told_when_the_database_is_opened() {
-    let database = Cluster::shared().database();
-    drop(open(&database.url()).await);
-    database.sql(
-        "ALTER TABLE shipgate.audit DISABLE TRIGGER ALL; DROP TRIGGER audit_truncate ON shipgate.audit; \
-         DROP INDEX shipgate.deploys_one_active",
-    );
-    let store = open(&database.url()).await;
-    let told = store.amiss().await.unwrap();
-    assert!(told.len() == 4 && told.iter().all(|what| what.contains("when Shipgate started")), "{told:?}");
-    assert_eq!(open(&database.url()).await.amiss().await.unwrap(), Vec::<String>::new());
-    enter(&store).await;
-    store.commit(audited(vec![entry("a", None)])).await.unwrap();
-    for sql in ["UPDATE shipgate.audit SET body = ''", "TRUNCATE shipgate.audit"] {
-        assert!(database.try_sql(OWNER, sql).unwrap_err().contains("audit rows never change"), "{sql}");
-    }
-    // The program's own role may not put it back: it says so at every look.
-    let role = role(&database);
-    PostgresStore::migrate(address(&database.url()), Some(&role), at(0)).await.unwrap();
-    database.sql("DROP TRIGGER audit_truncate ON shipgate.audit");
-    let store = open(&database.socket_url(&role)).await;
-    assert_eq!(store.amiss().await.unwrap(), ["the trigger audit_truncate is missing in the database"]);
 }
 
 #[tokio::test]

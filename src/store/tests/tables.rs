@@ -132,6 +132,11 @@ async fn what_is_done_to_the_file_is_found_at_the_next_look() {
     }
 }
 
+/// What was amiss with a database, or is.
+async fn amiss(store: &SqliteStore) -> Vec<String> {
+    [store.was_put_back().await.unwrap(), store.amiss().await.unwrap()].concat()
+}
+
 #[tokio::test]
 async fn a_trigger_that_is_gone_is_put_back_and_told_when_the_database_is_opened() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,14 +145,110 @@ async fn a_trigger_that_is_gone_is_put_back_and_told_when_the_database_is_opened
     let attacker = Connection::open(&path).unwrap();
     attacker.execute_batch("DROP TRIGGER audit_update; DROP INDEX deploys_one_active").unwrap();
     let store = SqliteStore::open(&path, at(1)).unwrap();
-    let told = store.amiss().await.unwrap();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[1].starts_with("the trigger audit_update was missing or changed before"), "{told:?}");
+    let told = amiss(&store).await;
+    let back = format!("was missing in the database, and was put back at {:.3}", at(1));
+    assert_eq!(
+        told,
+        [format!("the index deploys_one_active {back}"), format!("the trigger audit_update {back}")]
+    );
     let refused = attacker.execute("UPDATE audit SET body = '{}' WHERE seq = 1", []).unwrap_err();
     assert!(refused.to_string().contains("audit rows never change"), "{refused}");
     drop(store);
-    // Once is enough: nothing is amiss any more.
-    assert_eq!(SqliteStore::open(&path, at(2)).unwrap().amiss().await.unwrap(), Vec::<String>::new());
+    // A process may have ended before anybody looked: the next one tells it too. Who only looks is told how it is now.
+    assert_eq!(amiss(&SqliteStore::open(&path, at(2)).unwrap()).await, told);
+    assert_eq!(amiss(&SqliteStore::look_at(&path).unwrap()).await, Vec::<String>::new());
+    // Each time is told by itself, and the newest are kept.
+    for second in 3..=40 {
+        attacker.execute_batch("DROP TRIGGER audit_update").unwrap();
+        drop(SqliteStore::open(&path, at(second)).unwrap());
+    }
+    let newest: Vec<String> = (21..=40)
+        .map(|second| {
+            format!(
+                "the trigger audit_update was missing in the database, and was put back at {:.3}",
+                at(second)
+            )
+        })
+        .collect();
+    assert_eq!(amiss(&SqliteStore::open(&path, at(41)).unwrap()).await, newest);
+}
+
+#[tokio::test]
+async fn a_piece_that_cannot_be_put_back_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    drop(filled(&path).await);
+    let attacker = Connection::open(&path).unwrap();
+    // Two active deploys in one place, and a view that took a name.
+    attacker
+        .execute_batch(
+            "DROP INDEX deploys_one_active; UPDATE deploys SET active = 1, lock_group = 'one';
+             DROP INDEX deploys_run; CREATE VIEW deploys_run AS SELECT 1; DROP TRIGGER audit_update",
+        )
+        .unwrap();
+    let told = amiss(&SqliteStore::open(&path, at(1)).unwrap()).await;
+    assert_eq!(
+        told,
+        [
+            format!("the trigger audit_update was missing in the database, and was put back at {:.3}", at(1)),
+            "the index deploys_one_active is missing in the database".into(),
+            "the index deploys_run is missing in the database".into(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_put_back_into_a_damaged_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    drop(filled(&path).await);
+    let attacker = Connection::open(&path).unwrap();
+    // An index that forgot its rows: what would be built on this is unsound.
+    attacker
+        .execute_batch(
+            "DROP TRIGGER audit_update; PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, 'WHERE is_open', 'WHERE NOT is_open') WHERE name = 'deploys_open_id';",
+        )
+        .unwrap();
+    drop(attacker);
+    let error = SqliteStore::open(&path, at(1)).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'audit_update'";
+    let there: i64 = Connection::open(&path).unwrap().query_row(there, [], |row| row.get(0)).unwrap();
+    assert_eq!(there, 0);
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_as_it_was_made_is_told_and_left_alone() {
+    for sql in [
+        "ALTER TABLE locks ADD COLUMN mood TEXT",
+        "DROP TABLE cards; CREATE TABLE cards (deploy TEXT, revision INTEGER, body TEXT)",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'notes'",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shipgate.db");
+        drop(filled(&path).await);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let table = ["locks", "cards", "notes"].into_iter().find(|table| sql.contains(table)).unwrap();
+        let expected = format!("the table {table} in the database is not the one that Shipgate made");
+        for second in [1, 2] {
+            let store = SqliteStore::open(&path, at(second)).unwrap();
+            assert_eq!(amiss(&store).await, [expected.as_str()], "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_dropped_beside_the_program_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipgate.db");
+    let store = filled(&path).await;
+    let attacker = Connection::open(&path).unwrap();
+    for table in ["notes", "shipgate_migrations"] {
+        attacker.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        let told = amiss(&store).await;
+        assert!(told.contains(&format!("the table {table} is missing in the database")), "{told:?}");
+    }
 }
 
 #[tokio::test]
