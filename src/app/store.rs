@@ -15,7 +15,7 @@ use crate::ports::MessageRef;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shipgate_domain::audit::{Entry, Kept, Row};
+use shipgate_domain::audit::{Entry, Kept, Row, Table};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -402,8 +402,9 @@ pub trait Store: Send + Sync {
     async fn kept_deploys(&self, which: &Which) -> Result<Vec<Kept>, StoreError>;
     /// Ids of all deploys with a higher id than this, in their order, so many at most; as they are stored.
     async fn kept_ids(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
-    /// All locks, all freezes and the notes that gates read, as they are stored.
-    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError>;
+    /// All rows of a table, as they are stored; of notes those that gates read. Of deploys there may be very many: see
+    /// [`Self::kept_deploys`].
+    async fn kept_all(&self, table: Table) -> Result<Vec<Kept>, StoreError>;
     /// What of that by which the database refuses to change the record was missing or changed once, and was put back: a
     /// clause for people each, which names its time.
     async fn was_put_back(&self) -> Result<Vec<String>, StoreError>;

@@ -38,7 +38,7 @@ use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
     Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::{Kept, Row};
+use shipgate_domain::audit::{Kept, Row, Table};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -276,8 +276,8 @@ impl Store for PostgresStore {
         kept::ids(&self.pool, after, limit).await.doing("list all deploys")
     }
 
-    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
-        kept::places(&self.pool).await.doing("read locks and freezes as they are stored")
+    async fn kept_all(&self, table: Table) -> Result<Vec<Kept>, StoreError> {
+        kept::all(&self.pool, table).await.doing("read locks and freezes as they are stored")
     }
 
     async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {

@@ -38,7 +38,7 @@ use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, Epoch, Filter, Scope, Standing, Store, StoreError,
     Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::{Kept, Row};
+use shipgate_domain::audit::{Kept, Row, Table};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Lock;
@@ -314,8 +314,8 @@ impl Store for SqliteStore {
         self.read("list all deploys", move |db| kept::ids(db, after.as_deref(), limit)).await
     }
 
-    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
-        self.read("read locks and freezes as they are stored", kept::places).await
+    async fn kept_all(&self, table: Table) -> Result<Vec<Kept>, StoreError> {
+        self.read("read locks and freezes as they are stored", move |db| kept::all(db, table)).await
     }
 
     async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {

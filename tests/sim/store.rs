@@ -14,7 +14,7 @@ use shipgate_app::store::{
     About, Accepted, CardRow, Changes, Counts, DeployRow, Epoch, Expect, Filter, Scope, Standing, Store,
     StoreError, Surroundings, Waiting, Which,
 };
-use shipgate_domain::audit::{Kept, Row};
+use shipgate_domain::audit::{Kept, Row, Table};
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::{Deploy, Phase, State};
 use shipgate_domain::facts::Lock;
@@ -369,9 +369,9 @@ impl Store for SimStore {
         self.reading("list all deploys").await?;
         self.inner.kept_ids(after, limit).await
     }
-    async fn kept_places(&self) -> Result<Vec<Kept>, StoreError> {
+    async fn kept_all(&self, table: Table) -> Result<Vec<Kept>, StoreError> {
         self.reading("read locks and freezes as they are stored").await?;
-        self.inner.kept_places().await
+        self.inner.kept_all(table).await
     }
     async fn was_put_back(&self) -> Result<Vec<String>, StoreError> {
         self.inner.was_put_back().await

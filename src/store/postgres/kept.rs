@@ -29,16 +29,21 @@ pub(super) async fn ids(pool: &Pool, after: Option<&str>, limit: u32) -> Result<
     Ok(ids.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?)
 }
 
-/// Each table in a statement of its own: whoever compares knows of no moment that they share.
-pub(super) async fn places(pool: &Pool) -> Result<Vec<Kept>, Trouble> {
-    let (locks, freezes, notes) = (as_text(LOCKS), as_text(FREEZES), as_text(NOTES));
-    let sql = format!("SELECT {locks} FROM shipgate.locks");
-    let mut all = rows(pool, Table::Locks, &sql, &[]).await?;
-    all.extend(rows(pool, Table::Freezes, &format!("SELECT {freezes} FROM shipgate.freezes"), &[]).await?);
-    let names: Vec<String> = TOLD_NOTES.map(str::to_owned).to_vec();
-    let sql = format!("SELECT {notes} FROM shipgate.notes WHERE name = ANY($1)");
-    all.extend(rows(pool, Table::Notes, &sql, &[texts(&names)]).await?);
-    Ok(all)
+pub(super) async fn all(pool: &Pool, table: Table) -> Result<Vec<Kept>, Trouble> {
+    match table {
+        Table::Deploys => deploys(pool, &Which::After(None, u32::MAX)).await,
+        Table::Locks => {
+            rows(pool, table, &format!("SELECT {} FROM shipgate.locks", as_text(LOCKS)), &[]).await
+        }
+        Table::Freezes => {
+            rows(pool, table, &format!("SELECT {} FROM shipgate.freezes", as_text(FREEZES)), &[]).await
+        }
+        Table::Notes => {
+            let names: Vec<String> = TOLD_NOTES.map(str::to_owned).to_vec();
+            let sql = format!("SELECT {} FROM shipgate.notes WHERE name = ANY($1)", as_text(NOTES));
+            rows(pool, table, &sql, &[texts(&names)]).await
+        }
+    }
 }
 
 async fn rows(pool: &Pool, table: Table, sql: &str, params: &[Param<'_>]) -> Result<Vec<Kept>, Trouble> {

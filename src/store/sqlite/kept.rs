@@ -36,16 +36,17 @@ pub(super) fn ids(db: &Connection, after: Option<&str>, limit: u32) -> Result<Ve
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Locks, freezes and notes of one snapshot.
-pub(super) fn places(db: &Connection) -> Result<Vec<Kept>, Trouble> {
-    let db = &*db.unchecked_transaction()?;
-    let mut all = rows(db, Table::Locks, &format!("SELECT {LOCKS} FROM locks"), [])?;
-    all.extend(rows(db, Table::Freezes, &format!("SELECT {FREEZES} FROM freezes"), [])?);
-    for name in TOLD_NOTES {
-        let sql = format!("SELECT {NOTES} FROM notes WHERE name = ?1");
-        all.extend(rows(db, Table::Notes, &sql, [name])?);
+pub(super) fn all(db: &Connection, table: Table) -> Result<Vec<Kept>, Trouble> {
+    match table {
+        Table::Deploys => deploys(db, &Which::After(None, u32::MAX)),
+        Table::Locks => rows(db, table, &format!("SELECT {LOCKS} FROM locks"), []),
+        Table::Freezes => rows(db, table, &format!("SELECT {FREEZES} FROM freezes"), []),
+        Table::Notes => {
+            let sql = format!("SELECT {NOTES} FROM notes WHERE name = ?1");
+            let each = TOLD_NOTES.into_iter().map(|name| rows(db, table, &sql, [name]));
+            Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        }
     }
-    Ok(all)
 }
 
 fn rows(db: &Connection, table: Table, sql: &str, params: impl Params) -> Result<Vec<Kept>, Trouble> {

@@ -136,13 +136,15 @@ async fn a_table_that_cannot_be_read_hides_nothing_else() {
     let mut check = SelfCheck::default();
     look(&mut check, &store).await;
     let attacker = Connection::open(&path).unwrap();
-    attacker.execute_batch("DROP TABLE freezes; DELETE FROM deploys").unwrap();
+    let lock = "INSERT INTO locks (environment, quarantine, body) VALUES ('production', '', '{}')";
+    attacker.execute_batch(&format!("DROP TABLE freezes; DELETE FROM deploys; {lock}")).unwrap();
     check.follow(&store).await.unwrap();
     check.compare(&store, |_| None).await.unwrap_err();
     let found = found(&check);
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 3, "{found:?}");
     assert_eq!(found[0], "the table freezes is missing in the database");
-    assert!(found[1].contains("is in the record and no longer stored"), "{found:?}");
+    assert!(found[1].contains("the lock of production is stored, and the record knows of none"), "{found:?}");
+    assert!(found[2].contains("is in the record and no longer stored"), "{found:?}");
 }
 
 #[tokio::test]
