@@ -85,6 +85,15 @@ struct Stop {
     newest: (Timestamp, String),
 }
 
+impl Stop {
+    /// What was told after `heard`: nobody accepts what was found after they spoke.
+    fn told_since(&self, heard: Timestamp, now: Timestamp) -> Option<&str> {
+        let (at, newest) = &self.newest;
+        // A time to come is that of a clock that was wrong, and must not keep everybody waiting for it.
+        (heard < *at && *at <= now).then_some(newest.as_str())
+    }
+}
+
 /// Whether anything may be started, and the value of the note that says so.
 pub(crate) struct Permission {
     pub stopped: Option<(Timestamp, String)>,
@@ -340,9 +349,7 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
-        // Nobody accepts what was found after they spoke. A time to come is that of a clock that was wrong.
-        let (at, newest) = &stop.newest;
-        if visit.heard < *at && *at <= visit.now {
+        if let Some(newest) = stop.told_since(visit.heard, visit.now) {
             let answer = self.words().found_since_then(newest);
             visit.answer(answer);
             return Ok(());
@@ -414,6 +421,16 @@ fn say(channel: String, key: String, message: Message, due: Timestamp) -> NewEff
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_told_after_somebody_spoke_is_not_what_they_accept() {
+        let at = |second: i64| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(second);
+        let newest = (at(20), "the lock of production is gone".to_owned());
+        let stop = Stop { since: at(10), found: "row 3 is missing".into(), told: 2, newest };
+        assert_eq!(stop.told_since(at(19), at(21)), Some("the lock of production is gone"));
+        assert_eq!(stop.told_since(at(20), at(21)), None);
+        assert_eq!(stop.told_since(at(10), at(19)), None, "told by a clock that was ahead");
+    }
 
     #[test]
     fn a_check_that_fails_ten_times_in_a_row_while_the_database_answers_is_a_finding() {
