@@ -5,7 +5,7 @@ use crate::anchors::{AnchorFile, Seal};
 use jiff::Timestamp;
 use shipgate_app::App;
 use shipgate_app::ports::Clock;
-use shipgate_app::selfcheck::{Looked, SelfCheck};
+use shipgate_app::selfcheck::{Looked, Rest, SelfCheck};
 use shipgate_app::store::StoreError;
 use shipgate_domain::audit::Anchor;
 use shipgate_web::ops::SelfChecked;
@@ -20,6 +20,23 @@ const COMPARE_EVERY: u64 = 6;
 
 /// The last anchor may take so long: together with the last work it ends before the program is killed.
 pub const LAST_ANCHOR: Duration = Duration::from_secs(3);
+
+/// Whoever comes back so soon was waited for by nobody.
+const IS_IDLE: Duration = Duration::from_micros(300);
+/// What a page of the record waits longest for others: a million rows are read within two minutes however much there is
+/// to do.
+const LONGEST_REST: Duration = Duration::from_millis(20);
+
+/// Lets others go first. The longer it takes until it is this one's turn again, the more they have to do, and the longer
+/// it rests.
+async fn rest() {
+    let begun = Instant::now();
+    tokio::task::yield_now().await;
+    let waited = begun.elapsed();
+    if waited > IS_IDLE {
+        tokio::time::sleep((waited * 10).min(LONGEST_REST)).await;
+    }
+}
 
 /// Where the head of the record goes, and who is told when something is wrong with it.
 #[derive(Default)]
@@ -107,7 +124,7 @@ struct Seen {
 impl Lookout {
     /// A lookout that has seen nothing yet.
     pub fn new(app: Arc<App>, anchoring: Anchoring, status: Arc<Status>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let mut check = SelfCheck::new(anchoring.alarm_channels.clone());
+        let mut check = SelfCheck::new(anchoring.alarm_channels.clone(), Rest::new(rest));
         let key = anchoring.seal.as_ref().map(Seal::public_key);
         if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
             check.anchored_up_to(newest.seq);
@@ -294,7 +311,7 @@ mod tests {
             event: event.to_owned(),
             data: serde_json::json!({}),
         };
-        let mut check = SelfCheck::new(Vec::new());
+        let mut check = SelfCheck::default();
         check.follow(&store).await.unwrap();
         // One anchor after a thousand rows, and one of the head.
         let mut changes = Changes::by(by, now);

@@ -18,6 +18,8 @@ use jiff::Timestamp;
 use shipgate_domain::audit::{Anchor, Finding, FindingKind, Inspector, Row};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
+use std::pin::Pin;
+use std::sync::Arc;
 
 /// Rows read at once: a few milliseconds of work between two chances for others.
 const PAGE: u32 = 200;
@@ -42,8 +44,40 @@ pub struct SelfCheck {
     passed: Vec<Row>,
     anchored: u64,
     is_caught_up: bool,
+    rest: Rest,
     /// How many looks in a row failed although the database answered.
     failed_looks: u32,
+}
+
+/// What a check does between two pages, so that others come first.
+#[derive(Clone)]
+pub struct Rest(Arc<dyn Fn() -> Resting + Send + Sync>);
+
+type Resting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Rest {
+    /// Rests as this says.
+    pub fn new<F: Future<Output = ()> + Send + 'static>(
+        rest: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move || Box::pin(rest())))
+    }
+
+    async fn take(&self) {
+        (self.0)().await;
+    }
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self::new(tokio::task::yield_now)
+    }
+}
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rest")
+    }
 }
 
 /// What a look gave.
@@ -60,10 +94,10 @@ pub struct Looked {
 }
 
 impl SelfCheck {
-    /// A check that has seen nothing yet and tells these channels too.
+    /// A check that has seen nothing yet, tells these channels too, and rests so between two pages.
     #[must_use]
-    pub fn new(alarm_channels: Vec<String>) -> Self {
-        Self { alarm_channels, ..Self::default() }
+    pub fn new(alarm_channels: Vec<String>, rest: Rest) -> Self {
+        Self { alarm_channels, rest, ..Self::default() }
     }
 
     /// Says which head was written down last, now or by an earlier process.
@@ -140,8 +174,7 @@ impl SelfCheck {
         rows.retain(|row| row.seq > self.inspector.head().0);
         while let Some(last) = rows.last().map(|row| row.seq) {
             self.take(rows);
-            // Other work on this thread comes in between.
-            tokio::task::yield_now().await;
+            self.rest.take().await;
             rows = store.audit(last, PAGE).await?;
             // Whoever numbers rows anew must not keep this going round.
             rows.retain(|row| row.seq > last);

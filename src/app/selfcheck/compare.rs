@@ -70,22 +70,6 @@ async fn compare_places(store: &dyn Store, inspector: &mut Inspector) -> Result<
     failed.map_or(Ok(compared), Err)
 }
 
-/// Which deploys there are: none more and none less than the record knows.
-async fn compare_ids(store: &dyn Store, inspector: &mut Inspector) -> Result<(), StoreError> {
-    let mut after: Option<String> = None;
-    loop {
-        let ids = store.kept_ids(after.as_deref(), IDS).await?;
-        let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let is_last = is_last(&keys, after.as_deref(), IDS);
-        inspector.ledger().expect_all(Table::Deploys, after.as_deref(), &keys, is_last);
-        if is_last {
-            return Ok(());
-        }
-        after = ids.into_iter().last();
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn look_at_guards(store: &dyn Store, inspector: &mut Inspector) -> Result<(), StoreError> {
     let amiss = store.amiss().await.map(|amiss| inspector.see_now(FindingKind::Guard, amiss));
     for what in store.was_put_back().await? {
@@ -110,7 +94,7 @@ impl SelfCheck {
     ) -> Result<(), StoreError> {
         let guards = look_at_guards(store, &mut self.inspector).await;
         let places = compare_places(store, &mut self.inspector).await.map(drop);
-        let ids = compare_ids(store, &mut self.inspector).await;
+        let ids = self.compare_ids(store).await;
         let deploys = self.compare_deploys(store, group_of).await;
         let pages = self.compare_in_turn(store).await;
         self.follow(store).await?;
@@ -158,6 +142,22 @@ impl SelfCheck {
         Ok(())
     }
 
+    /// Which deploys there are: none more and none less than the record knows.
+    async fn compare_ids(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let mut after: Option<String> = None;
+        loop {
+            let ids = store.kept_ids(after.as_deref(), IDS).await?;
+            let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let is_last = is_last(&keys, after.as_deref(), IDS);
+            self.inspector.ledger().expect_all(Table::Deploys, after.as_deref(), &keys, is_last);
+            if is_last {
+                return Ok(());
+            }
+            after = ids.into_iter().last();
+            self.rest.take().await;
+        }
+    }
+
     /// Compares the next deploys to the byte, as they are stored, from where the last look ended.
     async fn compare_in_turn(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for _ in 0..PAGES {
@@ -167,7 +167,7 @@ impl SelfCheck {
             if self.page.is_none() {
                 break;
             }
-            tokio::task::yield_now().await;
+            self.rest.take().await;
         }
         Ok(())
     }
