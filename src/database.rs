@@ -1,5 +1,6 @@
 //! The database that the settings name: opened to work on, or looked at. Not here: what is in it.
 
+use crate::audit::take_all;
 use crate::output::{print, tell};
 use crate::settings::StoreSettings;
 use crate::wiring::SystemClock;
@@ -7,7 +8,8 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use shipgate_app::ports::{Clock as _, Store};
 use shipgate_app::restore;
-use shipgate_domain::audit::FindingKind;
+use shipgate_app::selfcheck::compare_all;
+use shipgate_domain::audit::{FindingKind, Inspector};
 use shipgate_store::postgres::{Address, Opening};
 use shipgate_store::transfer::sqlite_to_postgres;
 use shipgate_store::{PostgresStore, SqliteStore};
@@ -89,6 +91,7 @@ pub async fn move_in(settings: &StoreSettings, from: &Path) -> anyhow::Result<()
             tell(format_args!("{table}: {done} of {total}"));
         }
     };
+    refuse_unsound(from).await?;
     let now = SystemClock::default().now();
     let moved = sqlite_to_postgres(from, address.clone(), now, &mut progress).await?;
     let from = from.display();
@@ -107,6 +110,25 @@ pub async fn move_in(settings: &StoreSettings, from: &Path) -> anyhow::Result<()
         ));
     }
     print(told)
+}
+
+/// Ends the move of an installation whose record or rows somebody changed: it would look untouched on the other side.
+async fn refuse_unsound(from: &Path) -> anyhow::Result<()> {
+    // What is no installation is refused by the move itself, in its own words.
+    let Ok(store) = SqliteStore::look_at(from) else { return Ok(()) };
+    let mut inspector = Inspector::default();
+    take_all(&store, &mut inspector).await?;
+    compare_all(&store, &mut inspector).await?;
+    inspector.settle();
+    let open: Vec<String> = inspector.open().map(ToString::to_string).collect();
+    let Some(first) = open.first() else { return Ok(()) };
+    let more = if open.len() > 1 { format!(", and {} more", open.len() - 1) } else { String::new() };
+    anyhow::bail!(
+        "nothing was moved: {} is not sound: {first}{more}. Moved, this would look as if it had always been so. `shipgate \
+         audit verify` on it names everything. Start Shipgate on it once more and say in chat what you found out: \
+         /resume dispatching \"…\"; what was accepted so does not keep it from being moved",
+        from.display()
+    )
 }
 
 fn postgres(settings: &StoreSettings) -> anyhow::Result<&Address> {

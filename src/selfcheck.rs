@@ -65,7 +65,7 @@ impl Status {
 
     fn show(&self, at: Timestamp, looked: &Result<Looked, StoreError>) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let not_made = |error: &StoreError| format!("the check could not be made: {error}");
+        let not_made = |error: &StoreError| format!("the check could not be made: {}", error.with_causes());
         let before =
             || SelfChecked { at: at.to_string(), rows: 0, ok: false, result: String::new(), stopped: false };
         let checked = match looked {
@@ -192,15 +192,15 @@ impl Lookout {
         }
         let anchoring = async {
             let mut seen = self.seen.lock().await;
-            if let Err(error) = self.app.follow_record(&mut seen.check).await {
-                return tracing::warn!(
-                    "the record could not be read to its end, so its head is not anchored: {error}"
-                );
-            }
-            // What people accepted is no reason not to; what nobody has judged yet is one.
-            if seen.check.is_sound() && self.status.newest().is_none_or(|newest| newest.ok && !newest.stopped)
-            {
-                self.anchor(&mut seen, true, Last::Yes).await;
+            match self.app.may_be_anchored(&mut seen.check).await {
+                Ok(true) => self.anchor(&mut seen, true, Last::Yes).await,
+                Ok(false) => tracing::warn!(
+                    "the head of the record is not anchored: something was found that nobody has accepted yet"
+                ),
+                Err(error) => tracing::warn!(
+                    "the record could not be read to its end, so its head is not anchored: {}",
+                    error.with_causes()
+                ),
             }
         };
         if tokio::time::timeout(LAST_ANCHOR, anchoring).await.is_err() {

@@ -45,6 +45,8 @@ pub struct SelfCheck {
     anchored: u64,
     is_caught_up: bool,
     rest: Rest,
+    /// How often somebody had let deploys go on when that was looked at last.
+    resumptions: u64,
     /// How many looks in a row failed although the database answered.
     failed_looks: u32,
 }
@@ -139,10 +141,10 @@ impl SelfCheck {
         self.open().next().is_none()
     }
 
-    /// Whether something was found that people were not told.
+    /// Whether something was found that people were not told, or somebody let deploys go on since the last look.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.inspector.untold().next().is_some()
+        self.inspector.untold().next().is_some() || self.inspector.resumptions() != self.resumptions
     }
 
     /// A check that can never be made must not look like one that finds nothing. While the database does not answer at
@@ -193,6 +195,16 @@ impl App {
         check.follow(self.store.as_ref()).await
     }
 
+    /// Follows the record to its end, and says whether its head may be written down: not while anything was found that
+    /// nobody accepted, here or on another replica.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn may_be_anchored(&self, check: &mut SelfCheck) -> Result<bool, StoreError> {
+        check.follow(self.store.as_ref()).await?;
+        Ok(check.is_sound() && self.dispatching().await?.1.stopped.is_none())
+    }
+
     /// Checks everything that is new, compares stored deploys with the record, and stops every start when anything is
     /// wrong.
     ///
@@ -225,13 +237,16 @@ impl App {
             let (value, dispatching) = self.dispatching().await?;
             // Read after the note: whoever lifted the stop that it tells of wrote down what was accepted.
             let followed = check.follow(self.store.as_ref()).await;
+            check.resumptions = check.inspector.resumptions();
             let open: Vec<Finding> = check.inspector.open().cloned().collect();
+            let mut new: Vec<Finding> = check.inspector.untold().cloned().collect();
             // Where nothing is stopped, all of them are news: somebody may have undone the stop without a word. Unless
-            // it could not be read what was accepted.
-            let new: Vec<Finding> = match (&dispatching.stopped, &followed) {
-                (None, Ok(())) => open.clone(),
-                (None, Err(_)) | (Some(_), _) => check.inspector.untold().cloned().collect(),
-            };
+            // it could not be read what was accepted. What people do not know yet comes first.
+            if dispatching.stopped.is_none() && followed.is_ok() {
+                let known: Vec<Finding> =
+                    open.iter().filter(|finding| !new.contains(finding)).cloned().collect();
+                new.extend(known);
+            }
             let is_all_told = new.is_empty();
             if is_all_told {
                 followed?;

@@ -291,6 +291,12 @@ async fn anchors_that_say_nothing_prove_nothing() {
     let said = verify(&[]);
     assert_eq!(said.code, Some(1), "{}", said.out);
     assert!(said.err.contains("nothing was compared") && said.err.contains("gone.jsonl"), "{}", said.err);
+    // Nor does one that was copied from chat make up for it.
+    let db = rusqlite::Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    let hash: String = db.query_row("SELECT hash FROM audit WHERE seq = 1", [], |row| row.get(0)).unwrap();
+    let said = verify(&["--anchor", &format!("1:{hash}")]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.out.contains("1 anchor agrees") && said.err.contains("gone.jsonl"), "{}", said.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

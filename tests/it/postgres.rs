@@ -149,3 +149,24 @@ fn what_is_no_backup_moves_without_such_a_word() {
         with_store(&database.socket_url(OWNER)).run(&["migrate", "sqlite-to-postgres", "--from", &from]);
     assert!(!moved.good().out.contains("--restored"), "{}", moved.out);
 }
+
+#[test]
+fn an_installation_that_somebody_changed_is_not_moved_as_if_it_were_sound() {
+    let database = Cluster::shared().database();
+    let source = Place::with_database("");
+    let from = source.path("shipgate.db");
+    let lock = "INSERT INTO locks (environment, quarantine, body) VALUES ('production', '', '{}')";
+    rusqlite::Connection::open(&from).unwrap().execute_batch(lock).unwrap();
+    let from = from.display().to_string();
+    let owner = with_store(&database.socket_url(OWNER));
+    let moved = owner.run(&["migrate", "sqlite-to-postgres", "--from", &from]);
+    moved.refused(&[
+        "nothing was moved",
+        "the lock of production is stored",
+        "audit verify",
+        "/resume dispatching",
+    ]);
+    // It was not marked as moved.
+    let said = source.run(&["serve"]);
+    assert!(said.err.contains("no chat platform"), "{}", said.err);
+}

@@ -256,3 +256,35 @@ async fn an_ordered_stop_anchors_what_was_recorded_last() {
     assert!(messages.iter().any(|m| crate::read::message(m).contains(&posted)), "{messages:?}");
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_just_before_an_ordered_stop_is_anchored_too() {
+    let world = world().await;
+    add_channels(&world);
+    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.terminate().await.success());
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    db.execute_batch("DROP TRIGGER audit_delete").unwrap();
+    bot.run().await;
+    let slack = world.slack.clone();
+    bot.until("the alarm", move |_| {
+        let messages = slack.messages(DEPLOYMENTS);
+        messages.iter().any(|m| crate::read::message(m).contains("Nothing is started any more")).then_some(())
+    })
+    .await;
+    let newest = || {
+        let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        last["seq"].as_u64().unwrap()
+    };
+    let before = newest();
+    bot.ask("grace", "/shipgate", "resume dispatching a forgotten script", "lets deploys start again").await;
+    assert!(bot.terminate().await.success());
+    let last: u64 = db.query_row("SELECT max(seq) FROM audit", [], |row| row.get(0)).unwrap();
+    let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
+    let anchored: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(anchored["seq"], last, "{text}");
+    assert!(last > before);
+    bot.end(&world).await;
+}

@@ -89,7 +89,7 @@ impl App {
         }
         self.judge_all(&mut changes, None);
         self.commit(changes).await?;
-        for finding in in_full {
+        for finding in shown {
             tracing::error!(
                 finding = finding.kind.code(),
                 mark = finding.mark(),
@@ -97,6 +97,12 @@ impl App {
                  Keep a copy of the database, find out how it came to this, then say: \
                  /resume dispatching \"what you found out\"",
                 finding.kind.meaning()
+            );
+        }
+        if new.len() > shown.len() {
+            tracing::error!(
+                "the self-check found {} more: `shipgate audit verify` names them",
+                new.len() - shown.len()
             );
         }
         for finding in new {

@@ -78,8 +78,9 @@ impl FindingKind {
                  may have let pass what it should not, or may hold back what it need not."
             }
             Self::Guard => {
-                "Somebody took out of the database what makes it refuse to change the record: whatever was written \
-                 meanwhile could have been written by anybody."
+                "Something that Shipgate made in the database is missing or was changed: what makes it refuse to change the \
+                 record, or a table. Whatever was written meanwhile could have been written by anybody; a table that is \
+                 gone must come from a backup."
             }
             Self::Blind => {
                 "The database answers, and something in it cannot be read: whether the record and what is stored are sound, \

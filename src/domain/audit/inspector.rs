@@ -165,6 +165,12 @@ impl Inspector {
         self.those(|mark| !self.stops.is_told(mark))
     }
 
+    /// How often a person let deploys go on, as the record tells.
+    #[must_use]
+    pub fn resumptions(&self) -> u64 {
+        self.stops.resumptions()
+    }
+
     fn those(&self, is_wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &Finding> {
         let all = self.findings.iter().zip(&self.marks);
         all.filter(move |(_, mark)| is_wanted(mark)).map(|(finding, _)| finding)

@@ -157,6 +157,8 @@ pub struct Ledger {
     rows: BTreeMap<Table, BTreeMap<Box<str>, Hash>>,
     /// What was seen and does not fit yet.
     awaited: BTreeMap<(Table, String), Seen>,
+    /// Rows that did not fit, and how often one of them was right again since.
+    wrong: BTreeMap<(Table, String), (bool, u32)>,
 }
 
 impl Ledger {
@@ -215,6 +217,12 @@ impl Ledger {
     fn see(&mut self, table: Table, key: &str, seen: Seen) {
         if !seen.fits(self.rows.get(&table).and_then(|rows| rows.get(key))) {
             self.awaited.insert((table, key.to_owned()), seen);
+        } else if seen != Seen::There
+            && !self.wrong.is_empty()
+            && let Some((is_wrong, mended)) = self.wrong.get_mut(&(table, key.to_owned()))
+            && std::mem::take(is_wrong)
+        {
+            *mended += 1;
         }
     }
 
@@ -241,6 +249,11 @@ impl Ledger {
                 .filter_map(|(name, hash)| Some(format!("{name} {}", crate::hex(&hash?[..6]))))
                 .collect();
             let what = if names.is_empty() { what } else { format!("{what} ({})", names.join(", ")) };
+            // Put right and done once more, it is another time, which nobody accepted.
+            let (is_wrong, mended) = self.wrong.entry((table, key.clone())).or_default();
+            *is_wrong = true;
+            let what =
+                if *mended == 0 { what } else { format!("{what}, again after it was put right ({mended})") };
             let deploy = (table == Table::Deploys).then(|| key.parse().ok()).flatten();
             findings.push(Finding { kind: FindingKind::State, seq: None, deploy, what });
         }

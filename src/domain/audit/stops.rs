@@ -20,6 +20,8 @@ pub(super) struct Stops {
     told: BTreeSet<String>,
     /// Told before a person did.
     accepted: BTreeSet<String>,
+    /// How often a person let deploys go on.
+    resumptions: u64,
     /// Findings without a row of their own that were told: the row at which each was seen first, and whether that was
     /// accepted.
     first_seen: BTreeMap<(FindingKind, String), (u64, bool)>,
@@ -62,12 +64,17 @@ impl Stops {
             }
             // Whoever lets deploys go on accepts what was told by then, and nothing that the entry names itself.
             (RESUMED, Actor::Person { .. }) => {
+                self.resumptions += 1;
                 self.accepted.append(&mut self.told);
                 self.first_seen.values_mut().for_each(|(_, is_accepted)| *is_accepted = true);
                 true
             }
             _ => false,
         }
+    }
+
+    pub(super) fn resumptions(&self) -> u64 {
+        self.resumptions
     }
 
     pub(super) fn is_told(&self, mark: &str) -> bool {

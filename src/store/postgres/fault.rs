@@ -70,8 +70,9 @@ pub enum Fault {
     },
     /// It has no tables of ours.
     #[error(
-        "this database has not the tables that Shipgate needs ({detail}): run `shipgate migrate tables`, or name \
-         another database in `store.url`"
+        "this database has not the tables that Shipgate needs ({detail}). Where nobody has made them yet, run `shipgate \
+         migrate tables`, or name another database in `store.url`; where somebody dropped them, stop Shipgate, find out \
+         who could, and restore a dump"
     )]
     NoTables {
         /// What the server said.

@@ -136,3 +136,18 @@ proptest! {
         prop_assert_eq!(world.look(), []);
     }
 }
+
+#[test]
+fn what_was_put_right_and_is_done_again_is_another_finding() {
+    let mut world = World::default();
+    world.write(1, Some(7));
+    let mut marks = Vec::new();
+    for content in [None, Some(7), None, None, Some(7), None] {
+        world.put(key(1), content);
+        marks.extend(world.look().iter().map(Finding::mark));
+    }
+    assert_eq!(marks.len(), 4, "{marks:?}");
+    assert_eq!(marks[1], marks[2], "the same as at the look before");
+    let different: std::collections::BTreeSet<&String> = marks.iter().collect();
+    assert_eq!(different.len(), 3, "{marks:?}");
+}
