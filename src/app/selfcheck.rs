@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use shipgate_domain::audit::{Anchor, Finding, FindingKind, Inspector, Row};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::ids::DeployId;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct SelfCheck {
     anchored: u64,
     is_caught_up: bool,
     rest: Rest,
+    /// Marks of what was told while the record could not be read.
+    told_unread: BTreeSet<String>,
     /// How often somebody had let deploys go on when that was looked at last.
     resumptions: u64,
     /// How many looks in a row failed although the database answered.
@@ -147,6 +150,29 @@ impl SelfCheck {
         self.inspector.untold().next().is_some() || self.inspector.resumptions() != self.resumptions
     }
 
+    /// What people are to be told now. Where nothing is stopped that is everything that nobody accepted, as somebody may
+    /// have undone the stop without a word; what they do not know yet comes first. Where the record cannot be read, it
+    /// says neither what was told nor what was accepted.
+    fn to_tell(&self, is_stopped: bool, is_read: bool) -> Vec<Finding> {
+        let mut new: Vec<Finding> = self.inspector.untold().cloned().collect();
+        if !is_read {
+            new.retain(|finding| !is_stopped || !self.told_unread.contains(&finding.mark()));
+        } else if !is_stopped {
+            let known: Vec<Finding> = self.open().filter(|finding| !new.contains(finding)).cloned().collect();
+            new.extend(known);
+        }
+        new
+    }
+
+    /// These were told. Where the record can be read, it says so itself.
+    fn were_told(&mut self, told: &[Finding], is_read: bool) {
+        if is_read {
+            self.told_unread.clear();
+        } else {
+            self.told_unread.extend(told.iter().map(Finding::mark));
+        }
+    }
+
     /// A check that can never be made must not look like one that finds nothing. While the database does not answer at
     /// all, nothing can be started either: that is no finding.
     fn note_outcome(&mut self, is_failed: bool, answers: bool) {
@@ -239,21 +265,16 @@ impl App {
             let followed = check.follow(self.store.as_ref()).await;
             check.resumptions = check.inspector.resumptions();
             let open: Vec<Finding> = check.inspector.open().cloned().collect();
-            let mut new: Vec<Finding> = check.inspector.untold().cloned().collect();
-            // Where nothing is stopped, all of them are news: somebody may have undone the stop without a word. Unless
-            // it could not be read what was accepted. What people do not know yet comes first.
-            if dispatching.stopped.is_none() && followed.is_ok() {
-                let known: Vec<Finding> =
-                    open.iter().filter(|finding| !new.contains(finding)).cloned().collect();
-                new.extend(known);
-            }
+            let is_read = followed.is_ok();
+            let new = check.to_tell(dispatching.stopped.is_some(), is_read);
             let is_all_told = new.is_empty();
             if is_all_told {
                 followed?;
             } else {
                 match self.stop_dispatching(check, value, dispatching.clone(), &new).await {
+                    Ok(()) => check.were_told(&new, is_read),
                     // Another replica saw the same first, or somebody let it go on: look again.
-                    Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                    Err(StoreError::Conflict { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -316,6 +337,25 @@ fn say(channel: String, key: String, message: Message, due: Timestamp) -> NewEff
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_told_once_is_not_told_again_because_the_record_cannot_be_read() {
+        let mut check = SelfCheck::default();
+        let finding =
+            Finding { kind: FindingKind::State, seq: None, deploy: None, what: "a lock is gone".into() };
+        check.inspector.add_found(finding.clone());
+        assert_eq!(check.to_tell(false, false), [finding.clone()]);
+        check.were_told(&[finding.clone()], false);
+        assert_eq!(check.to_tell(true, false), []);
+        assert_eq!(check.to_tell(false, false), [finding.clone()], "somebody undid the stop");
+        assert_eq!(
+            check.to_tell(true, true),
+            [finding.clone()],
+            "the record was read, and does not tell of it"
+        );
+        check.were_told(&[finding.clone()], true);
+        assert_eq!(check.to_tell(true, false), [finding]);
+    }
 
     #[test]
     fn a_check_that_fails_ten_times_in_a_row_while_the_database_answers_is_a_finding() {

@@ -84,11 +84,12 @@ impl PostgresStore {
         open::check(&store.pool).await?;
         migrate::migrate(&store.pool, now).await?;
         guards::check_tables(&store.pool).await?;
-        put_back::put_back(&store.pool, now).await?;
+        // Before anything is put back: a dump that is still being restored must be left alone.
         match opening {
             Opening::Work => home::check_home(&store.pool).await?,
             Opening::Restored => home::settle_restored(&store.pool, now).await?,
         }
+        put_back::put_back(&store.pool, now).await?;
         let noted = put_back::noted(&store.pool).await;
         store.put_back = Some(noted.map_err(|trouble| OpenError::of(&store.pool, trouble))?);
         Ok(store)

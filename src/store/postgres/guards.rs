@@ -92,7 +92,8 @@ const BESIDE: &str = "
         WHERE n.nspname = 'shipgate' AND c.relkind = 'r' AND c.relname = ANY($1)
     )
     SELECT 'rule', r.rulename::text, t.relname::text FROM pg_rewrite AS r JOIN tables AS t ON t.oid = r.ev_class
-    UNION ALL SELECT 'rows', '', t.relname::text FROM tables AS t WHERE t.relrowsecurity
+    UNION ALL SELECT 'rows', '', t.relname::text FROM tables AS t
+        WHERE t.relrowsecurity AND (t.relforcerowsecurity OR row_security_active(t.oid))
     UNION ALL SELECT 'unlogged', '', t.relname::text FROM tables AS t WHERE t.relpersistence <> 'p'
     UNION ALL SELECT 'session', '', '' WHERE current_setting('session_replication_role') = 'replica'
     UNION ALL
@@ -107,6 +108,8 @@ const BESIDE: &str = "
             SELECT 1 FROM pg_namespace AS n
             WHERE n.nspname = 'shipgate' AND has_schema_privilege(s.setrole, n.oid, 'USAGE')
         ))
+        -- A superuser of another system may do anything anyway.
+        AND (r.rolname IS NULL OR NOT r.rolsuper OR r.rolname = current_user)
     ORDER BY 1, 2, 3";
 
 /// A trigger as it is there.
@@ -275,9 +278,14 @@ async fn gone(asked: &Asked<'_>) -> Result<Vec<&'static str>, Fault> {
 /// Whether all tables are there, or nobody has made them yet. One that is gone cannot be made anew: what it held is lost.
 pub(super) async fn check_tables(pool: &Pool) -> Result<(), OpenError> {
     let failed = |fault: Fault| OpenError::of(pool, fault.into());
+    let was_made = async || migrate::version(pool).await.map(|version| version.unwrap_or(0) > 0);
+    let mut is_made = was_made().await.map_err(failed)?;
     let mut gone = gone(&Asked::Itself(pool)).await.map_err(failed)?;
-    let was_made = migrate::version(pool).await.map_err(failed)?.unwrap_or(0) > 0;
-    if !was_made {
+    if !is_made && gone.len() < TABLES.len() {
+        // Another process may have made them between the two.
+        is_made = was_made().await.map_err(failed)?;
+    }
+    if !is_made {
         // That table alone says nothing; the others say that its rows, or all of it, went later.
         gone.retain(|table| *table != MIGRATIONS);
         if gone.len() == TABLES.len() - 1 {

@@ -73,7 +73,10 @@ fn why_not(fault: &Fault) -> Option<String> {
                 .into(),
         ),
         Fault::Slow { .. } | Fault::Contended { .. } => Some(
-            "its table is in use, by a dump for example. When that is over, run `shipgate migrate tables`".into(),
+            "its table is in use, by a dump for example, or too large for it. When nobody uses it, run `shipgate migrate \
+             tables`; an index can be made by hand: CREATE UNIQUE INDEX CONCURRENTLY deploys_one_active ON \
+             shipgate.deploys (lock_group) WHERE active"
+                .into(),
         ),
         Fault::Mistake { detail } => Some(format!("the server does not take it ({detail})")),
         _ => None,

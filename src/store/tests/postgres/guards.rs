@@ -247,8 +247,8 @@ async fn what_others_made_is_told_and_left_alone() {
              table locks".into(),
         ),
         (
-            "ALTER TABLE shipgate.freezes ENABLE ROW LEVEL SECURITY".into(),
-            "ALTER TABLE shipgate.freezes DISABLE ROW LEVEL SECURITY".into(),
+            "ALTER TABLE shipgate.freezes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY".into(),
+            "ALTER TABLE shipgate.freezes DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY".into(),
             "row level security is switched on for the table freezes in the database: rows may be hidden from Shipgate".into(),
         ),
         (
@@ -275,8 +275,9 @@ async fn what_others_made_is_told_and_left_alone() {
         database.sql(&undone);
         assert_eq!(amiss(&store).await, Vec::<String>::new(), "{hole}");
     }
-    // Nor does it concern us what is set for who cannot reach the tables.
+    // Nor does it concern us what is set for who cannot reach the tables, or what hides nothing from their owner.
     database.sql(&format!("ALTER ROLE far_{helper} SET session_replication_role = 'replica'"));
+    database.sql("ALTER TABLE shipgate.freezes ENABLE ROW LEVEL SECURITY");
     assert_eq!(amiss(&store).await, Vec::<String>::new());
 }
 
