@@ -341,20 +341,16 @@ mod tests {
     #[test]
     fn what_was_told_once_is_not_told_again_because_the_record_cannot_be_read() {
         let mut check = SelfCheck::default();
-        let finding =
-            Finding { kind: FindingKind::State, seq: None, deploy: None, what: "a lock is gone".into() };
-        check.inspector.add_found(finding.clone());
-        assert_eq!(check.to_tell(false, false), [finding.clone()]);
-        check.were_told(&[finding.clone()], false);
+        let what = "a lock is gone".to_owned();
+        let findings = [Finding { kind: FindingKind::State, seq: None, deploy: None, what }];
+        check.inspector.add_found(findings[0].clone());
+        assert_eq!(check.to_tell(false, false), findings);
+        check.were_told(&findings, false);
         assert_eq!(check.to_tell(true, false), []);
-        assert_eq!(check.to_tell(false, false), [finding.clone()], "somebody undid the stop");
-        assert_eq!(
-            check.to_tell(true, true),
-            [finding.clone()],
-            "the record was read, and does not tell of it"
-        );
-        check.were_told(&[finding.clone()], true);
-        assert_eq!(check.to_tell(true, false), [finding]);
+        assert_eq!(check.to_tell(false, false), findings, "somebody undid the stop");
+        assert_eq!(check.to_tell(true, true), findings, "the record was read, and does not tell of it");
+        check.were_told(&findings, true);
+        assert_eq!(check.to_tell(true, false), findings);
     }
 
     #[test]
