@@ -28,6 +28,11 @@ impl App {
             return Ok(Finish::Again(later(self.now(), SignedDuration::from_secs(1))));
         }
         for _ in 0..TRIES {
+            // A read or write that took a minute may have outlived the rules that it was begun under: whoever has the
+            // newer ones judges (S21).
+            if self.is_aside() {
+                return Ok(Finish::Again(self.now()));
+            }
             let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
             let looked = match &deploy.state {
                 State::Requested { .. } => self.pin(&deploy).await,
