@@ -139,11 +139,7 @@ async fn verify(store: &dyn Store, given: Given, json: bool) -> anyhow::Result<(
     for (seq, hash, _) in &given.anchors {
         inspector.expect_anchor(*seq, hash);
     }
-    take_all(store, &mut inspector).await?;
-    let compared = compare_all(store, &mut inspector).await?;
-    // What was written meanwhile is no difference: the record tells of it by now.
-    take_all(store, &mut inspector).await?;
-    inspector.settle();
+    let compared = inspect(store, &mut inspector).await?;
     inspector.end();
     let told =
         if json { in_json(&inspector, &given, compared)? } else { in_words(&inspector, &given, compared) };
@@ -166,8 +162,18 @@ async fn verify(store: &dyn Store, given: Given, json: bool) -> anyhow::Result<(
     Ok(())
 }
 
+/// Reads the whole record and compares every stored row with it. Says how many rows were compared.
+pub async fn inspect(store: &dyn Store, inspector: &mut Inspector) -> anyhow::Result<u64> {
+    take_all(store, inspector).await?;
+    let compared = compare_all(store, inspector).await?;
+    // What was written meanwhile is no difference: the record tells of it by now.
+    take_all(store, inspector).await?;
+    inspector.settle();
+    Ok(compared)
+}
+
 /// Reads every row, and tells whoever watches how far it is.
-pub async fn take_all(store: &dyn Store, inspector: &mut Inspector) -> anyhow::Result<()> {
+async fn take_all(store: &dyn Store, inspector: &mut Inspector) -> anyhow::Result<()> {
     let is_watched = std::io::stderr().is_terminal();
     loop {
         let (head, _) = inspector.head();

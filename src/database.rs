@@ -1,6 +1,6 @@
 //! The database that the settings name: opened to work on, or looked at. Not here: what is in it.
 
-use crate::audit::take_all;
+use crate::audit::inspect;
 use crate::output::{print, tell};
 use crate::settings::StoreSettings;
 use crate::wiring::SystemClock;
@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use shipgate_app::ports::{Clock as _, Store};
 use shipgate_app::restore;
-use shipgate_app::selfcheck::compare_all;
 use shipgate_domain::audit::{FindingKind, Inspector};
 use shipgate_store::postgres::{Address, Opening};
 use shipgate_store::transfer::sqlite_to_postgres;
@@ -117,11 +116,7 @@ async fn refuse_unsound(from: &Path) -> anyhow::Result<()> {
     // What is no installation is refused by the move itself, in its own words.
     let Ok(store) = SqliteStore::look_at(from) else { return Ok(()) };
     let mut inspector = Inspector::default();
-    take_all(&store, &mut inspector).await?;
-    compare_all(&store, &mut inspector).await?;
-    // Whoever forgot to stop Shipgate is told so by the move, and not of somebody who changed rows.
-    take_all(&store, &mut inspector).await?;
-    inspector.settle();
+    inspect(&store, &mut inspector).await?;
     let open: Vec<String> = inspector.open().map(ToString::to_string).collect();
     let Some(first) = open.first() else { return Ok(()) };
     let more = if open.len() > 1 { format!(", and {} more", open.len() - 1) } else { String::new() };

@@ -130,9 +130,7 @@ impl SelfCheck {
             self.last = Some(row);
         }
     }
-}
 
-impl SelfCheck {
     /// What was found and nobody has accepted.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.inspector.open()

@@ -34,6 +34,22 @@ fn add_channels(world: &World) {
     }
 }
 
+/// The line that was written last into the anchor file.
+fn newest_anchor(bot: &Bot) -> Value {
+    let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+/// A bot with anchors that deployed once and was stopped in order; and its database.
+async fn stopped_with_anchors(world: &World) -> (Bot, Connection) {
+    add_channels(world);
+    let mut bot = Bot::start(world, Transport::Http, with_anchors).await;
+    bot.deploy("ada", "staging", "v1.2.3").await;
+    assert!(bot.terminate().await.success());
+    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    (bot, db)
+}
+
 fn says(bot: &Bot, arguments: &[&str]) -> (bool, String) {
     let output = bot.output(arguments);
     let text = [output.stdout, output.stderr].concat();
@@ -237,20 +253,15 @@ async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ordered_stop_anchors_what_was_recorded_last() {
     let world = world().await;
-    add_channels(&world);
-    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
-    bot.deploy("ada", "staging", "v1.2.3").await;
-    assert!(bot.terminate().await.success());
-    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    let (bot, db) = stopped_with_anchors(&world).await;
     let (seq, hash): (u64, String) = db
         .query_row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();
     drop(db);
-    let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
-    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["seq"], &last["hash"]), (&seq.into(), &hash.clone().into()), "{text}");
+    let last = newest_anchor(&bot);
+    assert_eq!((&last["seq"], &last["hash"]), (&seq.into(), &hash.clone().into()), "{last}");
     let posted = format!("{seq}:{hash}");
     let messages = world.slack.messages("anchors");
     assert!(messages.iter().any(|m| crate::read::message(m).contains(&posted)), "{messages:?}");
@@ -260,11 +271,7 @@ async fn an_ordered_stop_anchors_what_was_recorded_last() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_just_before_an_ordered_stop_is_anchored_too() {
     let world = world().await;
-    add_channels(&world);
-    let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
-    bot.deploy("ada", "staging", "v1.2.3").await;
-    assert!(bot.terminate().await.success());
-    let db = Connection::open(bot.folder().join("shipgate.db")).unwrap();
+    let (mut bot, db) = stopped_with_anchors(&world).await;
     db.execute_batch("DROP TRIGGER audit_delete").unwrap();
     bot.run().await;
     let slack = world.slack.clone();
@@ -273,18 +280,12 @@ async fn what_was_accepted_just_before_an_ordered_stop_is_anchored_too() {
         messages.iter().any(|m| crate::read::message(m).contains("Nothing is started any more")).then_some(())
     })
     .await;
-    let newest = || {
-        let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
-        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        last["seq"].as_u64().unwrap()
-    };
-    let before = newest();
+    let before = newest_anchor(&bot)["seq"].as_u64().unwrap();
     bot.ask("grace", "/shipgate", "resume dispatching a forgotten script", "lets deploys start again").await;
     assert!(bot.terminate().await.success());
     let last: u64 = db.query_row("SELECT max(seq) FROM audit", [], |row| row.get(0)).unwrap();
-    let text = fs::read_to_string(bot.folder().join("anchors.jsonl")).unwrap();
-    let anchored: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!(anchored["seq"], last, "{text}");
+    let anchored = newest_anchor(&bot);
+    assert_eq!(anchored["seq"], last, "{anchored}");
     assert!(last > before);
     bot.end(&world).await;
 }

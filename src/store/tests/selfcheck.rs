@@ -61,6 +61,36 @@ async fn look(check: &mut SelfCheck, store: &dyn Store) {
     check.compare(store, |deploy| Some(deploy.id.to_string())).await.unwrap();
 }
 
+/// A database with some lives in it that was looked at once, and somebody else who has the file open.
+struct Looked {
+    _folder: tempfile::TempDir,
+    store: SqliteStore,
+    check: SelfCheck,
+    attacker: Connection,
+}
+
+impl Looked {
+    async fn at(deploys: u8) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shipgate.db");
+        let store = SqliteStore::open(&path, at(0)).unwrap();
+        enter(&store).await;
+        for n in 0..deploys {
+            live(&store, 1, n, 1).await;
+        }
+        let mut check = SelfCheck::default();
+        look(&mut check, &store).await;
+        assert_eq!(found(&check), [""; 0]);
+        Self { _folder: folder, store, check, attacker: Connection::open(&path).unwrap() }
+    }
+
+    /// The statement that makes the trigger which keeps rows of the record from being deleted.
+    fn trigger(&self) -> String {
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = 'audit_delete'";
+        self.attacker.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn beside_writers_that_never_stop_nothing_is_found() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,17 +124,7 @@ async fn beside_writers_that_never_stop_nothing_is_found() {
 
 #[tokio::test]
 async fn what_is_changed_past_the_writers_is_found_at_the_next_look() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    let store = SqliteStore::open(&path, at(0)).unwrap();
-    enter(&store).await;
-    for n in 0..3 {
-        live(&store, 1, n, 1).await;
-    }
-    let mut check = SelfCheck::default();
-    look(&mut check, &store).await;
-    assert_eq!(found(&check), [""; 0]);
-    let attacker = Connection::open(&path).unwrap();
+    let Looked { _folder, store, mut check, attacker } = Looked::at(3).await;
 
     // A state without a word in the record.
     attacker
@@ -128,14 +148,7 @@ async fn what_is_changed_past_the_writers_is_found_at_the_next_look() {
 
 #[tokio::test]
 async fn a_table_that_cannot_be_read_hides_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    let store = SqliteStore::open(&path, at(0)).unwrap();
-    enter(&store).await;
-    live(&store, 1, 0, 1).await;
-    let mut check = SelfCheck::default();
-    look(&mut check, &store).await;
-    let attacker = Connection::open(&path).unwrap();
+    let Looked { _folder, store, mut check, attacker } = Looked::at(1).await;
     let lock = "INSERT INTO locks (environment, quarantine, body) VALUES ('production', '', '{}')";
     attacker.execute_batch(&format!("DROP TABLE freezes; DELETE FROM deploys; {lock}")).unwrap();
     check.follow(&store).await.unwrap();
@@ -149,17 +162,9 @@ async fn a_table_that_cannot_be_read_hides_nothing_else() {
 
 #[tokio::test]
 async fn what_people_accepted_is_one_time_and_the_next_time_is_news() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    let store = SqliteStore::open(&path, at(0)).unwrap();
-    enter(&store).await;
-    live(&store, 1, 0, 1).await;
-    let mut check = SelfCheck::default();
-    look(&mut check, &store).await;
-    let attacker = Connection::open(&path).unwrap();
-    let trigger: String = attacker
-        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'audit_delete'", [], |row| row.get(0))
-        .unwrap();
+    let looked = Looked::at(1).await;
+    let trigger = looked.trigger();
+    let Looked { _folder, store, mut check, attacker } = looked;
     let is_gone = ["the trigger audit_delete is missing in the database"];
 
     attacker.execute_batch("DROP TRIGGER audit_delete").unwrap();
@@ -190,20 +195,10 @@ async fn what_people_accepted_is_one_time_and_the_next_time_is_news() {
 
 #[tokio::test]
 async fn a_record_that_lost_its_end_is_read_again_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    let store = SqliteStore::open(&path, at(0)).unwrap();
-    enter(&store).await;
-    for n in 0..3 {
-        live(&store, 1, n, 1).await;
-    }
-    let mut check = SelfCheck::default();
-    look(&mut check, &store).await;
+    let looked = Looked::at(3).await;
+    let trigger = looked.trigger();
+    let Looked { _folder, store, mut check, attacker } = looked;
     // As after a failover to a server that lagged behind: row and record end earlier, and both fit.
-    let attacker = Connection::open(&path).unwrap();
-    let trigger: String = attacker
-        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'audit_delete'", [], |row| row.get(0))
-        .unwrap();
     attacker
         .execute_batch(&format!(
             "DROP TRIGGER audit_delete; DELETE FROM audit WHERE seq > 6;

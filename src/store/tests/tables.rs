@@ -23,7 +23,7 @@ use shipgate_domain::facts::Lock;
 use shipgate_store::SqliteStore;
 use shipgate_store::sqlite::OpenError;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const TAMPERINGS: usize = 10_000;
 
@@ -137,12 +137,18 @@ async fn amiss(store: &SqliteStore) -> Vec<String> {
     [store.was_put_back().await.unwrap(), store.amiss().await.unwrap()].concat()
 }
 
-#[tokio::test]
-async fn a_trigger_that_is_gone_is_put_back_and_told_when_the_database_is_opened() {
+/// A database that nobody works on, and somebody else who has the file open.
+async fn attacked() -> (tempfile::TempDir, PathBuf, Connection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shipgate.db");
     drop(filled(&path).await);
     let attacker = Connection::open(&path).unwrap();
+    (folder, path, attacker)
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_gone_is_put_back_and_told_when_the_database_is_opened() {
+    let (_folder, path, attacker) = attacked().await;
     attacker.execute_batch("DROP TRIGGER audit_update; DROP INDEX deploys_one_active").unwrap();
     let store = SqliteStore::open(&path, at(1)).unwrap();
     let told = amiss(&store).await;
@@ -175,10 +181,7 @@ async fn a_trigger_that_is_gone_is_put_back_and_told_when_the_database_is_opened
 
 #[tokio::test]
 async fn a_piece_that_cannot_be_put_back_keeps_no_other_from_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    drop(filled(&path).await);
-    let attacker = Connection::open(&path).unwrap();
+    let (_folder, path, attacker) = attacked().await;
     // Two active deploys in one place, and a view that took a name.
     attacker
         .execute_batch(
@@ -199,10 +202,7 @@ async fn a_piece_that_cannot_be_put_back_keeps_no_other_from_it() {
 
 #[tokio::test]
 async fn nothing_is_put_back_into_a_damaged_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shipgate.db");
-    drop(filled(&path).await);
-    let attacker = Connection::open(&path).unwrap();
+    let (_folder, path, attacker) = attacked().await;
     // An index that forgot its rows: what would be built on this is unsound.
     attacker
         .execute_batch(
@@ -225,10 +225,9 @@ async fn a_table_that_is_not_as_it_was_made_is_told_and_left_alone() {
         "DROP TABLE cards; CREATE TABLE cards (deploy TEXT, revision INTEGER, body TEXT)",
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'notes'",
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("shipgate.db");
-        drop(filled(&path).await);
-        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let (_folder, path, attacker) = attacked().await;
+        attacker.execute_batch(sql).unwrap();
+        drop(attacker);
         let table = ["locks", "cards", "notes"].into_iter().find(|table| sql.contains(table)).unwrap();
         let expected = format!("the table {table} in the database is not the one that Shipgate made");
         for second in [1, 2] {
