@@ -164,6 +164,7 @@ fn life(n: u32, stage: Stage, now: Timestamp) -> Life {
         at,
         reason: Some("part of the release of the week".to_owned()),
         emergency: None,
+        when: shipgate_domain::deploy::StartWhen::Now,
     };
     let mut deploy = Deploy::new(id(n, at), request, name(&"0".repeat(64)));
     let commit: CommitId = name(&format!("{n:040x}"));

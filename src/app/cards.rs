@@ -167,7 +167,7 @@ impl App {
         let shown = digest_of(&(&card, &wanted));
         let channels = self.card_channels();
         if shown == row.shown && row.posts.len() == channels.len() {
-            return Ok(Finish::Done);
+            return Ok(self.card_again(&deploy, now));
         }
         let is_urgent = !matches!(deploy.state, State::Running { .. });
         if let Some(edited) = row.edited
@@ -213,11 +213,21 @@ impl App {
         self.commit(done).await?;
         point!("card/written");
         Ok(match trouble {
-            // Elapsed times go on while it runs.
-            None if matches!(deploy.state, State::Running { .. }) => Finish::Again(later(now, TICK)),
-            None => Finish::Done,
+            None => self.card_again(&deploy, now),
             Some(error) => self.chat_trouble(leased, &error),
         })
+    }
+
+    /// When a card is drawn again although nothing happened: elapsed times go on while it runs, and what it waits for
+    /// "tomorrow" is at midnight of today.
+    fn card_again(&self, deploy: &Deploy, now: Timestamp) -> Finish {
+        match deploy.state {
+            State::Running { .. } => Finish::Again(later(now, TICK)),
+            State::Requested { .. } | State::Waiting { .. } => {
+                Finish::Again(self.rules.policy.zone.next_day(now))
+            }
+            State::Dispatching { .. } | State::Done { .. } => Finish::Done,
+        }
     }
 
     /// Edits the card, or posts it and writes down where it stands. `again`: an earlier try may have posted it unseen.

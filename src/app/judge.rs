@@ -8,9 +8,11 @@ use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundin
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
-use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, State, plan_and_digest};
+use shipgate_domain::deploy::{
+    Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, plan_and_digest,
+};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
-use shipgate_domain::gates::{self, Answer, Decision, Gate, Reason, START_MARGIN, Verdict};
+use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId};
 use shipgate_domain::policy::{CheckRule, Environment, Service};
 
@@ -107,7 +109,7 @@ impl App {
             self.refuse(deploy, version_closed(gone_from_settings()), None).await?;
             return Ok(Some(Finish::Done));
         };
-        let expires = later(deploy.request.at, environment.approvals.expires);
+        let expires = self.gives_up(deploy, environment).await?;
         if now >= expires {
             self.learn(deploy, Event::Expired).await?;
             return Ok(Some(Finish::Done));
@@ -146,6 +148,23 @@ impl App {
         };
         self.refuse(deploy, version_closed(reason), None).await?;
         Ok(Some(Finish::Done))
+    }
+
+    /// When a new deploy is given up if its gates do not open. Whoever waits for the calendar has the usual time from
+    /// its opening on, as it was known when they asked.
+    async fn gives_up(&self, deploy: &Deploy, environment: &Environment) -> Result<Timestamp, StoreError> {
+        let asked = deploy.request.at;
+        let usual = environment.approvals.expires;
+        Ok(match deploy.request.when {
+            StartWhen::Now => later(asked, usual),
+            StartWhen::At(at) => later(at, PLAN_LASTS),
+            StartWhen::WhenOpen => {
+                let calendar = self.calendar_now().await?;
+                let (place, thing) = (environment.name.as_str(), deploy.request.service.as_str());
+                let opens = calendar.next_start(place, thing, environment.schedule.as_deref(), asked, false);
+                later(opens.unwrap_or(asked), usual)
+            }
+        })
     }
 
     /// A rollback or a re-run speaks of a commit that ran before: nothing is resolved anew.
@@ -251,7 +270,7 @@ impl App {
             now,
         };
         let verdicts = gates::judge(&case);
-        let mut decision = gates::decide(&verdicts, deploy.verdicts.is_empty());
+        let mut decision = gates::decide(&verdicts, Patience::of(deploy));
         if let (Decision::Start, Some(delay)) = (decision, &deploy.delay)
             && now < delay.until
         {

@@ -215,6 +215,7 @@ impl App {
             at: visit.now,
             reason: None,
             emergency: None,
+            when: shipgate_domain::deploy::StartWhen::Now,
         };
         let mut deploy = Deploy::new(DeployId::new(visit.now, [0; 10]), request, self.rules.version.clone());
         let mut groups = environment.deployers.clone();

@@ -4,9 +4,11 @@ use crate::bot::App;
 use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
+use crate::judge::later;
 use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
+use jiff::SignedDuration;
 use shipgate_domain::audit::{Actor, Entry};
-use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, State};
+use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, StartWhen, State};
 use shipgate_domain::gates::Gate;
 use shipgate_domain::ids::{CommitId, EnvironmentName, ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
@@ -16,6 +18,9 @@ use std::collections::BTreeSet;
 /// Open requests of one person for one environment, at most (SECURITY 6.6, queue stuffing).
 const OPEN_EACH: usize = 5;
 
+/// How far ahead a start can be planned. Longer than that, nobody remembers what they said yes to.
+const PLAN_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// What somebody wants deployed, before it is a deploy.
 pub(crate) struct Wanted {
     pub kind: Kind,
@@ -23,6 +28,7 @@ pub(crate) struct Wanted {
     pub reason: Option<String>,
     pub emergency: Option<String>,
     pub hold: bool,
+    pub when: StartWhen,
 }
 
 impl App {
@@ -38,14 +44,58 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
+        let Some(when) = self.said_start(visit, said, service, environment).await? else { return Ok(()) };
         let wanted = Wanted {
             kind: Kind::Deploy,
             version,
             reason: said.text("reason").map(ToOwned::to_owned),
             emergency: said.text("emergency").map(ToOwned::to_owned),
             hold: said.has("hold"),
+            when,
         };
         self.request(visit, service, environment, wanted).await
+    }
+
+    /// When it is to start: `--at "tomorrow 9:00"`, `--when-open`. None: it cannot be, and the person was told.
+    async fn said_start(
+        &self,
+        visit: &mut Visit<'_>,
+        said: &Invocation,
+        service: &Service,
+        environment: &Environment,
+    ) -> Result<Option<StartWhen>, StoreError> {
+        let (at, waits) = (said.time("at"), said.has("when-open"));
+        if (at.is_some() || waits) && said.text("emergency").is_some() {
+            let answer = self.words().emergency_cannot_wait();
+            visit.answer(answer);
+            return Ok(None);
+        }
+        if at.is_some() && waits {
+            let answer = self.words().at_or_when_open();
+            visit.answer(answer);
+            return Ok(None);
+        }
+        if waits {
+            let calendar = self.calendar_now().await?;
+            let (place, thing) = (environment.name.as_str(), service.name.as_str());
+            let opens = calendar.next_start(place, thing, environment.schedule.as_deref(), visit.now, false);
+            if opens.is_none_or(|at| at > later(visit.now, PLAN_AHEAD)) {
+                let answer = self.words().opens_too_late(environment, opens, PLAN_AHEAD);
+                visit.answer(answer);
+                return Ok(None);
+            }
+            return Ok(Some(StartWhen::WhenOpen));
+        }
+        if at.is_none() {
+            return Ok(Some(StartWhen::Now));
+        }
+        let Some(at) = self.said_instant(visit, said, "at") else { return Ok(None) };
+        if at <= visit.now || at > later(visit.now, PLAN_AHEAD) {
+            let answer = self.words().cannot_plan_for(at, PLAN_AHEAD);
+            visit.answer(answer);
+            return Ok(None);
+        }
+        Ok(Some(StartWhen::At(at)))
     }
 
     /// `rollback production`, `rollback production v1.2.2`
@@ -108,7 +158,7 @@ impl App {
                 }
             },
         };
-        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency, hold: false };
+        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency, hold: false, when: StartWhen::Now };
         self.request(visit, service, environment, wanted).await
     }
 
@@ -153,6 +203,7 @@ impl App {
             reason: Some(format!("failed jobs of {}", failed.id.short())),
             emergency: failed.request.emergency.clone(),
             hold: false,
+            when: StartWhen::Now,
         };
         self.request(visit, service, environment, wanted).await
     }
@@ -178,6 +229,7 @@ impl App {
             reason: Some(format!("before {}", refused.request.environment)),
             emergency: None,
             hold: false,
+            when: StartWhen::Now,
         };
         self.request(visit, service, before, wanted).await
     }
@@ -249,6 +301,7 @@ impl App {
             at: now,
             reason: wanted.reason,
             emergency: wanted.emergency,
+            when: wanted.when,
         };
         let mut deploy = Deploy::new(self.new_id(), request, self.rules.version.clone());
         if wanted.hold {

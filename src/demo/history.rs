@@ -71,6 +71,7 @@ fn past(
         at,
         reason: None,
         emergency: None,
+        when: shipgate_domain::deploy::StartWhen::Now,
     };
     let mut deploy = Deploy::new(id, request, rules.version.clone());
     let (plan, digest) =

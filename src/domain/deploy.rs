@@ -16,7 +16,7 @@ use crate::ids::{
     Account, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
 };
 use crate::run::{Conclusion, Progress, Run, RunPlan, Standing};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One request to put one commit of one service on one environment.
@@ -69,6 +69,42 @@ pub struct Request {
     pub reason: Option<String>,
     /// Why it cannot wait: asks for overrides of a closed schedule or freeze.
     pub emergency: Option<String>,
+    /// When it may start, besides what the gates say.
+    #[serde(default, skip_serializing_if = "StartWhen::is_now")]
+    pub when: StartWhen,
+}
+
+/// When a deploy may start, besides what the gates say. Approvals bind to it, as to all that was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartWhen {
+    /// As soon as every gate is open. A gate that is closed at the first look refuses it.
+    #[default]
+    Now,
+    /// At this instant. The rules are judged for then, and again when it comes.
+    At(Timestamp),
+    /// As soon as every gate is open, however long the calendar is closed until then.
+    WhenOpen,
+}
+
+/// A planned deploy that could not start within this time after its instant is given up: nobody expects it any more.
+pub const PLAN_LASTS: SignedDuration = SignedDuration::from_hours(1);
+
+impl StartWhen {
+    /// Whether nothing was planned.
+    #[must_use]
+    pub fn is_now(&self) -> bool {
+        *self == Self::Now
+    }
+
+    /// The planned instant.
+    #[must_use]
+    pub fn instant(&self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(*at),
+            Self::Now | Self::WhenOpen => None,
+        }
+    }
 }
 
 /// What kind of request a deploy is.
@@ -319,6 +355,29 @@ impl Deploy {
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         self.pinned.as_ref().map(|p| &p.digest)
+    }
+
+    /// When it is given up if its gates did not open, excluded; none once they did.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Waiting { expires, .. } => Some(*expires),
+            State::Requested { .. }
+            | State::Dispatching { .. }
+            | State::Running { .. }
+            | State::Done { .. } => None,
+        }
+    }
+
+    /// When a yes that was given grows too old, excluded: after the time for which the rules believe it. A yes to a
+    /// deploy that was planned for later says yes to that time, so it counts until the plan ends.
+    #[must_use]
+    pub fn counts_until(&self, approval: &Approval, lasts: SignedDuration) -> Timestamp {
+        let usual = approval.at.saturating_add(lasts).unwrap_or(Timestamp::MAX);
+        match self.request.when {
+            StartWhen::Now => usual,
+            StartWhen::At(_) | StartWhen::WhenOpen => self.expires().map_or(usual, |end| usual.max(end)),
+        }
     }
 
     /// Whether it holds its place in the environment: a start was decided and its end is not known.

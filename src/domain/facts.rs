@@ -222,3 +222,11 @@ pub struct Case<'a> {
     /// The instant of judgement.
     pub now: Timestamp,
 }
+
+impl Case<'_> {
+    /// The instant for which rules of time are judged: the planned start, once it has come the present.
+    #[must_use]
+    pub fn then(&self) -> Timestamp {
+        self.deploy.request.when.instant().map_or(self.now, |at| at.max(self.now))
+    }
+}

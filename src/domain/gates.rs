@@ -10,12 +10,14 @@ mod permission;
 mod queue;
 mod reason;
 mod self_check;
+mod start;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use reason::Reason;
 
+use crate::deploy::{Deploy, StartWhen};
 use crate::facts::Case;
 use crate::ids::{GroupName, PersonId};
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +56,8 @@ pub enum Gate {
     Approvals,
     /// Has the self-check found what must never be?
     SelfCheck,
+    /// Has its planned time come?
+    Start,
 }
 
 impl Gate {
@@ -72,6 +76,7 @@ impl Gate {
             Gate::Hold => "Hold",
             Gate::Approvals => "Approvals",
             Gate::SelfCheck => "Self-check",
+            Gate::Start => "Start",
         }
     }
 }
@@ -151,9 +156,10 @@ impl Finding {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// Every gate, in the order of the card. A new gate is one file and one row here.
-const TABLE: [(Gate, Rule); 11] = [
+const TABLE: [(Gate, Rule); 12] = [
     (Gate::Permission, permission::judge),
     (Gate::Version, version::judge),
+    (Gate::Start, start::judge),
     (Gate::Schedule, calendar::judge_schedule),
     (Gate::Freeze, calendar::judge_freeze),
     (Gate::Lock, lock::judge),
@@ -189,12 +195,48 @@ pub enum Decision {
     Refuse,
 }
 
+/// What a request does when it meets a closed gate that may open again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// None: it is new and was to start now, and the person can act on the answer.
+    None,
+    /// It is new and planned for an instant: it waits, unless the calendar says already that it is closed then.
+    UntilPlanned,
+    /// It is new and waits for the calendar and everything else, unless the calendar knows no opening.
+    UntilOpen,
+    /// It was accepted once and waits until its time runs out.
+    Accepted,
+}
+
+impl Patience {
+    /// The patience of a deploy: nothing was judged of a new one.
+    #[must_use]
+    pub fn of(deploy: &Deploy) -> Self {
+        match (deploy.verdicts.is_empty(), deploy.request.when) {
+            (false, _) => Self::Accepted,
+            (true, StartWhen::Now) => Self::None,
+            (true, StartWhen::At(_)) => Self::UntilPlanned,
+            (true, StartWhen::WhenOpen) => Self::UntilOpen,
+        }
+    }
+
+    fn ends_at(self, closed: &Verdict) -> bool {
+        let is_calendar = matches!(closed.gate, Gate::Schedule | Gate::Freeze);
+        closed.reason.is_lasting()
+            || match self {
+                Self::None => true,
+                Self::UntilPlanned => is_calendar,
+                Self::UntilOpen => is_calendar && closed.until.is_none(),
+                Self::Accepted => false,
+            }
+    }
+}
+
 /// Draws the conclusion. A closed gate refuses a new request at once, so that the person can act; a request that
 /// passed that once is refused only by what cannot change any more, and otherwise waits until its time runs out.
 #[must_use]
-pub fn decide(verdicts: &[Verdict], is_first: bool) -> Decision {
-    let is_closed = |v: &&Verdict| v.answer == Answer::Closed;
-    if verdicts.iter().filter(is_closed).any(|v| is_first || v.reason.is_lasting()) {
+pub fn decide(verdicts: &[Verdict], patience: Patience) -> Decision {
+    if verdicts.iter().any(|v| v.answer == Answer::Closed && patience.ends_at(v)) {
         return Decision::Refuse;
     }
     // No verdicts are no permission.

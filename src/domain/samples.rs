@@ -183,6 +183,7 @@ pub(crate) fn request() -> Request {
         at: at(ASKED),
         reason: Some("the new checkout".to_owned()),
         emergency: None,
+        when: crate::deploy::StartWhen::Now,
     }
 }
 

@@ -75,6 +75,14 @@ impl Zone {
         at.to_zoned(self.0.clone())
     }
 
+    /// The first instant after this one at which the calendar here shows another day.
+    #[must_use]
+    pub fn next_day(&self, at: Timestamp) -> Timestamp {
+        let civil = self.civil(at);
+        let next = civil.tomorrow().and_then(|day| day.start_of_day());
+        next.map_or(Timestamp::MAX, |day| day.timestamp())
+    }
+
     /// An instant for people: `Mon 23 Nov 2026, 00:00 Europe/Berlin`. In the hour that a clock change doubles, the
     /// abbreviation of the offset tells which one is meant: `Sun 25 Oct 2026, 02:30 CET Europe/Berlin`.
     #[must_use]
@@ -213,6 +221,23 @@ mod tests {
         assert_eq!(zone.say_short(at("2026-11-02T23:00Z")), "Tue 3 Nov, 00:00");
         assert_eq!(zone.say(at("2026-10-25T00:30Z")), "Sun 25 Oct 2026, 02:30 CEST Europe/Berlin");
         assert_eq!(zone.say(at("2026-10-25T01:30Z")), "Sun 25 Oct 2026, 02:30 CET Europe/Berlin");
+    }
+
+    #[test]
+    fn the_next_day_begins_when_the_calendar_shows_it() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        for (zone, now, next) in [
+            ("Europe/Berlin", "2026-11-22T22:59:59Z", "2026-11-22T23:00Z"),
+            ("Europe/Berlin", "2026-11-22T23:00Z", "2026-11-23T23:00Z"),
+            // 25 hours, 23 hours, a day without a midnight, and one that was left out.
+            ("Europe/Berlin", "2026-10-24T22:00Z", "2026-10-25T23:00Z"),
+            ("Europe/Berlin", "2026-03-28T23:00Z", "2026-03-29T22:00Z"),
+            ("Africa/Cairo", "2026-04-23T12:00Z", "2026-04-23T22:00Z"),
+            ("Pacific/Apia", "2011-12-30T09:00Z", "2011-12-30T10:00Z"),
+        ] {
+            let zone = Zone::named(zone).expect("known");
+            assert_eq!(zone.next_day(at(now)), at(next), "{zone} {now}");
+        }
     }
 
     #[test]

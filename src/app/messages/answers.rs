@@ -1,9 +1,10 @@
 //! Private answers to one person: done, refused, not understood, too late. Not here: what everybody sees.
 
-use super::{Words, groups, what};
+use super::{Words, duration, groups, what};
 use crate::cards::Press;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind, Refusal};
 use crate::words::{Block, Field, FieldKind, Form, Message, Text, Tone};
+use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::{Deploy, Event, Illegal, Step};
 use shipgate_domain::ids::{PersonId, Version};
 use shipgate_domain::people::{Action, Denied};
@@ -168,6 +169,45 @@ impl Words<'_> {
         let title =
             Text::plain("Asked: ").text(self.title(deploy)).and(format!(". The card is in {channel}."));
         hint(title)
+    }
+
+    pub(crate) fn emergency_cannot_wait(&self) -> Message {
+        no("An emergency is for what cannot wait, so it has no planned start. Nothing was asked for.")
+            .paragraph(Text::plain("Leave out ").code("--emergency").and(", or leave out ").code("--at").and(" and ").code("--when-open").and("."))
+    }
+
+    pub(crate) fn at_or_when_open(&self) -> Message {
+        no("--at names a time, --when-open takes the first that is open: only one can be meant. Nothing was asked for.")
+            .paragraph("Leave one of them out.")
+    }
+
+    pub(crate) fn cannot_plan_for(&self, at: Timestamp, ahead: SignedDuration) -> Message {
+        let said = self.policy.zone.say(at);
+        if at <= self.now {
+            no(format!("{said} is over. Nothing was asked for."))
+                .paragraph(Text::plain("Name a time to come, such as ").code("--at \"tomorrow 9:00\"").and("; to start now, leave it out."))
+        } else {
+            no(format!("{said} is too far ahead: a start can be planned for the next {}. Nothing was asked for.", duration(ahead)))
+                .paragraph("Who approves now should still remember it then. Ask again when it is nearer.")
+        }
+    }
+
+    pub(crate) fn opens_too_late(
+        &self,
+        environment: &Environment,
+        opens: Option<Timestamp>,
+        ahead: SignedDuration,
+    ) -> Message {
+        let name = &environment.name;
+        let title = match opens {
+            Some(at) => format!(
+                "{name} opens {}, later than the {} for which a deploy can wait. Nothing was asked for.",
+                self.policy.zone.say(at),
+                duration(ahead)
+            ),
+            None => format!("No opening of {name} is planned, so there is nothing to wait for. Nothing was asked for."),
+        };
+        no(title).paragraph(Text::plain("See what closes it: ").code(format!("/when {name}")))
     }
 
     pub(crate) fn asked_already(&self, same: &Deploy, person: &PersonId) -> Message {

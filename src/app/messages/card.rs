@@ -3,7 +3,7 @@
 use super::{Words, count, duration, what};
 use crate::follow::running_since;
 use crate::words::{Block, Card, LogTail, Message, StageLine, Text, Tone};
-use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, State};
+use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, StartWhen, State};
 use shipgate_domain::facts::{Diff, Read};
 use shipgate_domain::gates::{Answer, Gate, Reason, Verdict};
 use shipgate_domain::run::{StageName, Standing};
@@ -138,6 +138,7 @@ impl Words<'_> {
                 Gate::Checks => "Waiting for checks.".into(),
                 Gate::Hold => "On hold.".into(),
                 Gate::SelfCheck => "Nothing is started now.".into(),
+                Gate::Start => "Waiting for its time.".into(),
                 other => format!("Waiting for {}.", other.as_str().to_lowercase()).into(),
             },
             several => {
@@ -170,6 +171,9 @@ impl Words<'_> {
             None => by,
         };
         facts.push(("Asked by".to_owned(), by));
+        if let Some(plan) = self.plan(deploy) {
+            facts.push(("Starts".to_owned(), plan.into()));
+        }
         if let Some(emergency) = &request.emergency {
             facts.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
         }
@@ -187,6 +191,15 @@ impl Words<'_> {
             }
         }
         facts
+    }
+
+    /// What was asked about the time of the start; none when it was to start at once.
+    pub(crate) fn plan(&self, deploy: &Deploy) -> Option<String> {
+        match deploy.request.when {
+            StartWhen::Now => None,
+            StartWhen::At(at) => Some(self.policy.zone.say(at)),
+            StartWhen::WhenOpen => Some("as soon as its window opens".to_owned()),
+        }
     }
 
     fn changes(&self, deploy: &Deploy) -> (Vec<Text>, Text) {

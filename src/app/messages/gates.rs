@@ -59,6 +59,10 @@ impl Words<'_> {
             Reason::NeverSucceededHere => {
                 plain("never ran here successfully, so there is nothing to go back to; use /deploy")
             }
+            Reason::PlannedFor { at } => {
+                let said = self.policy.zone.say(*at);
+                plain(if *at > self.now { format!("planned for {said}") } else { format!("was planned for {said}") })
+            }
             Reason::NoSchedule => plain("any time"),
             Reason::InWindow { closes } => match closes {
                 Some(at) => plain(format!("closes {}", self.at(*at))),

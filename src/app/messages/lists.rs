@@ -55,12 +55,14 @@ impl Words<'_> {
                 );
             }
             for deploy in &place.open {
-                items.push(
-                    Text::default()
-                        .code(deploy.request.version.as_str())
-                        .and(format!(" is {} ", deploy.state.name().replace('_', " ")))
-                        .code(deploy.id.short()),
-                );
+                let text = Text::default()
+                    .code(deploy.request.version.as_str())
+                    .and(format!(" is {} ", deploy.state.name().replace('_', " ")))
+                    .code(deploy.id.short());
+                items.push(match self.plan(deploy) {
+                    Some(plan) => text.and(format!(", starts {plan}")),
+                    None => text,
+                });
             }
             if let Some(lock) = &place.lock {
                 items.push(self.lock_line(lock));

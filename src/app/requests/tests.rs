@@ -46,6 +46,7 @@ fn history(words: &str) -> Vec<Deploy> {
             at,
             reason: None,
             emergency: None,
+            when: shipgate_domain::deploy::StartWhen::Now,
         };
         let policy = "a".repeat(64).parse().expect("64 hex digits");
         let mut deploy = Deploy::new(DeployId::new(at, [0; 10]), request, policy);

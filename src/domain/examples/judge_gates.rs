@@ -7,7 +7,7 @@ use shipgate_domain::calendar::{
 };
 use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, Request, plan_and_digest};
 use shipgate_domain::facts::{Case, Check, CheckState, Outside, Pin, Place, Read, RefKind};
-use shipgate_domain::gates::{decide, judge};
+use shipgate_domain::gates::{Patience, decide, judge};
 use shipgate_domain::ids::{Account, DeployId, Platform};
 use shipgate_domain::people::{Member, Memberships, OutsideGroup};
 use shipgate_domain::policy::{
@@ -59,7 +59,7 @@ fn main() -> Fallible<()> {
             };
             let begun = Instant::now();
             let verdicts = black_box(judge(black_box(&case)));
-            let decision = black_box(decide(&verdicts, true));
+            let decision = black_box(decide(&verdicts, Patience::None));
             let time = begun.elapsed().as_nanos();
             let word = format!("{decision:?}").split('(').next().unwrap_or_default().to_owned();
             *counted.entry(word).or_default() += 1;
@@ -192,6 +192,7 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         at: now,
         reason: None,
         emergency: None,
+        when: shipgate_domain::deploy::StartWhen::Now,
     };
     let id = DeployId::new(now, [7; 10]);
     let pin = Pin {

@@ -25,7 +25,7 @@ pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed
     let outside = case.deploy.outside.as_ref().map_or(&nothing, |o| &o.memberships);
     let mut agreed = Agreed { people: Vec::new(), until: None, unknown: None };
     for approval in &case.deploy.approvals {
-        let end = approval.at.saturating_add(case.environment.approvals.expires).unwrap_or(Timestamp::MAX);
+        let end = case.deploy.counts_until(approval, case.environment.approvals.expires);
         let is_current = case.deploy.digest() == Some(&approval.digest);
         // Looked up anew: two accounts that were linked since are one person and one vote.
         let person = case.policy.person_of(&approval.account);

@@ -12,7 +12,7 @@ fn is_exempt(case: &Case<'_>) -> bool {
 
 /// What cannot be told does not open: instants beyond the calendar's reach wait for a calendar that reaches them.
 fn unreadable(case: &Case<'_>) -> Option<Finding> {
-    if case.calendar.covers(case.now) {
+    if case.calendar.covers(case.then()) {
         return None;
     }
     if is_exempt(case) {
@@ -26,7 +26,7 @@ pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = unreadable(case) {
         return Some(finding);
     }
-    let (opening, changes) = case.calendar.opening(Some(schedule), case.now);
+    let (opening, changes) = case.calendar.opening(Some(schedule), case.then());
     if opening == Opening::Open {
         return Some(Finding::open(Reason::InWindow { closes: changes }).until(changes));
     }
@@ -37,7 +37,7 @@ pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
         case.environment.name.as_str(),
         case.service.name.as_str(),
         Some(schedule),
-        case.now,
+        case.then(),
         false,
     );
     if let Some(finding) = emergency(case, Some(opening), &[]) {
@@ -56,10 +56,11 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = unreadable(case) {
         return Some(finding);
     }
-    let margin = case.now.saturating_add(START_MARGIN).unwrap_or(case.now);
-    let active = case.calendar.freezes_between(environment, service, case.now, margin);
+    let then = case.then();
+    let margin = then.saturating_add(START_MARGIN).unwrap_or(then);
+    let active = case.calendar.freezes_between(environment, service, then, margin);
     let Some(first) = active.iter().map(|f| f.from).min() else {
-        let next = case.calendar.next_freeze(environment, service, case.now);
+        let next = case.calendar.next_freeze(environment, service, then);
         let (from, name) = next.map(|f| (f.from, f.freeze.name.clone())).unzip();
         return Some(Finding::open(Reason::NoFreeze { next: from, name }).until(from));
     };

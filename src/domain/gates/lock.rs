@@ -5,7 +5,7 @@ use crate::facts::Case;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let Some(lock) = &case.place.lock else { return Some(Finding::open(Reason::Unlocked)) };
-    if lock.until.is_some_and(|until| case.now >= until) {
+    if lock.until.is_some_and(|until| case.then() >= until) {
         return Some(Finding::open(Reason::Unlocked));
     }
     if lock.quarantine.is_some() {

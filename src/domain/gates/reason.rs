@@ -35,6 +35,8 @@ pub enum Reason {
     VersionUnreadable { why: String },
     /// A rollback to a commit that never succeeded here.
     NeverSucceededHere,
+    /// It was planned for this instant.
+    PlannedFor { at: Timestamp },
     /// No schedule binds this environment.
     NoSchedule,
     /// Inside a window.

@@ -6,6 +6,7 @@ mod freeze;
 mod inside;
 mod missing;
 mod outside;
+mod planned;
 mod schedule;
 
 use super::{Answer, Gate, Verdict, judge};

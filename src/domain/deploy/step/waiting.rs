@@ -3,7 +3,7 @@
 use super::{BELIEVE_FOR, Change, Do, Illegal, later};
 use crate::deploy::{Approval, Deploy, Event, Hold, Intent, Outcome, Phase, State};
 use crate::facts::Outside;
-use crate::gates::{Decision, START_MARGIN, Verdict, decide};
+use crate::gates::{Decision, Patience, START_MARGIN, Verdict, decide};
 use crate::run::Progress;
 use jiff::Timestamp;
 
@@ -127,7 +127,7 @@ impl Deploy {
     /// The last look before a start is recorded, whoever asks for it: every gate is open, by fresh facts, nothing is
     /// paused or delayed, and the send cannot come later than the freeze gate looked ahead (INVARIANTS S1, S5).
     fn may_start(&self, verdicts: &[Verdict], outside: &Outside, send_by: Timestamp, now: Timestamp) -> bool {
-        decide(verdicts, false) == Decision::Start
+        decide(verdicts, Patience::Accepted) == Decision::Start
             && self.hold.is_none()
             && self.delay.as_ref().is_none_or(|delay| now >= delay.until)
             && now <= later(outside.read_at, BELIEVE_FOR)

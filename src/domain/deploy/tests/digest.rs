@@ -1,6 +1,6 @@
 //! What people approve is exactly what is sent: the digest changes with everything in it. Not here: who approves.
 
-use crate::deploy::{Kind, Request, plan_and_digest};
+use crate::deploy::{Kind, Request, StartWhen, plan_and_digest};
 use crate::ids::{Account, CommitId, DeployId, Digest, Platform, PolicyVersion};
 use crate::policy::{Pipeline, Provider, Service};
 use crate::run::{RunPlan, Start};
@@ -48,6 +48,7 @@ fn changes() -> Vec<Change> {
         at: _,
         reason: _,
         emergency: _,
+        when: _,
     } = samples::request();
     let Service { name: _, default: _, pipeline } = samples::service();
     let Pipeline { provider: _, repo: _, workflow: _, git_ref: _, inputs: _, command: _ } = pipeline;
@@ -74,6 +75,11 @@ fn changes() -> Vec<Change> {
         ("reason", |p| p.request.reason = Some("the new checkouts".to_owned())),
         ("no reason", |p| p.request.reason = None),
         ("emergency", |p| p.request.emergency = Some(String::new())),
+        ("planned", |p| p.request.when = StartWhen::At(at(samples::ASKED))),
+        ("planned a second later", |p| {
+            p.request.when = StartWhen::At(at(samples::ASKED) + SignedDuration::from_secs(1));
+        }),
+        ("when open", |p| p.request.when = StartWhen::WhenOpen),
         ("provider", |p| p.service.pipeline.provider = Provider::Command),
         ("repo", |p| p.service.pipeline.repo = "acme/apis".to_owned()),
         ("workflow", |p| p.service.pipeline.workflow = "other.yml".to_owned()),

@@ -1,7 +1,7 @@
 //! What all verdicts together mean. Not here: single gates.
 
 use super::{Scene, at, samples};
-use crate::gates::{Answer, Decision, Gate, Reason, Verdict, decide, is_ready_but_for_queue};
+use crate::gates::{Answer, Decision, Gate, Patience, Reason, Verdict, decide, is_ready_but_for_queue};
 use crate::samples::{commit, parsed, verdict};
 
 fn closed_by(reason: Reason) -> Vec<Verdict> {
@@ -13,13 +13,13 @@ fn a_scene_in_which_all_is_well_starts() {
     let verdicts = Scene::ready().judge();
     assert!(verdicts.iter().all(|v| v.answer == Answer::Open), "{verdicts:#?}");
     assert_eq!(verdicts.len(), 9, "every gate but hold says something");
-    assert_eq!(decide(&verdicts, true), Decision::Start);
-    assert_eq!(decide(&verdicts, false), Decision::Start);
+    assert_eq!(decide(&verdicts, Patience::None), Decision::Start);
+    assert_eq!(decide(&verdicts, Patience::Accepted), Decision::Start);
 }
 
 #[test]
 fn no_verdicts_are_no_permission() {
-    assert_eq!(decide(&[], true), Decision::Wait(None));
+    assert_eq!(decide(&[], Patience::None), Decision::Wait(None));
     assert!(!is_ready_but_for_queue(&[]));
 }
 
@@ -32,9 +32,9 @@ fn a_gate_that_waits_keeps_it_waiting_until_the_first_instant_that_may_change_so
         Verdict { answer: Answer::Open, ..until("2026-11-19T17:00:00Z") },
     ];
     let soonest = Decision::Wait(Some(at("2026-11-19T17:00:00Z")));
-    assert_eq!(decide(&verdicts, true), soonest);
-    assert_eq!(decide(&verdicts, false), soonest);
-    assert_eq!(decide(&[verdict(Answer::Waiting)], false), Decision::Wait(None));
+    assert_eq!(decide(&verdicts, Patience::None), soonest);
+    assert_eq!(decide(&verdicts, Patience::Accepted), soonest);
+    assert_eq!(decide(&[verdict(Answer::Waiting)], Patience::Accepted), Decision::Wait(None));
 }
 
 /// A new request is told at once; one that was let in before is refused only by what cannot change any more.
@@ -60,19 +60,19 @@ fn a_closed_gate_refuses_a_new_request_and_later_only_what_lasts() {
         Reason::ChecksRed { failed: vec!["build".into()] },
     ];
     for reason in passing {
-        assert_eq!(decide(&closed_by(reason.clone()), true), Decision::Refuse, "{reason:?}");
-        assert_eq!(decide(&closed_by(reason.clone()), false), Decision::Wait(None), "{reason:?}");
+        assert_eq!(decide(&closed_by(reason.clone()), Patience::None), Decision::Refuse, "{reason:?}");
+        assert_eq!(decide(&closed_by(reason.clone()), Patience::Accepted), Decision::Wait(None), "{reason:?}");
     }
     for reason in lasting {
-        assert_eq!(decide(&closed_by(reason.clone()), true), Decision::Refuse, "{reason:?}");
-        assert_eq!(decide(&closed_by(reason.clone()), false), Decision::Refuse, "{reason:?}");
+        assert_eq!(decide(&closed_by(reason.clone()), Patience::None), Decision::Refuse, "{reason:?}");
+        assert_eq!(decide(&closed_by(reason.clone()), Patience::Accepted), Decision::Refuse, "{reason:?}");
     }
 }
 
 #[test]
 fn an_open_gate_with_a_lasting_reason_refuses_nothing() {
     let open = Verdict { reason: Reason::VersionUnknown, ..verdict(Answer::Open) };
-    assert_eq!(decide(&[open], false), Decision::Start);
+    assert_eq!(decide(&[open], Patience::Accepted), Decision::Start);
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use super::{Answer, Scene, Verdict, at, other, samples, slack};
 use crate::calendar::FreezeWhen;
 use crate::facts::{Check, CheckState, Read, RefKind};
-use crate::gates::{Decision, decide};
+use crate::gates::{Decision, Patience, decide};
 use crate::people::{Member, Memberships};
 use crate::policy::CheckRule;
 use crate::samples::{commit, outside_group, parsed};
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use proptest::sample::subsequence;
+use proptest::sample::{select, subsequence};
 
 type Change = fn(&mut Scene);
 
@@ -101,6 +101,10 @@ fn scene() -> impl Strategy<Value = Scene> {
     })
 }
 
+fn patience() -> impl Strategy<Value = Patience> {
+    select(vec![Patience::None, Patience::UntilPlanned, Patience::UntilOpen, Patience::Accepted])
+}
+
 proptest! {
     #[test]
     fn the_same_facts_are_judged_the_same(scene in scene()) {
@@ -109,9 +113,9 @@ proptest! {
 
     /// Even where an environment asks for nothing, the commit must be known to be on the branch.
     #[test]
-    fn nothing_starts_while_nothing_outside_is_known(mut scene in scene(), is_first: bool) {
+    fn nothing_starts_while_nothing_outside_is_known(mut scene in scene(), patience in patience()) {
         scene.deploy.outside = None;
-        prop_assert_ne!(decide(&scene.judge(), is_first), Decision::Start);
+        prop_assert_ne!(decide(&scene.judge(), patience), Decision::Start);
         let unknown = "no answer".to_owned();
         scene.deploy.outside = Some(crate::facts::Outside {
             resolves_to: Read::Unknown(unknown.clone()),
@@ -120,7 +124,7 @@ proptest! {
             memberships: Memberships::default(),
             ..samples::outside()
         });
-        prop_assert_ne!(decide(&scene.judge(), is_first), Decision::Start);
+        prop_assert_ne!(decide(&scene.judge(), patience), Decision::Start);
     }
 
     /// Losing a fact may close or delay a gate; no gate is opened by it.
@@ -138,7 +142,7 @@ proptest! {
     /// What may start has a commit that is pinned, agreed to as often as the rules say, on facts that are known.
     #[test]
     fn what_starts_was_approved_by_enough_people_who_are_not_the_requester(scene in scene()) {
-        if decide(&scene.judge(), true) == Decision::Start {
+        if decide(&scene.judge(), Patience::None) == Decision::Start {
             let rule = &scene.environment.approvals;
             let needed = if scene.deploy.is_rollback() { scene.environment.rollback.needed } else { rule.needed };
             let mut people: Vec<_> = scene.deploy.approvals.iter().map(|approval| approval.by.clone()).collect();
@@ -158,7 +162,7 @@ proptest! {
         let (from, now) = (scene.now + SignedDuration::from_secs(from), scene.now);
         let until = from + SignedDuration::from_secs(length);
         scene.freezes = vec![samples::freeze("Sale", FreezeWhen::instants(from, Some(until)).unwrap())];
-        if decide(&scene.judge(), true) == Decision::Start {
+        if decide(&scene.judge(), Patience::None) == Decision::Start {
             let sent = now + SignedDuration::from_secs(late);
             prop_assert!(sent < from || until <= sent);
         }
@@ -172,7 +176,7 @@ fn every_loss_that_keeps_it_waiting_says_that_it_must_be_read_again() {
         let mut scene = Scene::ready();
         lose(&mut scene);
         let verdicts = scene.judge();
-        if decide(&verdicts, false) == Decision::Start {
+        if decide(&verdicts, Patience::Accepted) == Decision::Start {
             assert_eq!(number, LOSSES.len() - 1, "only the groups of others are of no matter here");
             continue;
         }

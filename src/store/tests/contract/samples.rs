@@ -54,6 +54,7 @@ pub fn deploy_to(n: u8, environment: &str) -> Deploy {
         at: at(i64::from(n)),
         reason: None,
         emergency: None,
+        when: shipgate_domain::deploy::StartWhen::Now,
     };
     Deploy::new(DeployId::new(request.at, [n; 10]), request, "0".repeat(64).parse().unwrap())
 }
