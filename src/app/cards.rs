@@ -119,6 +119,7 @@ pub fn presses(deploy: &Deploy) -> Vec<Press> {
             vec![Press::DidNotStart, Press::Started, Press::WaitMore]
         }
         State::Dispatching { cancel: None, .. } | State::Running { cancel: None, .. } => vec![Press::Cancel],
+        State::Running { cancel: Some(asked), .. } if asked.unless_started => vec![Press::Cancel],
         State::Dispatching { .. } | State::Running { .. } => Vec::new(),
         State::Done { outcome, ran, .. } => match outcome {
             Outcome::Failed { closed_by: None, .. } if ran.is_some() => {

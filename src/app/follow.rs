@@ -8,10 +8,12 @@ use crate::point;
 use crate::ports::OutsideError;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
-use shipgate_domain::deploy::{Deploy, Event, State};
+use shipgate_domain::deploy::{Deploy, Event, Intent, State};
+use shipgate_domain::facts::{Case, Place};
+use shipgate_domain::gates::frozen_by;
 use shipgate_domain::ids::DeployId;
-use shipgate_domain::policy::Provider;
-use shipgate_domain::run::{Conclusion, Standing};
+use shipgate_domain::policy::{Provider, WhenFrozen};
+use shipgate_domain::run::{Conclusion, Run, Standing};
 
 /// A run that could not be read so many times in a row, a minute apart, is given up: nobody can say how it ends.
 const LOST_AFTER: u32 = 30;
@@ -49,8 +51,12 @@ impl App {
                     None => {
                         let event = Event::Progressed { run: report.run, progress: report.progress };
                         let is_news = deploy.learn(event.clone(), now).is_ok_and(|step| step.event.is_some());
+                        let is_queued = matches!(&event, Event::Progressed { progress, .. } if progress.standing == Standing::Queued);
                         if is_news {
                             self.learn(&deploy, event).await?;
+                        }
+                        if is_queued && let Some(freezes) = self.frozen_out(&deploy).await? {
+                            self.learn_until_written(id, Event::FrozenOut { freezes }).await?;
                         }
                         let pause = pace(intent.plan.provider, now.duration_since(*since));
                         Ok(Finish::Again(later(now, pause)))
@@ -71,6 +77,26 @@ impl App {
                 Ok(self.retry(60, why))
             }
         }
+    }
+
+    /// The freezes that began before a queued run did, where its environment wants it stopped then. One whose people
+    /// agreed to an emergency goes on.
+    async fn frozen_out(&self, deploy: &Deploy) -> Result<Option<Vec<String>>, StoreError> {
+        let Some((environment, service)) = self.place_of(deploy) else { return Ok(None) };
+        if environment.when_frozen != WhenFrozen::CancelQueued {
+            return Ok(None);
+        }
+        let calendar = self.calendar_now().await?;
+        let case = Case {
+            deploy,
+            policy: &self.rules.policy,
+            environment,
+            service,
+            calendar: &calendar,
+            place: &Place::default(),
+            now: self.now(),
+        };
+        Ok(Some(frozen_by(&case)).filter(|freezes| !freezes.is_empty()))
     }
 
     /// Posts new output of the run to the card's thread, for systems that give it while they run.
@@ -103,9 +129,19 @@ impl App {
     /// Asks the CI system to stop a run; the run's own end tells whether it did.
     pub(crate) async fn stop_run(&self, leased: &Leased, id: &DeployId) -> Result<Finish, StoreError> {
         let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
-        let State::Running { intent, run, cancel: Some(_), .. } = &deploy.state else {
+        let State::Running { intent, run, cancel: Some(asked), .. } = &deploy.state else {
             return Ok(Finish::Done);
         };
+        if asked.unless_started {
+            match self.has_started(intent, run).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.learn_until_written(id, Event::WentOn).await?;
+                    return Ok(Finish::Done);
+                }
+                Err(error) => return Ok(self.retry(5 << leased.attempts.min(4), error.to_string())),
+            }
+        }
         let stopped = match self.providers.pipelines(intent.plan.provider) {
             Ok(pipelines) => pipelines.stop(&intent.plan, run).await,
             Err(error) => Err(error),
@@ -121,6 +157,13 @@ impl App {
             }
             Err(error) => Ok(self.retry(5 << leased.attempts.min(4), error.to_string())),
         }
+    }
+
+    /// Whether a run has left its queue, read right now: what has started is never left half done. Between this look and
+    /// the stop lies one request; no CI system offers to stop a run only while it waits.
+    async fn has_started(&self, intent: &Intent, run: &Run) -> Result<bool, OutsideError> {
+        let report = self.providers.pipelines(intent.plan.provider)?.read(&intent.plan, run).await?;
+        Ok(report.progress.standing != Standing::Queued)
     }
 
     /// A CI system says that something happened to a run: look now. Costs nothing when it is not ours.

@@ -8,9 +8,7 @@ use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundin
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
-use shipgate_domain::deploy::{
-    Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, plan_and_digest,
-};
+use shipgate_domain::deploy::{Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, plan_and_digest};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId};

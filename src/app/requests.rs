@@ -158,7 +158,14 @@ impl App {
                 }
             },
         };
-        let wanted = Wanted { kind: Kind::Rollback { from }, version, reason, emergency, hold: false, when: StartWhen::Now };
+        let wanted = Wanted {
+            kind: Kind::Rollback { from },
+            version,
+            reason,
+            emergency,
+            hold: false,
+            when: StartWhen::Now,
+        };
         self.request(visit, service, environment, wanted).await
     }
 

@@ -277,6 +277,9 @@ pub struct CancelAsked {
     pub at: Timestamp,
     /// Why, where they said so.
     pub reason: Option<String>,
+    /// Only while the run waits for a machine: what has started is never left half done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unless_started: bool,
 }
 
 /// How a deploy ended.

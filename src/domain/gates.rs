@@ -246,6 +246,22 @@ pub fn decide(verdicts: &[Verdict], patience: Patience) -> Decision {
     Decision::Wait(verdicts.iter().filter_map(|v| v.until).min())
 }
 
+/// The freezes that cover a started deploy now, by name, unless it need not heed them: it is a rollback that they do not
+/// bind, or people agreed that it passes them when its start was decided.
+#[must_use]
+pub fn frozen_by(case: &Case<'_>) -> Vec<String> {
+    let mut names = match calendar::judge_freeze(case).map(|finding| finding.reason) {
+        Some(Reason::Frozen { names, .. } | Reason::OverrideAsked { freezes: names, .. }) => names,
+        Some(_) | None => Vec::new(),
+    };
+    for verdict in &case.deploy.verdicts {
+        if let Reason::Overridden { freezes, .. } = &verdict.reason {
+            names.retain(|name| !freezes.contains(name));
+        }
+    }
+    names
+}
+
 /// Whether only its place in the queue keeps a deploy from starting.
 #[must_use]
 pub fn is_ready_but_for_queue(verdicts: &[Verdict]) -> bool {

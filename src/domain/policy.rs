@@ -98,6 +98,9 @@ pub struct Environment {
     pub checks: CheckRule,
     /// Whether one deploy at a time holds the whole environment, or each service's part of it.
     pub queue: QueueBy,
+    /// What becomes of runs that still wait for a machine when a freeze begins.
+    #[serde(default)]
+    pub when_frozen: WhenFrozen,
     /// Fewer rules for the way back.
     pub rollback: RollbackRule,
     /// Where people can look at it.
@@ -146,6 +149,17 @@ pub enum QueueBy {
     Environment,
     /// Only the same service in the environment.
     Service,
+}
+
+/// What becomes of runs that still wait for a machine when a freeze begins. Those that have started always finish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFrozen {
+    /// They start when a machine is free, inside the freeze.
+    #[default]
+    Finish,
+    /// They are stopped before they start.
+    CancelQueued,
 }
 
 /// A rollback passes the same gates; these say which of them it need not wait for.

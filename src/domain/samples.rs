@@ -138,6 +138,7 @@ fn staging() -> Environment {
         overrides: OverrideRule { needed: 1, from: Vec::new() },
         checks: CheckRule::None,
         queue: QueueBy::Environment,
+        when_frozen: crate::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
     }
@@ -317,6 +318,8 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ),
         ("judged", Event::Judged { verdicts, outside: facts }, plain),
         ("refused", Event::Refused { verdicts: closed, outside: closed_facts }, plain),
+        ("frozen_out", Event::FrozenOut { freezes: vec!["Black Friday".to_owned()] }, plain),
+        ("went_on", Event::WentOn, plain),
         ("expired", Event::Expired, at(EXPIRES)),
         ("expired early", Event::Expired, after(EXPIRES, -1)),
         ("intent_made", intent(Answer::Open, 30), at(THURSDAY)),
@@ -396,7 +399,8 @@ pub(crate) fn deploy_after(steps: &[&str]) -> Deploy {
     })
 }
 
-/// Where a deploy is, finer than its state's name: `!` marks that somebody asked to stop it.
+/// Where a deploy is, finer than its state's name: `!` marks that somebody asked to stop it, `?` that it is to be stopped
+/// unless it has started.
 pub(crate) fn place_in_life(deploy: &Deploy) -> String {
     use crate::deploy::{Outcome, Phase, State};
     let (name, cancel) = match &deploy.state {
@@ -411,6 +415,10 @@ pub(crate) fn place_in_life(deploy: &Deploy) -> String {
                 Phase::Unknown { asked: Some(_), .. } => "asked",
             };
             (name, cancel.is_some())
+        }
+        State::Running { cancel: Some(cancel), .. } if cancel.unless_started => ("running?", false),
+        State::Running { progress, cancel: None, .. } if progress.standing == Standing::Queued => {
+            ("queued", false)
         }
         State::Running { cancel, .. } => ("running", cancel.is_some()),
         State::Done { outcome: Outcome::Failed { closed_by: Some(_), .. }, .. } => ("closed", false),
@@ -436,6 +444,8 @@ pub(crate) fn lives() -> BTreeMap<String, Deploy> {
         with(&["send_unknown", "cancel_asked"]),
         with(&["send_unknown", "people_asked"]),
         with(&["send_unknown", "people_asked", "cancel_asked"]),
+        with(&["bound"]),
+        with(&["bound", "frozen_out"]),
         with(&["bound", "progressed"]),
         with(&["bound", "cancel_asked"]),
         deploy_after(&["pinned", "refused"]),

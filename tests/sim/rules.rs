@@ -378,6 +378,7 @@ impl Place {
                 Checks::Test => CheckRule::Named(vec!["test".into()]),
             },
             queue: if self.by_service { QueueBy::Service } else { QueueBy::Environment },
+            when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
         }

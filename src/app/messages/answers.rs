@@ -173,7 +173,15 @@ impl Words<'_> {
 
     pub(crate) fn emergency_cannot_wait(&self) -> Message {
         no("An emergency is for what cannot wait, so it has no planned start. Nothing was asked for.")
-            .paragraph(Text::plain("Leave out ").code("--emergency").and(", or leave out ").code("--at").and(" and ").code("--when-open").and("."))
+            .paragraph(
+                Text::plain("Leave out ")
+                    .code("--emergency")
+                    .and(", or leave out ")
+                    .code("--at")
+                    .and(" and ")
+                    .code("--when-open")
+                    .and("."),
+            )
     }
 
     pub(crate) fn at_or_when_open(&self) -> Message {
@@ -184,11 +192,17 @@ impl Words<'_> {
     pub(crate) fn cannot_plan_for(&self, at: Timestamp, ahead: SignedDuration) -> Message {
         let said = self.policy.zone.say(at);
         if at <= self.now {
-            no(format!("{said} is over. Nothing was asked for."))
-                .paragraph(Text::plain("Name a time to come, such as ").code("--at \"tomorrow 9:00\"").and("; to start now, leave it out."))
+            no(format!("{said} is over. Nothing was asked for.")).paragraph(
+                Text::plain("Name a time to come, such as ")
+                    .code("--at \"tomorrow 9:00\"")
+                    .and("; to start now, leave it out."),
+            )
         } else {
-            no(format!("{said} is too far ahead: a start can be planned for the next {}. Nothing was asked for.", duration(ahead)))
-                .paragraph("Who approves now should still remember it then. Ask again when it is nearer.")
+            no(format!(
+                "{said} is too far ahead: a start can be planned for the next {}. Nothing was asked for.",
+                duration(ahead)
+            ))
+            .paragraph("Who approves now should still remember it then. Ask again when it is nearer.")
         }
     }
 
@@ -205,7 +219,9 @@ impl Words<'_> {
                 self.policy.zone.say(at),
                 duration(ahead)
             ),
-            None => format!("No opening of {name} is planned, so there is nothing to wait for. Nothing was asked for."),
+            None => format!(
+                "No opening of {name} is planned, so there is nothing to wait for. Nothing was asked for."
+            ),
         };
         no(title).paragraph(Text::plain("See what closes it: ").code(format!("/when {name}")))
     }

@@ -71,6 +71,10 @@ impl Words<'_> {
             },
             State::Running { run, since, progress, cancel, .. } => {
                 let text = match (&progress.standing, cancel) {
+                    (_, Some(cancel)) if cancel.unless_started => Text::plain(format!(
+                        "{}. Stopping it, unless it has started.",
+                        cancel.reason.as_deref().unwrap_or("A freeze began before the run did")
+                    )),
                     (_, Some(cancel)) => Text::plain("Stopping, asked for by ").span(self.person(&cancel.by)).and("."),
                     (Standing::Queued, None) => "Waiting for a machine.".into(),
                     (Standing::Held, None) => "Held by the CI system: somebody must let it go on there.".into(),

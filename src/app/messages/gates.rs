@@ -61,7 +61,11 @@ impl Words<'_> {
             }
             Reason::PlannedFor { at } => {
                 let said = self.policy.zone.say(*at);
-                plain(if *at > self.now { format!("planned for {said}") } else { format!("was planned for {said}") })
+                plain(if *at > self.now {
+                    format!("planned for {said}")
+                } else {
+                    format!("was planned for {said}")
+                })
             }
             Reason::NoSchedule => plain("any time"),
             Reason::InWindow { closes } => match closes {

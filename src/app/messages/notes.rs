@@ -24,6 +24,18 @@ impl Words<'_> {
                     None => text.and("."),
                 })
             }
+            Event::FrozenOut { freezes } => line(
+                Tone::Warning,
+                format!(
+                    "{} began while the run waited for a machine. It is being stopped before it starts.",
+                    freezes.join(", ")
+                )
+                .into(),
+            ),
+            Event::WentOn => line(
+                Tone::Neutral,
+                "The run had started before it could be stopped. What has started is not left half done: it goes on.".into(),
+            ),
             Event::Delayed { problem } => line(
                 Tone::Warning,
                 format!("The version cannot be looked up: {problem}. Shipgate keeps trying.").into(),

@@ -143,6 +143,8 @@ struct Open {
     send_by: Option<Timestamp>,
     run: Option<(String, u32)>,
     is_cancel_asked: bool,
+    /// A freeze began before its run did.
+    is_frozen_out: bool,
     was_asked: bool,
 }
 
@@ -429,6 +431,7 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
         }
         "refused" | "expired" => matches!(from, Requested | Waiting),
         "cancel_asked" => !matches!(from, Done(_)),
+        "frozen_out" | "went_on" => from == Running,
         "intent_lapsed" | "sent" => from == Ready,
         "send_refused" | "send_delayed" | "send_accepted" | "send_unknown" => from == Sent,
         "bound" | "people_asked" => matches!(from, Sent | Accepted | Unknown),
@@ -458,6 +461,12 @@ fn question(told: &Told<'_>, open: &Open) -> Option<(FindingKind, String)> {
             (now.id != *run || now.attempt < *attempt).then(|| {
                 (FindingKind::Start, format!("it was bound to run {run} and is told of run {}", now.id))
             })
+        }
+        "frozen_out" if open.is_cancel_asked || open.is_frozen_out => {
+            Some((FindingKind::Life, "it was to be stopped already when a freeze was to stop it".into()))
+        }
+        "went_on" if !open.is_frozen_out => {
+            Some((FindingKind::Life, "it went on although nothing was to stop it".into()))
         }
         "cancel_asked" if open.is_cancel_asked => {
             Some((FindingKind::Life, "stopping was asked for twice".into()))
@@ -495,8 +504,12 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
         "expired" => Done("expired"),
         "cancel_asked" if matches!(stays, Requested | Waiting | Ready) => Done("cancelled"),
         "cancel_asked" => {
-            open.is_cancel_asked = true;
+            (open.is_cancel_asked, open.is_frozen_out) = (true, false);
             stays
+        }
+        "frozen_out" | "went_on" => {
+            open.is_frozen_out = told.event == "frozen_out";
+            Running
         }
         "intent_made" => {
             open.attempts += 1;
@@ -541,7 +554,7 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
             open.run = run(data.run.as_ref());
             Running
         }
-        "ended" => Done(ending(data, open.is_cancel_asked)),
+        "ended" => Done(ending(data, open.is_cancel_asked || open.is_frozen_out)),
         "closed" => Done("failed and put away"),
         _ => stays,
     }

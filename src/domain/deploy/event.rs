@@ -82,6 +82,13 @@ pub enum Event {
         /// Why, where they said so.
         reason: Option<String>,
     },
+    /// A freeze began while its run waited for a machine: the run is to be stopped, unless it has started by then.
+    FrozenOut {
+        /// What the freezes are called.
+        freezes: Vec<String>,
+    },
+    /// Its run had started before it could be stopped, so it goes on.
+    WentOn,
     /// Its time ran out.
     Expired,
     /// All gates were open; the decision to start is recorded.
@@ -190,6 +197,8 @@ impl Event {
             Event::Held { .. } => "held",
             Event::Resumed { .. } => "resumed",
             Event::CancelAsked { .. } => "cancel_asked",
+            Event::FrozenOut { .. } => "frozen_out",
+            Event::WentOn => "went_on",
             Event::Expired => "expired",
             Event::IntentMade { .. } => "intent_made",
             Event::IntentLapsed => "intent_lapsed",

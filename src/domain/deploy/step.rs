@@ -173,6 +173,8 @@ impl Deploy {
             | Event::RulesChanged { .. }
             | Event::Judged { .. }
             | Event::Refused { .. }
+            | Event::FrozenOut { .. }
+            | Event::WentOn
             | Event::Expired
             | Event::IntentMade { .. }
             | Event::IntentLapsed

@@ -120,6 +120,7 @@ fn policy() -> Fallible<Policy> {
         overrides: OverrideRule { needed: 1, from: vec!["managers".parse()?] },
         checks: CheckRule::All,
         queue: QueueBy::Environment,
+        when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
     };

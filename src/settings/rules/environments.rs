@@ -9,7 +9,7 @@ use shipgate_domain::calendar::Length;
 use shipgate_domain::ids::{EnvironmentName, GroupName, PersonId, ServiceName};
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, OverrideRule, Provider, QueueBy, RollbackRule, Service,
+    ApprovalRule, CheckRule, Environment, OverrideRule, Provider, QueueBy, RollbackRule, Service, WhenFrozen,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -118,6 +118,7 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
     let url = url.filter(|word| web_address(section, word, "https://app.example.com").is_some());
     let queue =
         section.choice("queue", &[("environment", QueueBy::Environment), ("service", QueueBy::Service)]);
+    let frozen = [("finish", WhenFrozen::Finish), ("cancel_queued", WhenFrozen::CancelQueued)];
     Environment {
         name: "unnamed".parse().expect("a valid name"),
         aliases: Vec::new(),
@@ -133,6 +134,7 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
         overrides,
         checks: checks(section, services),
         queue: queue.unwrap_or(QueueBy::Environment),
+        when_frozen: section.choice("when_frozen", &frozen).unwrap_or_default(),
         rollback,
         url: url.map(|word| word.text),
     }

@@ -141,7 +141,12 @@ impl Deploy {
                     self.end(Outcome::Cancelled { by: by.clone(), reason: reason.clone() }, now, None);
                     return Ok(Some(vec![Do::FreePlace]));
                 }
-                let cancel = Some(CancelAsked { by: by.clone(), at: now, reason: reason.clone() });
+                let cancel = Some(CancelAsked {
+                    by: by.clone(),
+                    at: now,
+                    reason: reason.clone(),
+                    unless_started: false,
+                });
                 self.state = State::Dispatching { intent, phase: phase.clone(), cancel };
                 Ok(Some(vec![]))
             }
@@ -155,6 +160,8 @@ impl Deploy {
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }
+            | Event::FrozenOut { .. }
+            | Event::WentOn
             | Event::IntentMade { .. }
             | Event::Progressed { .. }
             | Event::Ended { .. }

@@ -27,6 +27,8 @@ impl Deploy {
             | Event::RulesChanged { .. }
             | Event::Judged { .. }
             | Event::Refused { .. }
+            | Event::FrozenOut { .. }
+            | Event::WentOn
             | Event::Expired
             | Event::IntentLapsed
             | Event::Sent

@@ -50,6 +50,8 @@ impl Deploy {
             | Event::Held { .. }
             | Event::Resumed { .. }
             | Event::IntentMade { .. }
+            | Event::FrozenOut { .. }
+            | Event::WentOn
             | Event::IntentLapsed
             | Event::Sent
             | Event::SendRefused { .. }

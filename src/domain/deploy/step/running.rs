@@ -2,7 +2,7 @@
 
 use super::{Change, Do, Illegal};
 use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State, failure};
-use crate::run::Conclusion;
+use crate::run::{Conclusion, Standing};
 use jiff::Timestamp;
 
 impl Deploy {
@@ -56,13 +56,36 @@ impl Deploy {
                 Ok(Some(vec![Do::Announce, Do::FreePlace]))
             }
             Event::CancelAsked { by, reason } => {
-                if cancel.is_some() {
+                if cancel.is_some_and(|asked| !asked.unless_started) {
                     return Err(Illegal::AlreadyAsked);
                 }
-                let cancel = Some(CancelAsked { by: by.clone(), at: now, reason: reason.clone() });
+                let (by, reason) = (by.clone(), reason.clone());
+                let cancel = Some(CancelAsked { by, at: now, reason, unless_started: false });
                 let Ran { run, since, progress } = ran;
                 self.state = State::Running { intent, run, since, progress, cancel };
                 Ok(Some(vec![Do::StopRun]))
+            }
+            Event::FrozenOut { freezes } => {
+                if cancel.is_some() {
+                    return Ok(None);
+                }
+                if ran.progress.standing != Standing::Queued {
+                    return Err(refused);
+                }
+                let by = "shipgate".parse().expect("a name");
+                let reason = Some(format!("{} began before the run did", freezes.join(", ")));
+                let cancel = Some(CancelAsked { by, at: now, reason, unless_started: true });
+                let Ran { run, since, progress } = ran;
+                self.state = State::Running { intent, run, since, progress, cancel };
+                Ok(Some(vec![Do::StopRun]))
+            }
+            Event::WentOn => {
+                if !cancel.is_some_and(|asked| asked.unless_started) {
+                    return Ok(None);
+                }
+                let Ran { run, since, progress } = ran;
+                self.state = State::Running { intent, run, since, progress, cancel: None };
+                Ok(Some(vec![]))
             }
             // Late or repeated news of the start: the run is bound already.
             Event::Bound { .. }

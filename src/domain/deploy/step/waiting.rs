@@ -108,6 +108,8 @@ impl Deploy {
             // The answer to a send whose intent had lapsed meanwhile cannot exist: nothing is sent after it lapsed.
             Event::Delayed { .. }
             | Event::Pinned { .. }
+            | Event::FrozenOut { .. }
+            | Event::WentOn
             | Event::IntentLapsed
             | Event::Sent
             | Event::SendRefused { .. }

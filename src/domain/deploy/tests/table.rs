@@ -6,55 +6,58 @@ use crate::ids::Digest;
 use crate::people::{Action, authorize};
 use crate::samples::{self, Try, after, at, deploy_after, grant, lives, place_in_life, slack, tries};
 
-/// `x`: refused. `=`: old news, nothing changes. A name: where it is then. `…!`: somebody asked to stop it.
+/// `x`: refused. `=`: old news, nothing changes. A name: where it is then. `…!`: somebody asked to stop it. `…?`: it is to
+/// be stopped unless it has started.
 const LIVE: &str = "
-                               requested waiting   held      ready     sent      sent!     accepted  accepted!  unknown   unknown!  asked           asked!          running   running!
-delayed                        requested x         x         x         x         x         x         x          x         x         x               x               x         x
-pinned                         waiting   x         x         x         x         x         x         x          x         x         x               x               x         x
-pinned_with_[HOLD]             held      x         x         x         x         x         x         x          x         x         x               x               x         x
-rules_changed                  x         waiting   held      x         x         x         x         x          x         x         x               x               x         x
-judged                         x         waiting   held      x         x         x         x         x          x         x         x               x               x         x
-refused                        refused   refused   refused   x         x         x         x         x          x         x         x               x               x         x
-approved                       x         waiting   held      x         x         x         x         x          x         x         x               x               x         x
-approved,_other_digest         x         x         x         x         x         x         x         x          x         x         x               x               x         x
-approved_too_late              x         x         x         x         x         x         x         x          x         x         x               x               x         x
-rejected                       x         rejected  rejected  x         x         x         x         x          x         x         x               x               x         x
-held                           x         held      x         x         x         x         x         x          x         x         x               x               x         x
-resumed                        x         x         waiting   x         x         x         x         x          x         x         x               x               x         x
-cancel_asked                   cancelled cancelled cancelled cancelled sent!     x         accepted! x          unknown!  x         asked!          x               running!  x
-expired                        expired   expired   expired   =         =         =         =         =          =         =         =               =               =         =
-expired_early                  expired   x         x         =         =         =         =         =          =         =         =               =               =         =
-intent_made                    x         ready     x         x         x         x         x         x          x         x         x               x               x         x
-intent_made,_a_gate_waits      x         x         x         x         x         x         x         x          x         x         x               x               x         x
-intent_made,_a_gate_is_closed  x         x         x         x         x         x         x         x          x         x         x               x               x         x
-intent_made,_beyond_the_guard  x         x         x         x         x         x         x         x          x         x         x               x               x         x
-intent_made,_on_old_facts      x         x         x         x         x         x         x         x          x         x         x               x               x         x
-intent_lapsed                  x         x         x         waiting   x         x         x         x          x         x         x               x               x         x
-sent                           x         x         x         sent      x         x         x         x          x         x         x               x               =         =
-sent_late                      x         x         x         x         x         x         x         x          x         x         x               x               =         =
-send_refused                   x         x         x         x         failed    failed    x         x          x         x         x               x               x         x
-send_delayed                   x         x         x         x         waiting   cancelled x         x          x         x         x               x               x         x
-send_accepted                  x         x         x         x         accepted  accepted! x         x          x         x         x               x               =         =
-send_unknown                   x         x         x         x         unknown   unknown!  x         x          x         x         x               x               =         =
-bound                          x         x         x         x         running   running!  running   running!   running   running!  running         running!        =         =
-found                          failed    running   running   running   running   running!  running   running!   running   running!  running         running!        =         =
-people_asked                   x         x         x         x         asked     asked!    asked     asked!     asked     asked!    =               =               =         =
-people_asked_early             x         x         x         x         x         x         x         x          x         x         =               =               =         =
-resolved:_did_not_start        x         x         x         x         x         x         x         x          failed    failed    failed          failed          x         x
-resolved:_started              x         x         x         x         x         x         x         x          running   running!  running         running!        x         x
-resolved:_wait_more            x         x         x         x         x         x         x         x          unknown   unknown!  unknown         unknown!        x         x
-given_up                       x         x         x         x         x         x         x         x          x         x         outcome_unknown outcome_unknown outcome_unknown outcome_unknown
-given_up_early                 x         x         x         x         x         x         x         x          x         x         x               x               outcome_unknown outcome_unknown
-progressed                     x         x         x         x         x         x         x         x          x         x         x               x               =         running!
-progressed,_other_run          x         x         x         x         x         x         x         x          x         x         x               x               =         =
-ended:_success                 x         x         x         x         x         x         x         x          x         x         x               x               succeeded succeeded
-ended:_failure                 x         x         x         x         x         x         x         x          x         x         x               x               failed    failed
-ended:_cancelled               x         x         x         x         x         x         x         x          x         x         x               x               failed    cancelled
-ended:_timed_out               x         x         x         x         x         x         x         x          x         x         x               x               failed    failed
-ended:_other                   x         x         x         x         x         x         x         x          x         x         x               x               failed    failed
-ended:_success,_all_skipped    x         x         x         x         x         x         x         x          x         x         x               x               failed    failed
-ended:_success,_other_run      x         x         x         x         x         x         x         x          x         x         x               x               =         =
-closed                         x         x         x         x         x         x         x         x          x         x         x               x               x         x
+                              requested waiting   held      ready     sent     sent!     accepted  accepted! unknown  unknown! asked           asked!          queued          running         running?        running!
+delayed                       requested x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+pinned                        waiting   x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+pinned_with_[HOLD]            held      x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+rules_changed                 x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
+judged                        x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
+refused                       refused   refused   refused   x         x        x         x         x         x        x        x               x               x               x               x               x
+approved                      x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
+approved,_other_digest        x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+approved_too_late             x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+rejected                      x         rejected  rejected  x         x        x         x         x         x        x        x               x               x               x               x               x
+held                          x         held      x         x         x        x         x         x         x        x        x               x               x               x               x               x
+resumed                       x         x         waiting   x         x        x         x         x         x        x        x               x               x               x               x               x
+cancel_asked                  cancelled cancelled cancelled cancelled sent!    x         accepted! x         unknown! x        asked!          x               running!        running!        running!        x
+frozen_out                    x         x         x         x         x        x         x         x         x        x        x               x               running?        x               =               =
+went_on                       x         x         x         x         x        x         x         x         x        x        x               x               =               =               queued          =
+expired                       expired   expired   expired   =         =        =         =         =         =        =        =               =               =               =               =               =
+expired_early                 expired   x         x         =         =        =         =         =         =        =        =               =               =               =               =               =
+intent_made                   x         ready     x         x         x        x         x         x         x        x        x               x               x               x               x               x
+intent_made,_a_gate_waits     x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+intent_made,_a_gate_is_closed x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+intent_made,_beyond_the_guard x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+intent_made,_on_old_facts     x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+intent_lapsed                 x         x         x         waiting   x        x         x         x         x        x        x               x               x               x               x               x
+sent                          x         x         x         sent      x        x         x         x         x        x        x               x               =               =               =               =
+sent_late                     x         x         x         x         x        x         x         x         x        x        x               x               =               =               =               =
+send_refused                  x         x         x         x         failed   failed    x         x         x        x        x               x               x               x               x               x
+send_delayed                  x         x         x         x         waiting  cancelled x         x         x        x        x               x               x               x               x               x
+send_accepted                 x         x         x         x         accepted accepted! x         x         x        x        x               x               =               =               =               =
+send_unknown                  x         x         x         x         unknown  unknown!  x         x         x        x        x               x               =               =               =               =
+bound                         x         x         x         x         queued   running!  queued    running!  queued   running! queued          running!        =               =               =               =
+found                         failed    queued    queued    queued    queued   running!  queued    running!  queued   running! queued          running!        =               =               =               =
+people_asked                  x         x         x         x         asked    asked!    asked     asked!    asked    asked!   =               =               =               =               =               =
+people_asked_early            x         x         x         x         x        x         x         x         x        x        =               =               =               =               =               =
+resolved:_did_not_start       x         x         x         x         x        x         x         x         failed   failed   failed          failed          x               x               x               x
+resolved:_started             x         x         x         x         x        x         x         x         queued   running! queued          running!        x               x               x               x
+resolved:_wait_more           x         x         x         x         x        x         x         x         unknown  unknown! unknown         unknown!        x               x               x               x
+given_up                      x         x         x         x         x        x         x         x         x        x        outcome_unknown outcome_unknown outcome_unknown outcome_unknown outcome_unknown outcome_unknown
+given_up_early                x         x         x         x         x        x         x         x         x        x        x               x               outcome_unknown outcome_unknown outcome_unknown outcome_unknown
+progressed                    x         x         x         x         x        x         x         x         x        x        x               x               running         =               running?        running!
+progressed,_other_run         x         x         x         x         x        x         x         x         x        x        x               x               =               =               =               =
+ended:_success                x         x         x         x         x        x         x         x         x        x        x               x               succeeded       succeeded       succeeded       succeeded
+ended:_failure                x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
+ended:_cancelled              x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          cancelled       cancelled
+ended:_timed_out              x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
+ended:_other                  x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
+ended:_success,_all_skipped   x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
+ended:_success,_other_run     x         x         x         x         x        x         x         x         x        x        x               x               =               =               =               =
+closed                        x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 ";
 
 /// The end is the end: only a failure can be put away, once.
@@ -73,6 +76,8 @@ rejected                       x       x        x         x       x         x   
 held                           x       x        x         x       x         x      x      x
 resumed                        x       x        x         x       x         x      x      x
 cancel_asked                   x       x        x         x       x         x      x      x
+frozen_out                     =       =        =         =       =         =      =      =
+went_on                        =       =        =         =       =         =      =      =
 expired                        =       =        =         =       =         =      =      =
 expired_early                  =       =        =         =       =         =      =      =
 intent_made                    x       x        x         x       x         x      x      x

@@ -61,7 +61,11 @@ fn a_closed_gate_refuses_a_new_request_and_later_only_what_lasts() {
     ];
     for reason in passing {
         assert_eq!(decide(&closed_by(reason.clone()), Patience::None), Decision::Refuse, "{reason:?}");
-        assert_eq!(decide(&closed_by(reason.clone()), Patience::Accepted), Decision::Wait(None), "{reason:?}");
+        assert_eq!(
+            decide(&closed_by(reason.clone()), Patience::Accepted),
+            Decision::Wait(None),
+            "{reason:?}"
+        );
     }
     for reason in lasting {
         assert_eq!(decide(&closed_by(reason.clone()), Patience::None), Decision::Refuse, "{reason:?}");

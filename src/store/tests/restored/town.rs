@@ -182,6 +182,7 @@ fn environment(name: &str) -> Environment {
         overrides: OverrideRule { needed: 0, from: Vec::new() },
         checks: CheckRule::None,
         queue: QueueBy::Environment,
+        when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
     }
