@@ -216,6 +216,7 @@ pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
         policy: settings.policy.clone(),
         announce: settings.announce.channel.clone(),
         approvals: settings.announce.approvals.clone(),
+        topic: settings.announce.topic,
         leads: settings.reminders.leads.clone(),
         cron_reminders: settings
             .reminders

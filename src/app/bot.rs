@@ -49,6 +49,8 @@ pub struct Rules {
     pub announce: String,
     /// Channel of the buttons, when it is another one.
     pub approvals: String,
+    /// Whether the topic of the channel tells of freezes.
+    pub topic: bool,
     /// When people are reminded of a freeze.
     pub leads: Vec<Lead>,
     /// Reminders by the calendar.

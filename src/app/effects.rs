@@ -6,6 +6,7 @@ use crate::ports::Post;
 use crate::words::{Form, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shipgate_domain::calendar::{FreezeId, Lead};
 use shipgate_domain::ids::{DeployId, EnvironmentName};
 use std::fmt;
 
@@ -75,6 +76,17 @@ pub enum Effect {
     },
     /// Look for reminders that are due.
     Remind,
+    /// Tell people about one moment of a freeze.
+    TellFreeze {
+        /// The freeze.
+        freeze: FreezeId,
+        /// When this time of it begins.
+        from: Timestamp,
+        /// Which moment.
+        lead: Lead,
+    },
+    /// Write the state of the freezes into the topic of the channel.
+    Topic,
     /// Ask the CI systems for the runs that a database of an earlier day has forgotten.
     LookBack {
         /// Since when.
@@ -134,6 +146,8 @@ impl Effect {
             Effect::Reply { .. } => "reply",
             Effect::OpenForm { .. } => "open_form",
             Effect::Remind => "remind",
+            Effect::TellFreeze { .. } => "tell_freeze",
+            Effect::Topic => "topic",
             Effect::LookBack { .. } => "look_back",
             Effect::Sweep { .. } => "sweep",
             Effect::Look { .. } => "look",
@@ -144,7 +158,7 @@ impl Effect {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self {
-            Effect::Card { .. } | Effect::Say { .. } | Effect::Reply { .. } => Lane::Chat,
+            Effect::Card { .. } | Effect::Say { .. } | Effect::Reply { .. } | Effect::Topic => Lane::Chat,
             Effect::OpenForm { .. } => Lane::Form,
             Effect::Judge { .. }
             | Effect::Send { .. }
@@ -155,7 +169,7 @@ impl Effect {
             | Effect::Sweep { .. }
             | Effect::Remind
             | Effect::LookBack { .. } => Lane::Work,
-            Effect::Look { .. } => Lane::Look,
+            Effect::Look { .. } | Effect::TellFreeze { .. } => Lane::Look,
         }
     }
 
@@ -174,6 +188,8 @@ impl Effect {
             | Effect::Reply { .. }
             | Effect::OpenForm { .. }
             | Effect::Remind
+            | Effect::TellFreeze { .. }
+            | Effect::Topic
             | Effect::LookBack { .. }
             | Effect::Sweep { .. }
             | Effect::Look { .. } => None,

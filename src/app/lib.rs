@@ -8,6 +8,7 @@ pub mod commands;
 mod dispatch;
 pub mod effects;
 pub mod follow;
+mod freezes;
 pub mod inbound;
 mod intake;
 mod judge;

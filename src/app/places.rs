@@ -274,6 +274,7 @@ impl App {
         visit.answer(message);
         let now = visit.now;
         visit.changes.freezes_ended.push((freeze.id.to_string(), now));
+        visit.changes.effects.push(NewEffect::whenever(Effect::Remind, now));
         touch(&mut visit.changes, Scope::Freezes);
         self.judge_all(&mut visit.changes, environment);
         Ok(())

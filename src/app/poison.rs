@@ -131,6 +131,8 @@ fn task(effect: &Effect) -> &'static str {
         Effect::Reply { .. } => "answer somebody",
         Effect::OpenForm { .. } => "open a form for somebody",
         Effect::Remind => "look for reminders",
+        Effect::TellFreeze { .. } => "tell people about a freeze",
+        Effect::Topic => "set the topic of the channel",
         Effect::LookBack { .. } => "look for runs that it has forgotten",
         Effect::Sweep { .. } => "go through the deploys that are not over",
         Effect::Look { .. } => "ask another system for somebody",

@@ -294,6 +294,8 @@ pub trait Chat: Send + Sync {
     async fn reply(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError>;
     /// Opens a form for the person whose command or click gave the trigger.
     async fn open_form(&self, to: &ReplyTo, form: &Form) -> Result<(), ChatError>;
+    /// Writes the topic of a channel, which everybody sees above its messages.
+    async fn set_topic(&self, channel: &str, topic: &str) -> Result<(), ChatError>;
     /// What the platform says of an account now.
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError>;
     /// The accounts in a group now, complete.

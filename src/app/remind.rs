@@ -1,7 +1,8 @@
 //! Reminders of freezes and of the calendar: each once, also across restarts. Not here: their words.
 
 use crate::bot::App;
-use crate::effects::Finish;
+use crate::effects::{Effect, Finish, NewEffect};
+use crate::freezes::lead_key;
 use crate::judge::later;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -42,9 +43,10 @@ impl App {
                 }
             }
             for (due, lead) in latest.into_values() {
-                let key = format!("remind/{}/{}", occurrence.key(), lead_key(lead));
+                let key = format!("tell/{}/{}", occurrence.key(), lead_key(lead));
                 tracing::info!(freeze = occurrence.freeze.name, "a reminder is due since {due}");
-                changes.effects.push(self.say_once(key, self.words().reminder(occurrence, lead), now));
+                let (freeze, from) = (occurrence.freeze.id.clone(), occurrence.from);
+                changes.effects.push(NewEffect::once(key, Effect::TellFreeze { freeze, from, lead }, now));
             }
         }
         for reminder in &self.rules.cron_reminders {
@@ -60,6 +62,8 @@ impl App {
                 ));
             }
         }
+        self.correct_announced(&occurrences, &mut changes).await?;
+        self.renew_topic(&calendar, &mut changes).await?;
         changes.notes.push((CURSOR.to_owned(), now.to_string()));
         let next = self.next_reminder(&occurrences, now);
         if changes.effects.is_empty() {
@@ -90,8 +94,4 @@ impl App {
             .filter_map(|r| r.at.upcoming(now, &self.rules.policy.zone).next());
         leads.chain(crons).chain([later(now, LOOK_EVERY)]).min().unwrap_or(now)
     }
-}
-
-fn lead_key(lead: Lead) -> String {
-    serde_json::to_string(&lead).unwrap_or_default().trim_matches('"').to_owned()
 }

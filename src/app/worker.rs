@@ -280,6 +280,8 @@ impl App {
             Effect::Card { deploy } => self.card(leased, deploy).await,
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
+            Effect::TellFreeze { freeze, from, lead } => self.tell_freeze(freeze, *from, *lead).await,
+            Effect::Topic => self.set_topic(leased).await,
             Effect::LookBack { .. } => self.look_back(leased).await,
             Effect::Sweep { of } => self.sweep(of).await,
             Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,

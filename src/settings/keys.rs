@@ -39,6 +39,7 @@ pub(super) const KEYS: &[Key] = &[
     key("audit.alarm_channel"),
     key("announce.channel"),
     key("announce.approvals"),
+    key("announce.topic"),
     key("people.*.slack"),
     key("people.*.github"),
     key("people.*.discord"),

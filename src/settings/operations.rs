@@ -94,6 +94,8 @@ pub struct AnnounceSettings {
     pub channel: String,
     /// Where buttons are posted. Default: `channel`.
     pub approvals: String,
+    /// Whether the topic of `channel` tells of freezes. Default: no.
+    pub topic: bool,
 }
 
 /// `[audit]`, with its key.
@@ -131,7 +133,7 @@ const STORE: &str = "sqlite://shipgate.db";
 const SLACK_API: &str = "https://slack.com/api";
 const GITHUB_API: &str = "https://api.github.com";
 const CHANNEL: &str = "#deployments";
-const LEADS: &[&str] = &["7d", "24h", "1h", "start", "end"];
+const LEADS: &[&str] = &["7d", "24h", "1h", "start", "1h before end", "end"];
 
 pub(super) fn limits(root: &Section<'_>) -> Rates {
     let usual = Rates::default();
@@ -268,7 +270,12 @@ pub(super) fn announce(root: &Section<'_>) -> AnnounceSettings {
     let section = root.section("announce");
     let channel = |key| section.as_ref().and_then(|section| channel(section, key));
     let cards = channel("channel").unwrap_or_else(|| CHANNEL.to_owned());
-    AnnounceSettings { approvals: channel("approvals").unwrap_or_else(|| cards.clone()), channel: cards }
+    let topic = section.as_ref().and_then(|section| section.flag("topic")).unwrap_or(false);
+    AnnounceSettings {
+        approvals: channel("approvals").unwrap_or_else(|| cards.clone()),
+        channel: cards,
+        topic,
+    }
 }
 
 pub(super) fn channel(section: &Section<'_>, key: &str) -> Option<String> {

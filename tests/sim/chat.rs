@@ -291,6 +291,10 @@ impl Chat for SimChat {
         Ok(())
     }
 
+    async fn set_topic(&self, channel: &str, topic: &str) -> Result<(), ChatError> {
+        self.go(Way::Writes, || format!("topic of {channel}: {topic}")).await
+    }
+
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
         self.go(Way::Asks, || format!("account {}", account.id)).await?;
         let mut world = self.world.look();

@@ -281,6 +281,7 @@ impl Drawn {
             version,
             announce: "#deploys".into(),
             approvals: if self.two_channels { "#approvals".into() } else { "#deploys".into() },
+            topic: false,
             leads: vec!["10m".parse().expect("a lead"), "start".parse().expect("a lead")],
             cron_reminders: Vec::new(),
             grammar: GRAMMAR.clone(),

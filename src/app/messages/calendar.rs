@@ -3,72 +3,12 @@
 use super::{Words, duration};
 use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
-use shipgate_domain::calendar::{CalendarSpan, Freeze, FreezeOccurrence, FreezeOrigin, Lead, Opening};
+use shipgate_domain::calendar::{CalendarSpan, Freeze, FreezeOccurrence, Opening};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::{EnvironmentName, PersonId};
 use shipgate_domain::policy::{Environment, Service};
 
 impl Words<'_> {
-    /// Where a freeze holds: "production", "all environments, without web".
-    pub(crate) fn scope(&self, freeze: &Freeze) -> String {
-        let list =
-            |names: &[String], all: &str| if names.is_empty() { all.to_owned() } else { names.join(", ") };
-        let mut text = list(&freeze.scope.environments, "all environments");
-        if !freeze.scope.services.is_empty() {
-            text = format!("{} on {text}", freeze.scope.services.join(", "));
-        }
-        if !freeze.scope.except_services.is_empty() {
-            text = format!("{text}, but not {}", freeze.scope.except_services.join(", "));
-        }
-        text
-    }
-
-    /// What people are told about a freeze at one of its moments.
-    pub(crate) fn reminder(&self, occurrence: &FreezeOccurrence<'_>, lead: Lead) -> Message {
-        let freeze = occurrence.freeze;
-        let name = Text::default().bold(freeze.name.clone());
-        let left = |at: Timestamp| duration(at.duration_since(self.now));
-        let ends = match occurrence.until {
-            Some(at) => format!("until {}", self.at(at)),
-            None => "until somebody ends it".to_owned(),
-        };
-        let (tone, title) = match lead {
-            Lead::BeforeStart(_) if self.now < occurrence.from => (
-                Tone::Asking,
-                name.and(format!(" starts in {}: {}", left(occurrence.from), self.at(occurrence.from))),
-            ),
-            Lead::BeforeStart(_) | Lead::Start => (Tone::Warning, name.and(" has started")),
-            Lead::BeforeEnd(_) => (
-                Tone::Neutral,
-                match occurrence.until {
-                    Some(at) if self.now < at => name.and(format!(" ends in {}: {}", left(at), self.at(at))),
-                    _ => name.and(" ends"),
-                },
-            ),
-            Lead::End => (Tone::Good, name.and(" is over")),
-        };
-        let scope = self.scope(freeze);
-        let what = match lead {
-            Lead::BeforeStart(_) if self.now < occurrence.from => {
-                format!(
-                    "No deploys to {scope} from then {ends}. What must go out before, ask for it in time."
-                )
-            }
-            Lead::BeforeStart(_) | Lead::Start => {
-                format!("No deploys to {scope} {ends}. In an emergency: /deploy … --emergency \"why\".")
-            }
-            Lead::BeforeEnd(_) => format!("Deploys to {scope} are allowed again after it."),
-            Lead::End => format!("Deploys to {scope} are allowed again."),
-        };
-        let message = Message::line(tone, title).paragraph(what);
-        match &freeze.origin {
-            FreezeOrigin::Chat { by, reason } if !reason.is_empty() => {
-                message.paragraph(format!("Added by {by}: {reason}"))
-            }
-            FreezeOrigin::Chat { .. } | FreezeOrigin::Settings => message,
-        }
-    }
-
     /// Freezes that hold and those to come.
     pub(crate) fn freeze_list(&self, title: &str, occurrences: &[FreezeOccurrence<'_>]) -> Message {
         if occurrences.is_empty() {
@@ -90,7 +30,7 @@ impl Words<'_> {
                     ),
                     None => format!("since {}, until somebody ends it", self.policy.zone.say_short(o.from)),
                 });
-                text.and(format!(", {}", self.scope(o.freeze)))
+                text.and(format!(", {}", self.scope(&o.freeze.scope)))
             })
             .collect();
         Message::line(Tone::Neutral, title).list(items)
@@ -113,7 +53,7 @@ impl Words<'_> {
         )
         .paragraph(format!(
             "No deploys to {} from {} until {}.",
-            self.scope(freeze),
+            self.scope(&freeze.scope),
             self.at(from),
             self.at(until)
         ))
@@ -126,7 +66,7 @@ impl Words<'_> {
             None => text.and("."),
         };
         Message::line(Tone::Good, text)
-            .paragraph(format!("Deploys to {} are no longer stopped by it.", self.scope(freeze)))
+            .paragraph(format!("Deploys to {} are no longer stopped by it.", self.scope(&freeze.scope)))
     }
 
     pub(crate) fn freeze_is_in_settings(&self, freeze: &Freeze) -> Message {

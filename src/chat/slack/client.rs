@@ -452,6 +452,15 @@ impl Chat for Slack {
         self.write::<Empty>("views.open", "the form", &body).await.map(|_| ())
     }
 
+    async fn set_topic(&self, channel: &str, topic: &str) -> Result<(), ChatError> {
+        let channel = self.channel_id(channel).await?;
+        let topic = render::topic(topic);
+        self.turn("conversations.setTopic").await?;
+        let body = json!({"channel": channel, "topic": topic});
+        let set = self.write::<Empty>("conversations.setTopic", &channel, &body).await;
+        self.heed("conversations.setTopic", set).map(|_| ())
+    }
+
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
         if account.platform != Platform::Slack || !rich::is_user_id(&account.id) {
             return Err(ChatError::Refused { why: format!("{account} is not a Slack account") });

@@ -43,6 +43,11 @@ pub(crate) fn body(body: &Body) -> Drawn {
     }
 }
 
+/// A channel's topic, which Slack takes up to 250 characters long and reads no blocks in.
+pub(crate) fn topic(text: &str) -> String {
+    inert::escape(&inert::cut(&inert::clean(text), 200))
+}
+
 /// Draws a message.
 pub(crate) fn message(message: &Message) -> Drawn {
     let mut room = Room::new(ROOM);

@@ -109,6 +109,10 @@ impl Chat for Playground {
         Ok(())
     }
 
+    async fn set_topic(&self, _channel: &str, _topic: &str) -> Result<(), ChatError> {
+        Err(ChatError::Refused { why: "the channels of the playground have no topic".into() })
+    }
+
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
         let person = self.person(&account.id).filter(|person| person.account == *account);
         let unknown =

@@ -160,6 +160,22 @@ impl Slack {
             }
             "conversations.list" => Ok(conversations_list(state, args)),
             "conversations.info" => Ok(json!({"channel": channel_json(by_id(state, args)?)})),
+            "conversations.setTopic" => {
+                let topic = args.text("topic").ok_or("invalid_arguments")?.to_owned();
+                if topic.chars().count() > 250 {
+                    return Err("too_long".into());
+                }
+                let id = by_id(state, args)?.id.clone();
+                let channel = state.channels.iter_mut().find(|c| c.id == id).ok_or("channel_not_found")?;
+                if channel.is_archived {
+                    return Err("is_archived".into());
+                }
+                if !channel.bot_is_member {
+                    return Err("not_in_channel".into());
+                }
+                channel.topic = topic;
+                Ok(json!({"channel": channel_json(channel)}))
+            }
             "conversations.history" => self.history(state, args),
             "conversations.replies" => self.replies(state, args),
             "conversations.open" => {
@@ -545,13 +561,14 @@ fn conversations_list(state: &State, args: &Args) -> Value {
 fn channel_json(channel: &Channel) -> Value {
     let direct = channel.id.starts_with('D');
     let note = json!({"value": "", "creator": "", "last_set": 0});
+    let topic = json!({"value": channel.topic, "creator": "", "last_set": 0});
     json!({
         "id": channel.id, "name": channel.name, "name_normalized": channel.name, "is_channel": !direct,
         "is_group": false, "is_im": direct, "is_mpim": false, "is_private": channel.is_private,
         "created": 1_600_000_000, "is_archived": channel.is_archived, "is_general": channel.name == "general",
         "unlinked": 0, "is_shared": false, "is_org_shared": false, "is_ext_shared": false,
         "is_pending_ext_shared": false, "is_member": channel.bot_is_member, "creator": "U0ADMIN",
-        "topic": note, "purpose": note, "previous_names": [], "num_members": 2,
+        "topic": topic, "purpose": note, "previous_names": [], "num_members": 2,
     })
 }
 

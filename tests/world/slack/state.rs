@@ -26,6 +26,9 @@ pub struct Channel {
     /// Posting needs it: `not_in_channel` otherwise.
     #[serde(default = "yes")]
     pub bot_is_member: bool,
+    /// What stands above its messages.
+    #[serde(default)]
+    pub topic: String,
 }
 
 fn yes() -> bool {
@@ -35,7 +38,14 @@ fn yes() -> bool {
 impl Channel {
     /// A public channel with the bot in it.
     pub fn new(id: &str, name: &str) -> Self {
-        Self { id: id.into(), name: name.into(), is_private: false, is_archived: false, bot_is_member: true }
+        Self {
+            id: id.into(),
+            name: name.into(),
+            is_private: false,
+            is_archived: false,
+            bot_is_member: true,
+            topic: String::new(),
+        }
     }
 }
 

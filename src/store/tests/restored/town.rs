@@ -89,6 +89,10 @@ impl Chat for Hands {
     async fn open_form(&self, _: &ReplyTo, _: &Form) -> Result<(), ChatError> {
         Ok(())
     }
+    async fn set_topic(&self, _channel: &str, _topic: &str) -> Result<(), ChatError> {
+        Ok(())
+    }
+
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
         Ok(AccountFacts { active: true, bot: false, guest: false, name: account.id.clone() })
     }
@@ -204,6 +208,7 @@ fn rules() -> Rules {
         policy,
         announce: "C0DEPLOYS".into(),
         approvals: "C0DEPLOYS".into(),
+        topic: false,
         leads: Vec::new(),
         cron_reminders: Vec::new(),
         grammar: Grammar::builtin(),

@@ -138,6 +138,10 @@ impl Chat for Hands {
         self.forms.lock().unwrap().push(form.clone());
         Ok(())
     }
+    async fn set_topic(&self, _channel: &str, _topic: &str) -> Result<(), ChatError> {
+        Ok(())
+    }
+
     async fn account(&self, account: &Account) -> Result<AccountFacts, ChatError> {
         if account.id == "U1UNK" {
             return Err(ChatError::Later { why: "Slack does not answer".into(), after: None });
@@ -240,6 +244,7 @@ impl Town {
             policy,
             announce: "C0DEPLOYS".into(),
             approvals: "C0DEPLOYS".into(),
+            topic: false,
             leads: Vec::new(),
             cron_reminders: Vec::new(),
             grammar: Grammar::builtin(),
