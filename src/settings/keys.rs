@@ -69,6 +69,7 @@ pub(super) const KEYS: &[Key] = &[
     key("environments.*.checks"),
     key("environments.*.url"),
     key("environments.*.queue"),
+    key("environments.*.when_frozen"),
     key("environments.*.rollback.needed"),
     key("environments.*.rollback.in_window_only"),
     later("environments.*.watch"),

@@ -185,6 +185,12 @@ impl Slack {
         state.messages.iter().filter(|m| m.channel == channel && !m.deleted).cloned().collect()
     }
 
+    /// What stands above the messages of a channel, by its name.
+    pub fn topic(&self, name: &str) -> String {
+        let state = locked(&self.0.state);
+        state.channels.iter().find(|c| c.name == name).map(|c| c.topic.clone()).unwrap_or_default()
+    }
+
     /// What was shown to one person only, oldest first.
     pub fn ephemerals(&self) -> Vec<Ephemeral> {
         locked(&self.0.state).ephemerals.clone()

@@ -4,7 +4,7 @@
 use super::{Words, count, duration, what};
 use crate::freezes::{Announced, Around, NotDeployed};
 use crate::words::{Message, Text, Tone};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{FreezeOccurrence, FreezeOrigin, FreezeScope, Lead};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Change;
@@ -26,7 +26,10 @@ impl Words<'_> {
     ) -> Message {
         let freeze = occurrence.freeze;
         let name = Text::default().bold(freeze.name.clone());
-        let left = |at: Timestamp| duration(at.duration_since(self.now));
+        // A reminder comes a moment after its time: people read “1 h”, not “59 min 59 s”.
+        let left = |at: Timestamp| {
+            duration(SignedDuration::from_mins((at.duration_since(self.now).as_secs() + 30) / 60))
+        };
         let ends = match occurrence.until {
             Some(at) => format!("until {}", self.at(at)),
             None => "until somebody ends it".to_owned(),
