@@ -254,6 +254,12 @@ impl Oracle {
                     freeze.ended = true;
                 }
             }
+            "frozen_out" => {
+                let name = entry.environment.as_ref().map(ToString::to_string).unwrap_or_default();
+                if !writer.drawn.place(&name).is_some_and(|place| place.cancels_queued) {
+                    return Err(format!("S14: a run on {name} was to be stopped, where queued runs finish"));
+                }
+            }
             "pinned" | "rules_changed" => {
                 let digest = entry.data.pointer("/pinned/digest").or_else(|| entry.data.get("digest"));
                 let (Some(deploy), Some(digest)) = (&entry.deploy, digest.and_then(|d| d.as_str())) else {

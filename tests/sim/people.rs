@@ -5,6 +5,7 @@ use crate::code::TAGS;
 use crate::faults::Fault;
 use crate::rules::{ACCOUNTS, Drawn, PLACES, SERVICES, account};
 use crate::world::{Delivery, HOUR, MINUTE, Ms, SECOND, Sort, World, tell};
+use jiff::SignedDuration;
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
 use shipgate_app::words::FieldKind;
@@ -283,6 +284,18 @@ impl World {
         self.say_as(&account, text.to_owned());
     }
 
+    /// Some want it later: at a time, or as soon as the window opens.
+    fn plan(&mut self) -> String {
+        match self.plans.below(20) {
+            0 | 1 => {
+                let ahead = SignedDuration::from_secs(self.plans.between(-30, 40 * 60));
+                format!(" --at {}", self.now() + ahead)
+            }
+            2 => " --when-open".to_owned(),
+            _ => String::new(),
+        }
+    }
+
     fn ask_for_something(&mut self) {
         let place = if self.dice.chance(600) { PLACES[1] } else { PLACES[0] };
         let service = if self.dice.chance(700) { SERVICES[0].0 } else { SERVICES[1].0 };
@@ -295,7 +308,7 @@ impl World {
         };
         let account = self.anybody(&DEVS);
         let text = match self.dice.below(20) {
-            0..12 => format!("deploy {service} to {place} {version}"),
+            0..12 => format!("deploy {service} to {place} {version}{}", self.plan()),
             12..15 => format!("deploy {service} to {place} {version} --emergency \"it burns\""),
             15 => format!("deploy {service} to {place} {version} --hold"),
             16 | 17 => format!("rollback {service} on {place}"),

@@ -12,7 +12,7 @@ use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::people::{Member, OutsideGroup};
 use shipgate_domain::policy::{
     ApprovalRule, CheckRule, Environment, OverrideRule, Pipeline, Policy, Provider, QueueBy, RollbackRule,
-    Service,
+    Service, WhenFrozen,
 };
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
@@ -93,6 +93,8 @@ pub struct Place {
     pub checks: Checks,
     /// One deploy for the whole environment, or one for each service?
     pub by_service: bool,
+    /// Are runs that wait for a machine stopped when a freeze begins?
+    pub cancels_queued: bool,
     /// Approvals needed for a way back.
     pub back_needed: u32,
     /// Is the way back bound to windows and freezes?
@@ -323,7 +325,7 @@ impl Place {
                 vec![Window { days, from, until }]
             }
         });
-        Self {
+        let mut place = Self {
             name,
             after_staging: name == "production" && dice.chance(150),
             windows,
@@ -333,9 +335,12 @@ impl Place {
             overriders: u32::try_from(dice.below(3)).unwrap_or(0),
             checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
             by_service: dice.chance(400),
+            cancels_queued: false,
             back_needed: u32::try_from(dice.below(2)).unwrap_or(0),
             back_in_window: dice.chance(300),
-        }
+        };
+        place.cancels_queued = place.lasts == 60;
+        place
     }
 
     fn schedule(&self, zone: &Zone) -> Option<Schedule> {
@@ -379,7 +384,7 @@ impl Place {
                 Checks::Test => CheckRule::Named(vec!["test".into()]),
             },
             queue: if self.by_service { QueueBy::Service } else { QueueBy::Environment },
-            when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
+            when_frozen: if self.cancels_queued { WhenFrozen::CancelQueued } else { WhenFrozen::Finish },
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
         }

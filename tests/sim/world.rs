@@ -104,6 +104,8 @@ pub struct Line {
 pub struct World {
     /// Chance.
     pub dice: Dice,
+    /// Chance of what people plan for later.
+    pub plans: Dice,
     /// The instant at which the simulation began.
     pub base: Timestamp,
     /// Time that nobody moves.
@@ -185,6 +187,7 @@ impl World {
         let count = if dice.chance(750) { 2 } else { 1 };
         let mut world = Self {
             dice,
+            plans: Dice::of(seed, 3),
             base: drawn.begins,
             mono: 0,
             offset: 0,

@@ -53,6 +53,10 @@ impl World {
     /// Whether nothing of the calendar kept a deploy from starting for the last minutes.
     pub fn was_open(&self, deploy: &Deploy) -> bool {
         let Some(place) = self.drawn.place(deploy.request.environment.as_str()) else { return false };
+        // Whoever waits for a time does so until it is over for as long as the rest must have been open.
+        if deploy.request.when.instant().is_some_and(|at| self.now() < at + SignedDuration::from_secs(120)) {
+            return false;
+        }
         [0, 60, 120].into_iter().all(|seconds| {
             let at = self.now() - SignedDuration::from_secs(seconds);
             is_open(&self.drawn, place, at) && !is_frozen(&self.oracle, &self.drawn, place.name, at)

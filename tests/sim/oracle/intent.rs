@@ -5,7 +5,7 @@ use super::roles::FRESH;
 use super::{Oracle, Received, Writer, at_once};
 use crate::rules::{Checks, Place};
 use crate::world::{Ms, SECOND, World};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::Store as _;
 use shipgate_domain::deploy::{Deploy, Intent, Outcome, State};
 use shipgate_domain::facts::RefKind;
@@ -15,6 +15,19 @@ use std::collections::BTreeSet;
 /// A replica learns within this time that another brought newer rules: three seconds, and as long as it may be
 /// suspended without counting as dead.
 const LEARNS_WITHIN: Ms = 16 * SECOND;
+
+/// A planned start that is this late is none any more.
+const PLAN_LASTS: SignedDuration = SignedDuration::from_mins(60);
+
+/// What was asked about the time of a start.
+pub(super) enum Plan {
+    /// Nothing.
+    None,
+    /// This instant.
+    At(Timestamp),
+    /// The next opening.
+    WhenOpen,
+}
 
 /// What was read outside for a start must have been true at some moment since then.
 fn fresh_since(world: &World, intent: &Intent) -> Ms {
@@ -69,6 +82,15 @@ impl Oracle {
         if intent.at >= *expires {
             return Err(format!("S1: {id} started after its time"));
         }
+        match self.plan_of(now) {
+            Plan::At(at) if intent.at < at => {
+                return Err(format!("S5: {id} was planned for {at} and started at {}", intent.at));
+            }
+            Plan::At(at) if intent.at >= at + PLAN_LASTS => {
+                return Err(format!("S1: {id} was planned for {at} and started at {}, too late", intent.at));
+            }
+            Plan::At(_) | Plan::WhenOpen | Plan::None => {}
+        }
         if before.hold.is_some() {
             return Err(format!("S1: {id} started while it was held"));
         }
@@ -103,6 +125,20 @@ impl Oracle {
         self.code_is_good(world, now, place, since)
     }
 
+    /// What the record says about the time of the start.
+    pub(super) fn plan_of(&self, deploy: &Deploy) -> Plan {
+        let rows = self.rows.get(&deploy.id).map_or(&[][..], Vec::as_slice);
+        let asked = rows.iter().find(|row| row.event == "requested").map(|row| &row.data["when"]);
+        match asked {
+            Some(when) if when == "when_open" => Plan::WhenOpen,
+            Some(when) => {
+                let at = when["at"].as_str().and_then(|at| at.parse().ok());
+                at.map_or(Plan::None, Plan::At)
+            }
+            None => Plan::None,
+        }
+    }
+
     /// Another attempt only after one that certainly came to nothing (S3).
     fn earlier_attempts(&self, now: &Deploy, intent: &Intent) -> Result<(), String> {
         let earlier = self
@@ -134,7 +170,13 @@ impl Oracle {
         let mut people = BTreeSet::new();
         for row in rows.iter().filter(|row| row.event == "approved") {
             let is_same = row.data["digest"].as_str() == Some(intent.digest.as_str());
-            let is_young = intent.at < row.at + SignedDuration::from_mins(place.lasts);
+            // Whoever said yes to a plan said yes to its time; one that waits for the calendar has an end of its own.
+            let is_young = intent.at < row.at + SignedDuration::from_mins(place.lasts)
+                || match self.plan_of(now) {
+                    Plan::At(at) => intent.at < at + PLAN_LASTS,
+                    Plan::WhenOpen => true,
+                    Plan::None => false,
+                };
             let Ok(account) = serde_json::from_value::<Account>(row.data["account"].clone()) else {
                 continue;
             };
