@@ -151,6 +151,33 @@ pub struct Approval {
     pub digest: Digest,
     /// When.
     pub at: Timestamp,
+    /// What they said with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The closed hours and freezes that the card asked them to pass: their yes passes these and no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<String>,
+    /// When they took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+}
+
+/// An override's yes lasts no longer than this, however long approvals do.
+pub const OVERRIDE_LASTS: SignedDuration = SignedDuration::from_hours(4);
+
+impl Approval {
+    /// A yes to a digest, with nothing said, that passes no closed gate.
+    #[must_use]
+    pub fn plain(by: PersonId, account: Account, digest: Digest, at: Timestamp) -> Self {
+        Self { by, account, digest, at, comment: None, passes: Vec::new(), withdrawn: None }
+    }
+
+    /// Whether it covers everything that an emergency asks to pass, at an instant.
+    #[must_use]
+    pub fn covers(&self, asked: &[String], now: Timestamp) -> bool {
+        let end = self.at.saturating_add(OVERRIDE_LASTS).unwrap_or(Timestamp::MAX);
+        asked.is_empty() || (now < end && asked.iter().all(|one| self.passes.contains(one)))
+    }
 }
 
 /// A pause before the start.
@@ -381,6 +408,15 @@ impl Deploy {
             StartWhen::Now => usual,
             StartWhen::At(_) | StartWhen::WhenOpen => self.expires().map_or(usual, |end| usual.max(end)),
         }
+    }
+
+    /// The closed hours and freezes that people are asked to pass, or agreed to pass, as the gates said last.
+    #[must_use]
+    pub fn to_pass(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.verdicts.iter().flat_map(|v| v.reason.passes()).cloned().collect();
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// Whether it holds its place in the environment: a start was decided and its end is not known.

@@ -2,7 +2,7 @@
 
 use crate::calendar::Calendar;
 use crate::deploy::Deploy;
-use crate::ids::{CommitId, DeployId, EnvironmentName, PersonId, Version};
+use crate::ids::{Account, CommitId, DeployId, EnvironmentName, PersonId, Version};
 use crate::people::Memberships;
 use crate::policy::{Environment, Policy, Service};
 use jiff::Timestamp;
@@ -81,6 +81,18 @@ pub struct Change {
     pub author: String,
     /// Number of its pull request, where there is one.
     pub pull: Option<u64>,
+    /// Everybody who wrote it, as far as the code host knows. None: it does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writers: Vec<Writer>,
+}
+
+/// Somebody who wrote a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// As people know them, for sentences only.
+    pub name: String,
+    /// Their account, in every form in which the settings may know it; none when the code host knows no account.
+    pub accounts: Vec<Account>,
 }
 
 /// Where one check of a commit stands.

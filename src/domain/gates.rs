@@ -15,7 +15,7 @@ mod start;
 mod tests;
 mod version;
 
-pub use reason::Reason;
+pub use reason::{Reason, Share};
 
 use crate::deploy::{Deploy, StartWhen};
 use crate::facts::Case;

@@ -3,6 +3,7 @@
 
 use crate::ids::{Account, EnvironmentName, GroupName, PersonId, Platform};
 use crate::policy::{Environment, Policy};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,6 +34,32 @@ pub struct Memberships {
     /// Whether an account still acts for a person, by `platform:id`, or the reason why that is unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<String, Result<bool, String>>,
+    /// Who is away, and who approves for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    away: Vec<Away>,
+}
+
+/// Somebody is away for a while, and somebody else approves for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// Who is away.
+    pub person: PersonId,
+    /// The account by which they said so: nobody stands in for somebody whose account was taken away.
+    pub account: Account,
+    /// Who approves for them meanwhile.
+    pub delegate: PersonId,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when, excluded.
+    pub until: Timestamp,
+}
+
+impl Away {
+    /// Whether it holds at an instant.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
 }
 
 impl Memberships {
@@ -45,6 +72,16 @@ impl Memberships {
     /// deactivated one are not.
     pub fn insert_account(&mut self, account: &Account, read: Result<bool, String>) {
         self.accounts.insert(format!("{}:{}", account.platform, account.id), read);
+    }
+
+    /// Notes who is away, in place of what was noted before.
+    pub fn set_away(&mut self, away: Vec<Away>) {
+        self.away = away;
+    }
+
+    /// Who is away at an instant.
+    pub fn away_at(&self, now: Timestamp) -> impl Iterator<Item = &Away> {
+        self.away.iter().filter(move |away| away.holds(now))
     }
 
     /// Whether an account still acts for a person. One that was not asked about acted a moment ago.
@@ -167,8 +204,9 @@ impl Action {
             groups.dedup();
             groups
         };
+        let approvers: Vec<GroupName> = environment.approvals.groups().cloned().collect();
         let (deployers, approvers, overriders) =
-            (&environment.deployers, &environment.approvals.from, &environment.overrides.from);
+            (&environment.deployers, &approvers, &environment.overrides.from);
         match self {
             Action::Deploy | Action::Rollback | Action::Rerun => of(&[deployers]),
             Action::Approve => of(&[approvers, overriders]),
@@ -295,7 +333,13 @@ pub fn authorize(
     };
     for place in places {
         let groups = action.groups(place);
-        match policy.standing(&person, &groups, outside) {
+        let standing = match policy.standing(&person, &groups, outside) {
+            Standing::Stranger if matches!(action, Action::Approve | Action::Reject) => {
+                stands_in(policy, outside, &person, &groups)
+            }
+            own => own,
+        };
+        match standing {
             Standing::Member => {}
             Standing::Stranger => {
                 return Err(Denied::NotInGroup { action, environment: place.name.clone(), groups });
@@ -304,6 +348,23 @@ pub fn authorize(
         }
     }
     Ok(granted(person))
+}
+
+/// Whether somebody approves for a member who is away. Who stands in for somebody who only stands in themselves has
+/// nothing from it.
+fn stands_in(policy: &Policy, outside: &Memberships, person: &PersonId, groups: &[GroupName]) -> Standing {
+    let mut unknown = None;
+    for away in outside.away.iter().filter(|away| away.delegate == *person) {
+        if !policy.people.contains_key(person) {
+            continue;
+        }
+        match policy.standing(&away.person, groups, outside) {
+            Standing::Member => return Standing::Member,
+            Standing::Stranger => {}
+            Standing::Unknown(why) => unknown = Some(why),
+        }
+    }
+    unknown.map_or(Standing::Stranger, Standing::Unknown)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The rules people wrote down: services, environments, people, groups. Not here: judging by them (`gates`).
 
 use crate::calendar::{Freeze, Schedule};
-use crate::ids::{Account, EnvironmentName, GroupName, PersonId, PolicyVersion, ServiceName};
+use crate::ids::{Account, EnvironmentName, GroupName, PersonId, Platform, PolicyVersion, ServiceName};
 use crate::people::{Member, Memberships, Standing};
 use crate::zone::Zone;
 use jiff::SignedDuration;
@@ -118,6 +118,81 @@ pub struct ApprovalRule {
     pub own: bool,
     /// How long an approval, and the wait for it, lasts.
     pub expires: SignedDuration,
+    /// Further groups, each with its own number. Each yes fills one place only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Share>,
+    /// Whether people who wrote commits of the diff may not approve it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub not_authors: bool,
+    /// How long after the request those who are still asked are reminded, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind: Option<SignedDuration>,
+    /// Who may approve too when it takes longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalate: Vec<Escalation>,
+}
+
+/// A number of yeses from some groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many distinct people.
+    pub needed: u32,
+    /// Groups whose members may give them.
+    pub from: Vec<GroupName>,
+}
+
+/// Groups that are asked, and may approve, once the request is this old.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// How long after the request.
+    pub after: SignedDuration,
+    /// Who is asked from then on, besides those of `from`.
+    pub to: Vec<GroupName>,
+}
+
+impl ApprovalRule {
+    /// Nobody is asked.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            needed: 0,
+            from: Vec::new(),
+            own: false,
+            expires: SignedDuration::from_hours(4),
+            also: Vec::new(),
+            not_authors: false,
+            remind: None,
+            escalate: Vec::new(),
+        }
+    }
+
+    /// Every group whose members have, or may come to have, a say.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        let also = self.also.iter().flat_map(|share| &share.from);
+        self.from.iter().chain(also).chain(self.escalate.iter().flat_map(|step| &step.to))
+    }
+
+    /// Who must say yes to a request of that age: the first share is that of `from`, with everybody to whom it was
+    /// escalated by then.
+    #[must_use]
+    pub fn shares(&self, needed: u32, age: SignedDuration) -> Vec<Share> {
+        let mut from = self.from.clone();
+        for group in self.escalate.iter().filter(|step| step.after <= age).flat_map(|step| &step.to) {
+            if !from.contains(group) {
+                from.push(group.clone());
+            }
+        }
+        let mut shares = vec![Share { needed, from }];
+        shares.extend(self.also.iter().cloned());
+        shares
+    }
+}
+
+/// For fields that are left out of the stored form when they are not set, so that policies of earlier versions keep
+/// their version.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How many people must agree to an emergency, and who they may be.
@@ -186,6 +261,36 @@ impl Policy {
             .iter()
             .find(|(_, accounts)| accounts.contains(account))
             .map_or_else(|| account.as_unlinked_person(), |(person, _)| person.clone())
+    }
+
+    /// The person to whom the settings link an account, if there is one.
+    #[must_use]
+    pub fn linked(&self, account: &Account) -> Option<&PersonId> {
+        // GitHub's names are the same in any case of letters.
+        let is_it = |own: &Account| {
+            own.platform == account.platform
+                && (own.id == account.id
+                    || (own.platform == Platform::Github && own.id.eq_ignore_ascii_case(&account.id)))
+        };
+        self.people.iter().find(|(_, accounts)| accounts.iter().any(is_it)).map(|(person, _)| person)
+    }
+
+    /// Everybody who is known to be in one of the groups.
+    #[must_use]
+    pub fn members(&self, groups: &[GroupName], outside: &Memberships) -> Vec<PersonId> {
+        let mut people: Vec<PersonId> = Vec::new();
+        for member in groups.iter().filter_map(|g| self.groups.get(g)).flatten() {
+            match member {
+                Member::Person(person) => people.push(person.clone()),
+                Member::Outside(group) => {
+                    let accounts = outside.accounts_in(group).unwrap_or_default();
+                    people.extend(accounts.iter().map(|account| self.person_of(account)));
+                }
+            }
+        }
+        people.sort();
+        people.dedup();
+        people
     }
 
     /// The accounts of a person on all platforms.

@@ -129,12 +129,7 @@ fn staging() -> Environment {
         after: None,
         schedule: None,
         deployers: vec![parsed("deployers")],
-        approvals: ApprovalRule {
-            needed: 0,
-            from: Vec::new(),
-            own: false,
-            expires: SignedDuration::from_hours(4),
-        },
+        approvals: ApprovalRule::none(),
         overrides: OverrideRule { needed: 1, from: Vec::new() },
         checks: CheckRule::None,
         queue: QueueBy::Environment,
@@ -150,12 +145,7 @@ fn production() -> Environment {
         aliases: vec!["prod".to_owned()],
         after: Some(parsed("staging")),
         schedule: Some("office".to_owned()),
-        approvals: ApprovalRule {
-            needed: 1,
-            from: vec![parsed("release-managers")],
-            own: false,
-            expires: SignedDuration::from_hours(4),
-        },
+        approvals: ApprovalRule { needed: 1, from: vec![parsed("release-managers")], ..ApprovalRule::none() },
         overrides: OverrideRule { needed: 1, from: vec![parsed("on-call")] },
         checks: CheckRule::All,
         ..staging()
@@ -268,7 +258,7 @@ impl Try {
             Self::News(event) => deploy.learn(event.clone(), now),
             Self::Wish(ask) => {
                 let action = match ask {
-                    Ask::Approve(_) => Action::Approve,
+                    Ask::Approve(..) | Ask::Withdraw => Action::Approve,
                     Ask::Reject(_) => Action::Reject,
                     Ask::Hold(_) | Ask::Resume => Action::Hold,
                     Ask::Cancel(_) | Ask::Close => Action::Cancel,
@@ -371,9 +361,10 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ),
     ];
     let wishes = [
-        ("approved", Ask::Approve(pinned.digest.clone()), plain),
-        ("approved, other digest", Ask::Approve(parsed(&"d".repeat(64))), plain),
-        ("approved too late", Ask::Approve(pinned.digest), at(EXPIRES)),
+        ("approved", Ask::Approve(pinned.digest.clone(), None), plain),
+        ("approved, other digest", Ask::Approve(parsed(&"d".repeat(64)), None), plain),
+        ("approved too late", Ask::Approve(pinned.digest, None), at(EXPIRES)),
+        ("withdrawn", Ask::Withdraw, plain),
         ("rejected", Ask::Reject(why()), plain),
         ("held", Ask::Hold(why()), plain),
         ("resumed", Ask::Resume, plain),

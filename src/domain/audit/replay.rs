@@ -146,6 +146,8 @@ struct Open {
     /// A freeze began before its run did.
     is_frozen_out: bool,
     was_asked: bool,
+    /// Whose yes stands, and to which digest.
+    agreed: BTreeSet<(String, String)>,
 }
 
 /// The lives of all deploys, row by row.
@@ -179,6 +181,7 @@ struct Data {
     environment: Option<String>,
     pinned: Option<PinnedData>,
     digest: Option<String>,
+    by: Option<String>,
     send_by: Option<Timestamp>,
     run: Option<RunData>,
     answer: Option<Answer>,
@@ -400,12 +403,13 @@ impl Replay {
 }
 
 fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
-    const LOOKED_AT: [&str; 11] = [
+    const LOOKED_AT: [&str; 12] = [
         "requested",
         "pinned",
         "rules_changed",
         "refused",
         "approved",
+        "withdrawn",
         "intent_made",
         "bound",
         "found",
@@ -426,9 +430,8 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
     let Some(from) = from else { return matches!(event, "requested" | "imported") };
     match event {
         "delayed" | "pinned" => from == Requested,
-        "rules_changed" | "judged" | "approved" | "rejected" | "held" | "resumed" | "intent_made" => {
-            from == Waiting
-        }
+        "rules_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held" | "resumed"
+        | "intent_made" => from == Waiting,
         "refused" | "expired" => matches!(from, Requested | Waiting),
         "cancel_asked" => !matches!(from, Done(_)),
         "frozen_out" | "went_on" => from == Running,
@@ -451,6 +454,11 @@ fn question(told: &Told<'_>, open: &Open) -> Option<(FindingKind, String)> {
     match told.event {
         "approved" if data.digest != open.digest => {
             Some((FindingKind::Life, "the approval is for something else than what would be deployed".into()))
+        }
+        "withdrawn"
+            if !data.by.clone().zip(open.digest.clone()).is_some_and(|one| open.agreed.contains(&one)) =>
+        {
+            Some((FindingKind::Life, "an approval was taken back that nobody had given".into()))
         }
         "sent" if open.send_by.is_none_or(|by| told.at > by) => {
             Some((FindingKind::Start, "it was sent later than its intent allows".into()))
@@ -498,6 +506,15 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
         "rules_changed" => {
             open.digest.clone_from(&data.digest);
             Waiting
+        }
+        "approved" => {
+            open.agreed.extend(data.by.clone().zip(data.digest.clone()));
+            stays
+        }
+        "withdrawn" => {
+            open.agreed
+                .retain(|(by, digest)| data.by.as_ref() != Some(by) || open.digest.as_ref() != Some(digest));
+            stays
         }
         "refused" => Done("refused"),
         "rejected" => Done("rejected"),

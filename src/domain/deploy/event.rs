@@ -55,6 +55,17 @@ pub enum Event {
         account: Account,
         /// To what.
         digest: Digest,
+        /// What they said with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+        /// The closed hours and freezes that their yes passes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passes: Vec<String>,
+    },
+    /// Somebody took their yes back.
+    Withdrawn {
+        /// Who.
+        by: PersonId,
     },
     /// Somebody said no.
     Rejected {
@@ -193,6 +204,7 @@ impl Event {
             Event::Judged { .. } => "judged",
             Event::Refused { .. } => "refused",
             Event::Approved { .. } => "approved",
+            Event::Withdrawn { .. } => "withdrawn",
             Event::Rejected { .. } => "rejected",
             Event::Held { .. } => "held",
             Event::Resumed { .. } => "resumed",

@@ -32,8 +32,10 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 /// What a person wants of a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Say yes to this digest.
-    Approve(Digest),
+    /// Say yes to this digest, perhaps with a word.
+    Approve(Digest, Option<String>),
+    /// Take one's yes back.
+    Withdraw,
     /// Say no.
     Reject(String),
     /// Pause.
@@ -53,7 +55,7 @@ impl Ask {
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
-            Ask::Approve(_) => Action::Approve,
+            Ask::Approve(..) | Ask::Withdraw => Action::Approve,
             Ask::Reject(_) => Action::Reject,
             Ask::Hold(_) | Ask::Resume => Action::Hold,
             Ask::Cancel(_) | Ask::Close => Action::Cancel,
@@ -119,6 +121,9 @@ pub enum Illegal {
         /// What they saw.
         given: Digest,
     },
+    /// They said no yes that could be taken back.
+    #[error("no approval to withdraw")]
+    NotApproved,
     /// Nothing is held.
     #[error("nothing is held")]
     NotHeld,
@@ -144,7 +149,11 @@ impl Deploy {
         }
         let by = grant.person().clone();
         let event = match ask {
-            Ask::Approve(digest) => Event::Approved { by, account: grant.account().clone(), digest },
+            Ask::Approve(digest, comment) => {
+                let (account, passes) = (grant.account().clone(), self.to_pass());
+                Event::Approved { by, account, digest, comment, passes }
+            }
+            Ask::Withdraw => Event::Withdrawn { by },
             Ask::Reject(reason) => Event::Rejected { by, reason },
             Ask::Hold(reason) => Event::Held { by, reason },
             Ask::Resume => Event::Resumed { by },
@@ -162,6 +171,7 @@ impl Deploy {
     pub fn learn(&self, event: Event, now: Timestamp) -> Result<Step, Illegal> {
         match event {
             Event::Approved { .. }
+            | Event::Withdrawn { .. }
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }

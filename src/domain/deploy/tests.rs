@@ -2,5 +2,6 @@
 
 mod digest;
 mod explore;
+mod pairs;
 mod stored;
 mod table;

@@ -114,8 +114,8 @@ fn policy() -> Fallible<Policy> {
         approvals: ApprovalRule {
             needed: 2,
             from: vec!["managers".parse()?],
-            own: false,
             expires: SignedDuration::from_hours(24 * 1000),
+            ..ApprovalRule::none()
         },
         overrides: OverrideRule { needed: 1, from: vec!["managers".parse()?] },
         checks: CheckRule::All,
@@ -222,12 +222,8 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
     for index in [48, 49] {
         let account = account(index);
         let by = policy.person_of(&account);
-        deploy.approvals.push(shipgate_domain::deploy::Approval {
-            by,
-            account,
-            digest: digest.clone(),
-            at: now,
-        });
+        let approval = shipgate_domain::deploy::Approval::plain(by, account, digest.clone(), now);
+        deploy.approvals.push(approval);
     }
     Ok(deploy)
 }

@@ -1,12 +1,16 @@
 //! Have enough eligible, distinct people said yes to exactly this digest, recently? Not here: asking them.
 
-use super::{Finding, Reason};
-use crate::facts::Case;
+mod shares;
+
+use super::{Finding, Reason, Share};
+use crate::deploy::{Approval, OVERRIDE_LASTS};
+use crate::facts::{Case, Diff, Read};
 use crate::ids::{GroupName, PersonId};
 use crate::people::{Member, Memberships, Standing};
-use crate::policy::ApprovalRule;
-use jiff::Timestamp;
-use std::collections::BTreeSet;
+use crate::policy;
+use jiff::{SignedDuration, Timestamp};
+pub(super) use shares::fill;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who agreed to what would be sent now.
 pub(super) struct Agreed {
@@ -16,22 +20,99 @@ pub(super) struct Agreed {
     pub until: Option<Timestamp>,
     /// Why somebody could not be counted, if a group could not be read.
     pub unknown: Option<String>,
+    /// For whom those who stand in for somebody approved.
+    pub for_others: BTreeMap<PersonId, PersonId>,
+}
+
+/// A fresh yes to the current digest by somebody who is not ruled out.
+struct Voice {
+    person: PersonId,
+    end: Timestamp,
+}
+
+/// What makes somebody's yes count for a group.
+enum Seat {
+    Own,
+    /// They stand in for this member, until then.
+    For(PersonId, Timestamp),
+    None,
+    Unknown(String),
 }
 
 /// Counts approvals of the current digest by members of `groups`, distinct, fresh, and (unless `own`) not the
 /// requester's. Membership is judged as it is now, not as it was at the click.
+#[allow(dead_code, reason = "for gates that ask a group of their own")]
 pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed {
+    among(case, groups, own, voices(case, own, usual_end(case), |_| true))
+}
+
+/// When a yes grows too old.
+fn usual_end<'a>(case: &'a Case<'a>) -> impl Fn(&Approval) -> Timestamp + 'a {
+    |approval| case.deploy.counts_until(approval, case.environment.approvals.expires)
+}
+
+/// The same for those who agreed to pass everything that is closed now, as the card showed it to them.
+pub(super) fn agreed_to_pass(case: &Case<'_>, groups: &[GroupName], passes: &[String]) -> Agreed {
+    let lasts = case.environment.approvals.expires.min(OVERRIDE_LASTS);
+    let end = |approval: &Approval| approval.at.saturating_add(lasts).unwrap_or(Timestamp::MAX);
+    among(case, groups, false, voices(case, false, end, |approval| approval.covers(passes, case.now)))
+}
+
+fn among(
+    case: &Case<'_>,
+    groups: &[GroupName],
+    own: bool,
+    (voices, mut unknown): (Vec<Voice>, Option<String>),
+) -> Agreed {
+    let mut agreed = Agreed { people: Vec::new(), until: None, unknown: None, for_others: BTreeMap::new() };
+    let (seats, why) = seats(case, groups, own, &voices);
+    unknown = unknown.or(why);
+    for (voice, seat) in voices.iter().zip(seats) {
+        let Some((of, end)) = seat else { continue };
+        if let Some(of) = of {
+            agreed.for_others.insert(voice.person.clone(), of);
+        }
+        agreed.people.push(voice.person.clone());
+        agreed.until = Some(agreed.until.map_or(end, |until| until.min(end)));
+    }
+    agreed.unknown = unknown;
+    agreed
+}
+
+fn outside<'a>(case: &'a Case<'_>, nothing: &'a Memberships) -> &'a Memberships {
+    case.deploy.outside.as_ref().map_or(nothing, |o| &o.memberships)
+}
+
+fn is_requester(case: &Case<'_>, person: &PersonId) -> bool {
+    *person == case.policy.person_of(&case.deploy.request.account) || *person == case.deploy.request.by
+}
+
+/// Whether somebody's yes never counts, whatever group they are in.
+fn is_ruled_out(case: &Case<'_>, person: &PersonId, own: bool, authors: &BTreeSet<PersonId>) -> bool {
+    (!own && is_requester(case, person)) || authors.contains(person)
+}
+
+/// Fresh approvals of the current digest, one for each person; and why somebody could not be counted.
+fn voices(
+    case: &Case<'_>,
+    own: bool,
+    end_of: impl Fn(&Approval) -> Timestamp,
+    counts: impl Fn(&Approval) -> bool,
+) -> (Vec<Voice>, Option<String>) {
     let nothing = Memberships::default();
-    let outside = case.deploy.outside.as_ref().map_or(&nothing, |o| &o.memberships);
-    let mut agreed = Agreed { people: Vec::new(), until: None, unknown: None };
+    let outside = outside(case, &nothing);
+    let (authors, mut unknown) = match authors(case) {
+        Ok(authors) => (authors, None),
+        // Nobody can be ruled out, so nobody counts.
+        Err(why) => return (Vec::new(), Some(why)),
+    };
+    let mut voices: Vec<Voice> = Vec::new();
     for approval in &case.deploy.approvals {
-        let end = case.deploy.counts_until(approval, case.environment.approvals.expires);
-        let is_current = case.deploy.digest() == Some(&approval.digest);
+        let end = end_of(approval);
+        let is_current = case.deploy.digest() == Some(&approval.digest) && approval.withdrawn.is_none();
         // Looked up anew: two accounts that were linked since are one person and one vote.
         let person = case.policy.person_of(&approval.account);
-        let requester = case.policy.person_of(&case.deploy.request.account);
-        let is_own = person == requester || person == case.deploy.request.by;
-        if !is_current || case.now >= end || (is_own && !own) || agreed.people.contains(&person) {
+        if !is_current || case.now >= end || !counts(approval) || is_ruled_out(case, &person, own, &authors) {
             continue;
         }
         // Settings that name somebody do not know that their account was taken away.
@@ -39,72 +120,236 @@ pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed
             Ok(true) => {}
             Ok(false) => continue,
             Err(why) => {
-                agreed.unknown = Some(why);
+                unknown = Some(why);
                 continue;
             }
         }
-        match case.policy.standing(&person, groups, outside) {
-            Standing::Member => {
-                agreed.people.push(person);
-                agreed.until = Some(agreed.until.map_or(end, |until| until.min(end)));
-            }
-            Standing::Stranger => {}
-            Standing::Unknown(why) => agreed.unknown = Some(why),
+        match voices.iter_mut().find(|voice| voice.person == person) {
+            Some(voice) => voice.end = voice.end.max(end),
+            None => voices.push(Voice { person, end }),
         }
     }
-    agreed
+    (voices, unknown)
+}
+
+/// For each voice, whether and for whom it counts in these groups, and until when. Whoever stands in for somebody
+/// who said yes themselves counts for nobody: one seat, one vote.
+#[allow(clippy::type_complexity, reason = "read in one place")]
+fn seats(
+    case: &Case<'_>,
+    groups: &[GroupName],
+    own: bool,
+    voices: &[Voice],
+) -> (Vec<Option<(Option<PersonId>, Timestamp)>>, Option<String>) {
+    let mut unknown = None;
+    let mut seats = Vec::new();
+    for voice in voices {
+        seats.push(match seat(case, groups, own, &voice.person) {
+            Seat::Own => Some((None, voice.end)),
+            Seat::For(of, until) if voices.iter().all(|other| other.person != of) => {
+                Some((Some(of), voice.end.min(until)))
+            }
+            Seat::For(..) | Seat::None => None,
+            Seat::Unknown(why) => {
+                unknown = Some(why);
+                None
+            }
+        });
+    }
+    (seats, unknown)
+}
+
+fn seat(case: &Case<'_>, groups: &[GroupName], own: bool, person: &PersonId) -> Seat {
+    let nothing = Memberships::default();
+    let outside = outside(case, &nothing);
+    let mut unknown = match case.policy.standing(person, groups, outside) {
+        Standing::Member => return Seat::Own,
+        Standing::Stranger => None,
+        Standing::Unknown(why) => Some(why),
+    };
+    let authors = authors(case).unwrap_or_default();
+    for away in outside.away_at(case.now).filter(|away| away.delegate == *person) {
+        // Nobody gives away what they do not have; a stranger's account stands in for nobody.
+        if is_ruled_out(case, &away.person, own, &authors) || !case.policy.people.contains_key(person) {
+            continue;
+        }
+        match (outside.still_counts(&away.account), case.policy.standing(&away.person, groups, outside)) {
+            (Ok(true), Standing::Member) => return Seat::For(away.person.clone(), away.until),
+            (Ok(false), _) | (Ok(true), Standing::Stranger) => {}
+            (Err(why), _) | (Ok(true), Standing::Unknown(why)) => unknown = Some(why),
+        }
+    }
+    unknown.map_or(Seat::None, Seat::Unknown)
+}
+
+/// Everybody who wrote what would go live, where that rules them out.
+///
+/// # Errors
+/// Why that is not known completely.
+fn authors(case: &Case<'_>) -> Result<BTreeSet<PersonId>, String> {
+    let mut authors = BTreeSet::new();
+    if !case.environment.approvals.not_authors || case.deploy.is_rollback() {
+        return Ok(authors);
+    }
+    let Some(pinned) = &case.deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
+    let diff = match &pinned.diff {
+        Read::Known(Some(diff)) => diff,
+        Read::Known(None) => {
+            return Err("nothing was deployed here before, so there is no list of changes".to_owned());
+        }
+        Read::Unknown(why) => return Err(why.clone()),
+    };
+    collect(case, diff, &mut authors)?;
+    match case.deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref()) {
+        None => {}
+        Some(Read::Known(diff)) => collect(case, diff, &mut authors)?,
+        Some(Read::Unknown(why)) => return Err(why.clone()),
+    }
+    Ok(authors)
+}
+
+fn collect(case: &Case<'_>, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Result<(), String> {
+    if (diff.commits.len() as u64) < diff.total {
+        return Err(format!("only {} of {} changes are listed", diff.commits.len(), diff.total));
+    }
+    for change in &diff.commits {
+        if change.writers.is_empty() {
+            return Err(format!("the code host does not say by whom {} is", change.commit.short()));
+        }
+        for writer in &change.writers {
+            let linked = writer.accounts.iter().find_map(|account| case.policy.linked(account));
+            let Some(person) = linked else {
+                return Err(format!(
+                    "{} wrote {} and is nobody in [people]",
+                    writer.name,
+                    change.commit.short()
+                ));
+            };
+            authors.insert(person.clone());
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
-    let rule = &case.environment.approvals;
-    let needed = if case.deploy.is_rollback() { case.environment.rollback.needed } else { rule.needed };
-    if needed == 0 {
+    let asked = asked(case, case.now.duration_since(case.deploy.request.at));
+    if asked.is_empty() {
         return Some(Finding::open(Reason::NoApprovals));
     }
-    let agreed = agreed(case, &rule.from, rule.own);
-    if agreed.people.len() >= needed as usize {
-        return Some(Finding::open(Reason::Approved { by: agreed.people }).until(agreed.until));
+    let rule = &case.environment.approvals;
+    if let Err(why) = authors(case) {
+        return Some(Finding::closed(Reason::AuthorsUnknown { why }));
     }
-    if let Some(why) = agreed.unknown {
+    let (voices, mut unknown) = voices(case, rule.own, usual_end(case), |_| true);
+    let mut fits = vec![Vec::new(); voices.len()];
+    let (mut until, mut for_others): (Option<Timestamp>, BTreeMap<PersonId, PersonId>) = Default::default();
+    for (number, share) in asked.iter().enumerate() {
+        let (seats, why) = seats(case, &share.from, rule.own, &voices);
+        unknown = unknown.or(why);
+        for (index, seat) in seats.into_iter().enumerate() {
+            let Some((of, end)) = seat else { continue };
+            for_others.extend(of.map(|of| (voices[index].person.clone(), of)));
+            fits[index].push(number);
+            until = Some(until.map_or(end, |until| until.min(end)));
+        }
+    }
+    let needed: Vec<u32> = asked.iter().map(|share| share.needed).collect();
+    let filled = fill(&fits, &needed);
+    let by: Vec<PersonId> = voices
+        .iter()
+        .zip(&fits)
+        .filter(|(_, fits)| !fits.is_empty())
+        .map(|(v, _)| v.person.clone())
+        .collect();
+    if filled.is_full() {
+        return Some(Finding::open(Reason::Approved { by, for_others }).until(until));
+    }
+    if let Some(why) = unknown {
         return Some(Finding::waiting(Reason::GroupUnreadable { why }));
     }
-    if !enough_may(case, rule, needed) {
-        return Some(Finding::closed(Reason::NobodyMayApprove { groups: rule.from.clone() }));
+    if !enough_may(case) {
+        let groups = asked.iter().flat_map(|share| share.from.iter().cloned()).collect();
+        return Some(Finding::closed(Reason::NobodyMayApprove { groups }));
     }
-    let reason = Reason::ApprovalsMissing { by: agreed.people, needed };
-    Some(Finding::waiting(reason).helped_by(candidates(case, &rule.from), rule.from.clone()))
+    let mut groups: Vec<GroupName> = Vec::new();
+    for number in filled.open() {
+        groups.extend(asked[number].from.iter().filter(|g| !groups.contains(g)).cloned().collect::<Vec<_>>());
+    }
+    let is_plain = asked.len() == 1 && asked[0].from == rule.from;
+    let shares = asked.iter().enumerate().map(|(number, share)| Share {
+        groups: share.from.clone(),
+        needed: share.needed,
+        by: filled.of(number).map(|index| voices[index].person.clone()).collect(),
+    });
+    let shares = if is_plain { Vec::new() } else { shares.collect() };
+    let reason = Reason::ApprovalsMissing { by, needed: needed.iter().sum(), shares, for_others };
+    Some(Finding::waiting(reason).until(next_step(case)).helped_by(candidates(case, &groups), groups))
 }
 
-/// Whether enough people could approve: named ones other than the requester, or a group kept elsewhere.
-fn enough_may(case: &Case<'_>, rule: &ApprovalRule, needed: u32) -> bool {
-    let requester = &case.deploy.request.by;
-    let mut named = BTreeSet::new();
-    for member in rule.from.iter().filter_map(|g| case.policy.groups.get(g)).flatten() {
-        match member {
-            Member::Person(person) if rule.own || person != requester => named.insert(person),
-            Member::Person(_) => false,
-            Member::Outside(_) => return true,
-        };
-    }
-    named.len() >= needed as usize
+/// Who must say yes to a request of that age. A way back asks the first group alone, by its own number.
+fn asked(case: &Case<'_>, age: SignedDuration) -> Vec<policy::Share> {
+    let rule = &case.environment.approvals;
+    let mut asked = if case.deploy.is_rollback() {
+        let mut shares = rule.shares(case.environment.rollback.needed, age);
+        shares.truncate(1);
+        shares
+    } else {
+        rule.shares(rule.needed, age)
+    };
+    asked.retain(|share| share.needed > 0);
+    asked
 }
 
-/// Everybody known to be in the groups, without the requester and those who said yes.
+/// When the next people are asked.
+fn next_step(case: &Case<'_>) -> Option<Timestamp> {
+    let steps = case.environment.approvals.escalate.iter();
+    let at = steps.filter_map(|step| case.deploy.request.at.checked_add(step.after).ok());
+    at.filter(|at| *at > case.now).min()
+}
+
+/// Whether enough people could approve in the end: named ones who are not ruled out, or a group kept elsewhere.
+fn enough_may(case: &Case<'_>) -> bool {
+    let own = case.environment.approvals.own;
+    let authors = authors(case).unwrap_or_default();
+    let asked = asked(case, SignedDuration::MAX);
+    let members = |share: &policy::Share| {
+        share.from.iter().filter_map(|g| case.policy.groups.get(g)).flatten().cloned().collect::<Vec<_>>()
+    };
+    let is_named = |share: &&policy::Share| members(share).iter().all(|m| matches!(m, Member::Person(_)));
+    let closed: Vec<&policy::Share> = asked.iter().filter(is_named).collect();
+    let mut people: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
+    for (number, share) in closed.iter().enumerate() {
+        for member in members(share) {
+            if let Member::Person(person) = member
+                && !is_ruled_out(case, &person, own, &authors)
+            {
+                people.entry(person).or_default().push(number);
+            }
+        }
+    }
+    let needed: Vec<u32> = closed.iter().map(|share| share.needed).collect();
+    fill(&people.into_values().collect::<Vec<_>>(), &needed).is_full()
+}
+
+/// Everybody known to be in the groups, or to stand in for somebody who is, without those whose yes would not count
+/// and those who gave it.
 pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId> {
     let nothing = Memberships::default();
-    let outside = case.deploy.outside.as_ref().map_or(&nothing, |o| &o.memberships);
-    let members = groups.iter().filter_map(|g| case.policy.groups.get(g)).flatten();
-    let mut people: Vec<PersonId> = members
-        .flat_map(|member| match member {
-            Member::Person(person) => vec![person.clone()],
-            Member::Outside(group) => {
-                let accounts = outside.accounts_in(group).unwrap_or_default();
-                accounts.iter().map(|account| case.policy.person_of(account)).collect()
-            }
-        })
-        .filter(|person| *person != case.deploy.request.by)
-        .filter(|person| !case.deploy.approvals.iter().any(|a| a.by == *person))
-        .collect();
+    let outside = outside(case, &nothing);
+    let authors = authors(case).unwrap_or_default();
+    let mut people = case.policy.members(groups, outside);
+    let own = case.environment.approvals.own;
+    let stand_ins = outside.away_at(case.now).map(|away| away.delegate.clone());
+    people.extend(stand_ins.filter(|person| matches!(seat(case, groups, own, person), Seat::For(..))));
+    let current = case.deploy.digest();
+    people.retain(|person| {
+        !is_ruled_out(case, person, false, &authors)
+            && !case
+                .deploy
+                .approvals
+                .iter()
+                .any(|a| a.by == *person && a.withdrawn.is_none() && Some(&a.digest) == current)
+    });
     people.sort();
     people.dedup();
     people

@@ -1,9 +1,12 @@
 //! Schedule and freeze: is it time? Not here: the arithmetic of windows (`crate::calendar`).
 
-use super::approvals::{agreed, candidates};
+use super::approvals::{agreed_to_pass, candidates};
 use super::{Finding, LOOK_AGAIN, Reason, START_MARGIN};
 use crate::calendar::Opening;
 use crate::facts::Case;
+
+/// What a yes passes when it is given outside all windows.
+const CLOSED_HOURS: &str = "closed hours";
 
 /// Rollbacks need not wait for a window unless the environment says so.
 fn is_exempt(case: &Case<'_>) -> bool {
@@ -40,7 +43,11 @@ pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
         case.then(),
         false,
     );
-    if let Some(finding) = emergency(case, Some(opening), &[]) {
+    if opening == Opening::EmergencyOnly && case.deploy.request.emergency.is_some() {
+        let schedule = schedule.clone();
+        return Some(Finding::open(Reason::EmergencyHours { schedule }).until(changes));
+    }
+    if let Some(finding) = emergency(case, Some(opening), &[], vec![CLOSED_HOURS.to_owned()]) {
         return Some(finding.until(opens));
     }
     let reason = match opening {
@@ -73,7 +80,8 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     } else {
         active.iter().filter_map(|f| f.until).max()
     };
-    if let Some(finding) = emergency(case, None, &names) {
+    let passes = active.iter().map(|f| format!("freeze {}", f.key())).collect();
+    if let Some(finding) = emergency(case, None, &names, passes) {
         return Some(finding.until(ends));
     }
     let helpers = case.environment.overrides.from.clone();
@@ -82,19 +90,28 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
 
 /// In an emergency, enough people of the override group open what is closed; before that, they are asked. None
 /// when this is no emergency or nobody may override.
-fn emergency(case: &Case<'_>, opening: Option<Opening>, freezes: &[String]) -> Option<Finding> {
+///
+/// A yes passes what the card asked for when it was given, and nothing that came since: `passes`.
+fn emergency(
+    case: &Case<'_>,
+    opening: Option<Opening>,
+    freezes: &[String],
+    mut passes: Vec<String>,
+) -> Option<Finding> {
     case.deploy.request.emergency.as_ref()?;
     let rule = &case.environment.overrides;
     if rule.from.is_empty() {
         return None;
     }
-    let by = agreed(case, &rule.from, false).people;
-    let freezes = freezes.to_vec();
+    passes.sort();
+    passes.dedup();
+    let agreed = agreed_to_pass(case, &rule.from, &passes);
+    let (by, freezes) = (agreed.people, freezes.to_vec());
     Some(if by.len() >= rule.needed.max(1) as usize {
-        Finding::open(Reason::Overridden { by, opening, freezes })
+        Finding::open(Reason::Overridden { by, opening, freezes, passes })
     } else {
         let needed = rule.needed.max(1);
-        Finding::waiting(Reason::OverrideAsked { by, needed, opening, freezes })
+        Finding::waiting(Reason::OverrideAsked { by, needed, opening, freezes, passes })
             .helped_by(candidates(case, &rule.from), rule.from.clone())
     })
 }

@@ -5,6 +5,7 @@ use crate::facts::Other;
 use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The reason of a verdict. `code()` is part of the API; the data is for the sentence and the audit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,9 +51,24 @@ pub enum Reason {
     /// The schedule does not bind a rollback.
     NotForRollback,
     /// Closed, and enough people agreed to the emergency.
-    Overridden { by: Vec<PersonId>, opening: Option<Opening>, freezes: Vec<String> },
+    Overridden {
+        by: Vec<PersonId>,
+        opening: Option<Opening>,
+        freezes: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passes: Vec<String>,
+    },
+    /// Hours for emergencies only, and this is one: its reason and the usual approvals are enough.
+    EmergencyHours { schedule: String },
     /// Closed, and people are asked to agree to the emergency.
-    OverrideAsked { by: Vec<PersonId>, needed: u32, opening: Option<Opening>, freezes: Vec<String> },
+    OverrideAsked {
+        by: Vec<PersonId>,
+        needed: u32,
+        opening: Option<Opening>,
+        freezes: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passes: Vec<String>,
+    },
     /// No freeze covers this.
     NoFreeze { next: Option<Timestamp>, name: Option<String> },
     /// A freeze covers this.
@@ -98,14 +114,47 @@ pub enum Reason {
     /// Nobody needs to approve.
     NoApprovals,
     /// Enough did.
-    Approved { by: Vec<PersonId> },
-    /// Not enough did.
-    ApprovalsMissing { by: Vec<PersonId>, needed: u32 },
+    Approved {
+        by: Vec<PersonId>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        for_others: BTreeMap<PersonId, PersonId>,
+    },
+    /// Not enough did. `shares`: where several groups each have their own number, or others were asked since.
+    ApprovalsMissing {
+        by: Vec<PersonId>,
+        needed: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shares: Vec<Share>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        for_others: BTreeMap<PersonId, PersonId>,
+    },
+    /// Who wrote the changes is not known, so nobody can be ruled out, and nobody's yes can count.
+    AuthorsUnknown { why: String },
     /// Nobody could: no person in the groups may approve this.
     NobodyMayApprove { groups: Vec<GroupName> },
 }
 
+/// One group of people who must approve, and how far that is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Whose yes counts.
+    pub groups: Vec<GroupName>,
+    /// How many are needed.
+    pub needed: u32,
+    /// Whose yes fills a place of it.
+    pub by: Vec<PersonId>,
+}
+
 impl Reason {
+    /// The closed hours and freezes that people are asked to pass, or agreed to pass.
+    #[must_use]
+    pub fn passes(&self) -> &[String] {
+        match self {
+            Reason::OverrideAsked { passes, .. } | Reason::Overridden { passes, .. } => passes,
+            _ => &[],
+        }
+    }
+
     /// Stable word for logs, metrics and the API: the tag of its stored form.
     #[must_use]
     pub fn code(&self) -> String {

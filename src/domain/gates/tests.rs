@@ -93,7 +93,10 @@ impl Scene {
     fn approve_at(&mut self, account: Account, at: Timestamp) {
         let by = self.policy.person_of(&account);
         let digest = self.deploy.digest().expect("it is pinned").clone();
-        self.deploy.approvals.push(Approval { by, account, digest, at });
+        // What the card shows at that moment.
+        self.deploy.verdicts = self.judge();
+        let passes = self.deploy.to_pass();
+        self.deploy.approvals.push(Approval { passes, ..Approval::plain(by, account, digest, at) });
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// More attempts than this show nothing new.
 const ATTEMPTS: u32 = 2;
+/// Nor do more approvals, given and taken back.
+const APPROVALS: usize = 2;
 
 fn entry(deploy: &Deploy, event: &str, data: serde_json::Value, now: Timestamp) -> Entry {
     Entry {
@@ -103,7 +105,8 @@ fn every_life_that_can_be_is_told_without_a_finding_and_every_other_step_is_one(
             );
             steps += 1;
             places.insert(place_in_life(&step.deploy));
-            if step.deploy.attempts <= ATTEMPTS && seen.insert(key(&step.deploy)) {
+            let is_near = step.deploy.attempts <= ATTEMPTS && step.deploy.approvals.len() <= APPROVALS;
+            if is_near && seen.insert(key(&step.deploy)) {
                 ahead.push_back((step.deploy, after));
             }
         }

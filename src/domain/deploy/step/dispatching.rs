@@ -157,6 +157,7 @@ impl Deploy {
             | Event::Judged { .. }
             | Event::Refused { .. }
             | Event::Approved { .. }
+            | Event::Withdrawn { .. }
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }

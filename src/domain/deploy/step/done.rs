@@ -43,6 +43,7 @@ impl Deploy {
             | Event::Progressed { .. }
             | Event::Ended { .. } => Ok(None),
             Event::Approved { .. }
+            | Event::Withdrawn { .. }
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }

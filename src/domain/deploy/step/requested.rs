@@ -46,6 +46,7 @@ impl Deploy {
             Event::RulesChanged { .. }
             | Event::Judged { .. }
             | Event::Approved { .. }
+            | Event::Withdrawn { .. }
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }

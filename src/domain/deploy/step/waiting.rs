@@ -34,20 +34,34 @@ impl Deploy {
                 self.end(Outcome::Refused, now, None);
                 Ok(Some(vec![Do::FreePlace]))
             }
-            Event::Approved { by, account, digest } => {
+            Event::Approved { by, account, digest, comment, passes } => {
                 if now >= expires {
                     return Err(refused);
                 }
                 if *digest != pinned.digest {
                     return Err(Illegal::OtherDigest { given: digest.clone() });
                 }
-                let same = |a: &&Approval| a.by == *by && a.digest == *digest;
+                // A new yes is needed, and possible, when the earlier was taken back, or shows less than is passed now.
+                let same = |a: &&Approval| {
+                    a.by == *by && a.digest == *digest && a.withdrawn.is_none() && a.covers(passes, now)
+                };
                 if let Some(earlier) = self.approvals.iter().find(same) {
                     return Err(Illegal::AlreadyApproved { by: by.clone(), at: earlier.at });
                 }
-                let (by, account, digest) = (by.clone(), account.clone(), digest.clone());
-                self.approvals.push(Approval { by, account, digest, at: now });
+                let (comment, passes) = (comment.clone(), passes.clone());
+                let plain = Approval::plain(by.clone(), account.clone(), digest.clone(), now);
+                self.approvals.push(Approval { comment, passes, ..plain });
                 Ok(Some(vec![Do::Judge(None)]))
+            }
+            Event::Withdrawn { by } => {
+                let digest = &pinned.digest;
+                let given = |a: &&mut Approval| a.by == *by && a.digest == *digest && a.withdrawn.is_none();
+                let mut was_given = false;
+                for approval in self.approvals.iter_mut().filter(given) {
+                    approval.withdrawn = Some(now);
+                    was_given = true;
+                }
+                if was_given { Ok(Some(vec![Do::Judge(None)])) } else { Err(Illegal::NotApproved) }
             }
             Event::Rejected { by, reason } => {
                 self.end(Outcome::Rejected { by: by.clone(), reason: reason.clone() }, now, None);

@@ -1,12 +1,14 @@
 //! Every walk over the alphabet of events, breadth first. Not here: what one event does (`table`).
 
-use crate::deploy::{Deploy, Do, Event, Outcome, State};
+use crate::deploy::{Approval, Deploy, Do, Event, Outcome, State};
 use crate::run::Conclusion;
 use crate::samples::{deploy_after, lives, place_in_life, tries};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 /// More attempts than this show nothing new.
 const ATTEMPTS: u32 = 3;
+/// Nor do more approvals, given and taken back.
+const APPROVALS: usize = 2;
 
 /// A point of a walk: the deploy, and for which attempt a send was marked last.
 struct Point {
@@ -39,7 +41,8 @@ fn no_walk_breaks_the_rules_of_a_life() {
             };
             let sent_for = check(&point, event, &step.deploy, &step.effects);
             let next = Point { deploy: step.deploy, sent_for };
-            if next.deploy.attempts <= ATTEMPTS && seen.insert(next.key()) {
+            let is_near = next.deploy.attempts <= ATTEMPTS && next.deploy.approvals.len() <= APPROVALS;
+            if is_near && seen.insert(next.key()) {
                 ahead.push_back(next);
             }
         }
@@ -54,7 +57,17 @@ fn check(point: &Point, event: &Event, after: &Deploy, effects: &[Do]) -> Option
     let before = &point.deploy;
     assert_eq!(after.revision, before.revision + 1);
     assert_eq!((&after.id, &after.request), (&before.id, &before.request), "what was asked never changes");
-    assert!(after.approvals.starts_with(&before.approvals), "approvals are append-only");
+    let given = |deploy: &Deploy| -> Vec<Approval> {
+        deploy.approvals.iter().map(|a| Approval { withdrawn: None, ..a.clone() }).collect()
+    };
+    assert!(given(after).starts_with(&given(before)), "approvals are append-only");
+    let taken_back = |deploy: &Deploy| deploy.approvals.iter().filter(|a| a.withdrawn.is_some()).count();
+    assert!(
+        taken_back(after) == taken_back(before) || matches!(event, Event::Withdrawn { .. }),
+        "{event:?} took an approval back"
+    );
+    let counted: Vec<_> = after.approvals.iter().filter(|a| a.withdrawn.is_none()).map(|a| &a.by).collect();
+    assert_eq!(counted.iter().collect::<BTreeSet<_>>().len(), counted.len(), "nobody counts twice");
     assert!(after.attempts >= before.attempts);
 
     if let State::Done { outcome, .. } = &before.state {

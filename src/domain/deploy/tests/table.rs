@@ -19,6 +19,7 @@ refused                       refused   refused   refused   x         x        x
 approved                      x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
 approved,_other_digest        x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 approved_too_late             x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+withdrawn                     x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 rejected                      x         rejected  rejected  x         x        x         x         x         x        x        x               x               x               x               x               x
 held                          x         held      x         x         x        x         x         x         x        x        x               x               x               x               x               x
 resumed                       x         x         waiting   x         x        x         x         x         x        x        x               x               x               x               x               x
@@ -72,6 +73,7 @@ refused                        =       =        =         =       =         =   
 approved                       x       x        x         x       x         x      x      x
 approved,_other_digest         x       x        x         x       x         x      x      x
 approved_too_late              x       x        x         x       x         x      x      x
+withdrawn                      x       x        x         x       x         x      x      x
 rejected                       x       x        x         x       x         x      x      x
 held                           x       x        x         x       x         x      x      x
 resumed                        x       x        x         x       x         x      x      x

@@ -124,6 +124,29 @@ const ROWS: &[Row] = &[
         "override_asked",
     ),
     (
+        "an emergency, and a freeze that came after the agreement",
+        |s| {
+            freeze(s, 0, Some(3600));
+            s.in_emergency();
+            s.approve(slack("U0OLGA"));
+            freeze(s, 0, Some(3600));
+        },
+        Waiting,
+        "override_asked",
+    ),
+    (
+        "an emergency, and agreement to two freezes of which one is over",
+        |s| {
+            freeze(s, 0, Some(3600));
+            freeze(s, 0, Some(3600));
+            s.in_emergency();
+            s.approve(slack("U0OLGA"));
+            s.freezes.pop();
+        },
+        Open,
+        "overridden",
+    ),
+    (
         "an emergency where nobody may override",
         |s| {
             freeze(s, 0, Some(3600));

@@ -134,6 +134,7 @@ fn rollbacks_come_first_then_agreed_emergencies_then_everybody_in_the_order_of_a
                 by: vec![samples::parsed("grace")],
                 opening: None,
                 freezes: Vec::new(),
+                passes: Vec::new(),
             },
             until: None,
             helpers: Helpers::default(),

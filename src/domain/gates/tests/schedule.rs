@@ -4,6 +4,7 @@
 use super::{Answer::*, Gate, Row, Scene, at, check, samples, slack};
 use crate::calendar::Opening;
 use crate::gates::Reason;
+use jiff::SignedDuration;
 
 const FRIDAY_13_59_59: &str = "2026-11-20T13:59:59-05:00";
 const FRIDAY_14_00: &str = "2026-11-20T14:00:00-05:00";
@@ -66,10 +67,76 @@ const ROWS: &[Row] = &[
         "override_asked",
     ),
     (
-        "an emergency on Saturday that nobody agreed to",
+        "an emergency on Saturday needs no more than its reason",
         |s| {
             s.now = at(SATURDAY_00_00);
             s.in_emergency();
+        },
+        Open,
+        "emergency_hours",
+    ),
+    (
+        "an emergency on Saturday, also where nobody may override",
+        |s| {
+            s.now = at(SATURDAY_00_00);
+            s.in_emergency();
+            s.environment.overrides.from.clear();
+        },
+        Open,
+        "emergency_hours",
+    ),
+    (
+        "an emergency to which the one on call agreed four hours ago",
+        |s| {
+            friday_afternoon(s);
+            s.in_emergency();
+            s.environment.approvals.expires = SignedDuration::from_hours(24);
+            s.approve_at(slack("U0OLGA"), s.now - SignedDuration::from_hours(4));
+        },
+        Waiting,
+        "override_asked",
+    ),
+    (
+        "an emergency to which the one on call agreed a second less than four hours ago",
+        |s| {
+            friday_afternoon(s);
+            s.in_emergency();
+            s.environment.approvals.expires = SignedDuration::from_hours(24);
+            let nearly = SignedDuration::from_hours(4) - SignedDuration::from_secs(1);
+            s.approve_at(slack("U0OLGA"), s.now - nearly);
+        },
+        Open,
+        "overridden",
+    ),
+    (
+        "an emergency to which the one on call agreed longer ago than approvals last",
+        |s| {
+            friday_afternoon(s);
+            s.in_emergency();
+            s.environment.approvals.expires = SignedDuration::from_hours(1);
+            s.approve_at(slack("U0OLGA"), s.now - SignedDuration::from_hours(1));
+        },
+        Waiting,
+        "override_asked",
+    ),
+    (
+        "an emergency to which the one on call agreed when only a freeze was closed",
+        |s| {
+            friday_afternoon(s);
+            s.in_emergency();
+            s.approve(slack("U0OLGA"));
+            s.deploy.approvals.last_mut().unwrap().passes = vec!["freeze sale".to_owned()];
+        },
+        Waiting,
+        "override_asked",
+    ),
+    (
+        "an emergency whose agreement was taken back",
+        |s| {
+            friday_afternoon(s);
+            s.in_emergency();
+            s.approve(slack("U0OLGA"));
+            s.deploy.approvals.last_mut().unwrap().withdrawn = Some(s.now);
         },
         Waiting,
         "override_asked",
@@ -208,10 +275,13 @@ fn a_closed_schedule_that_opens_into_a_freeze_names_the_end_of_the_freeze() {
 #[test]
 fn an_override_says_what_it_overrides_and_who_agreed() {
     let mut scene = Scene::ready();
-    scene.now = at(SATURDAY_00_00);
+    friday_afternoon(&mut scene);
     scene.in_emergency();
     scene.approve(slack("U0OLGA"));
     let reason = scene.verdict(Gate::Schedule).unwrap().reason;
-    let (by, opening) = (vec![samples::parsed("olga")], Some(Opening::EmergencyOnly));
-    assert_eq!(reason, Reason::Overridden { by, opening, freezes: Vec::new() });
+    let (by, opening) = (vec![samples::parsed("olga")], Some(Opening::Closed));
+    assert_eq!(
+        reason,
+        Reason::Overridden { by, opening, freezes: Vec::new(), passes: vec!["closed hours".to_owned()] }
+    );
 }
