@@ -217,6 +217,7 @@ pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
         announce: settings.announce.channel.clone(),
         approvals: settings.announce.approvals.clone(),
         topic: settings.announce.topic,
+        alerts: settings.announce.alerts.clone(),
         leads: settings.reminders.leads.clone(),
         cron_reminders: settings
             .reminders

@@ -9,8 +9,10 @@ use crate::ports::OutsideError;
 use crate::store::{CardButton, Filter, StoreError};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
-use shipgate_domain::ids::Digest;
-use shipgate_domain::people::{Action, Denied, Standing};
+use shipgate_domain::gates;
+use shipgate_domain::ids::{Digest, GroupName};
+use shipgate_domain::people::{Action, Authorized, Denied, Standing, standing_for};
+use shipgate_domain::policy::Environment;
 
 /// Longest reason that is kept.
 const REASON: usize = 500;
@@ -23,7 +25,9 @@ impl App {
         said: &Invocation,
     ) -> Result<(), StoreError> {
         let fits = |d: &Deploy| match said.action {
-            Wish::DeployApprove | Wish::DeployReject => matches!(d.state, State::Waiting { .. }),
+            Wish::DeployApprove | Wish::DeployWithdraw | Wish::DeployReject => {
+                matches!(d.state, State::Waiting { .. })
+            }
             Wish::DeployHold => matches!(d.state, State::Waiting { .. }) && d.hold.is_none(),
             Wish::DeployResume => matches!(d.state, State::Waiting { .. }) && d.hold.is_some(),
             _ => !d.is_done(),
@@ -32,13 +36,14 @@ impl App {
         let reason = said.text("reason").map(ToOwned::to_owned);
         let ask = match said.action {
             Wish::DeployApprove => match deploy.digest() {
-                Some(digest) => Ask::Approve(digest.clone()),
+                Some(digest) => Ask::Approve(digest.clone(), said.text("comment").map(ToOwned::to_owned)),
                 None => {
                     let answer = self.words().not_pinned_yet(&deploy);
                     visit.answer(answer);
                     return Ok(());
                 }
             },
+            Wish::DeployWithdraw => Ask::Withdraw,
             Wish::DeployReject => return self.reject(visit, &deploy, reason.unwrap_or_default()).await,
             Wish::DeployHold => Ask::Hold(reason.unwrap_or_else(|| "no reason given".into())),
             Wish::DeployResume => Ask::Resume,
@@ -60,7 +65,7 @@ impl App {
                 let Some(digest) = button.digest.as_ref().and_then(|d| d.parse::<Digest>().ok()) else {
                     return Ok(());
                 };
-                Ask::Approve(digest)
+                Ask::Approve(digest, None)
             }
             Press::Hold => Ask::Hold("by button".into()),
             Press::Resume => Ask::Resume,
@@ -137,7 +142,7 @@ impl App {
                 return Ok(());
             }
         };
-        if matches!(ask, Ask::Approve(_))
+        if matches!(ask, Ask::Approve(..))
             && !environment.approvals.own
             && grant.person() == &deploy.request.by
         {
@@ -146,19 +151,8 @@ impl App {
             visit.answer(answer);
             return Ok(());
         }
-        if matches!(ask, Ask::Approve(_)) && deploy.request.emergency.is_none() {
-            // Somebody of the override group alone has a say in emergencies only.
-            let groups = &environment.approvals.from;
-            let outside = self.memberships(groups).await;
-            if self.rules.policy.standing(grant.person(), groups, &outside) != Standing::Member {
-                let denied = Denied::NotInGroup {
-                    action,
-                    environment: environment.name.clone(),
-                    groups: groups.clone(),
-                };
-                self.deny(visit, deploy, action, &denied);
-                return Ok(());
-            }
+        if matches!(ask, Ask::Approve(..)) && !self.has_a_say(visit, deploy, environment, &grant).await? {
+            return Ok(());
         }
         let decides = matches!(ask, Ask::Resolve(Resolution::DidNotStart | Resolution::Started { .. }));
         if decides && environment.approvals.needed > 0 && grant.person() == &deploy.request.by {
@@ -167,6 +161,7 @@ impl App {
             return Ok(());
         }
         let ask = match ask {
+            Ask::Approve(digest, comment) => Ask::Approve(digest, comment.map(cut)),
             Ask::Reject(reason) => Ask::Reject(cut(reason)),
             Ask::Hold(reason) => Ask::Hold(cut(reason)),
             Ask::Cancel(reason) => Ask::Cancel(reason.map(cut)),
@@ -185,6 +180,47 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody's yes could count for a deploy; if not, they are told why.
+    async fn has_a_say(
+        &self,
+        visit: &mut Visit<'_>,
+        deploy: &Deploy,
+        environment: &Environment,
+        grant: &Authorized,
+    ) -> Result<bool, StoreError> {
+        let policy = &self.rules.policy;
+        let wrote = gates::writers(policy, environment, deploy).unwrap_or_default();
+        if wrote.contains(grant.person()) {
+            metrics::counter!("shipgate_presses_refused_total", "reason" => "author").increment(1);
+            let answer = self.words().own_code(deploy);
+            visit.answer(answer);
+            return Ok(false);
+        }
+        if deploy.request.emergency.is_some() {
+            return Ok(true);
+        }
+        // Somebody of the override group alone has a say in emergencies only, and whoever it was not escalated to yet
+        // has none so far.
+        let rule = &environment.approvals;
+        let age = visit.now.duration_since(deploy.request.at);
+        let groups: Vec<GroupName> =
+            rule.shares(rule.needed, age).into_iter().flat_map(|share| share.from).collect();
+        let mut outside = self.memberships(&groups).await;
+        let (_, away) = self.absences().await?;
+        outside.set_away(away.into_iter().filter(|away| away.holds(visit.now)).collect());
+        if standing_for(policy, &outside, grant.person(), &groups) == Standing::Member {
+            return Ok(true);
+        }
+        let environment = environment.name.clone();
+        self.deny(
+            visit,
+            deploy,
+            Action::Approve,
+            &Denied::NotInGroup { action: Action::Approve, environment, groups },
+        );
+        Ok(false)
     }
 
     /// Whether a person may do something with a deploy; if not, they are told, and it is written down.

@@ -13,11 +13,11 @@ use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::calendar::{Calendar, Freeze, Lead};
 use shipgate_domain::deploy::{Deploy, Do, Outcome, Phase, State, Step};
 use shipgate_domain::gates::is_ready_but_for_queue;
-use shipgate_domain::ids::{Account, DeployId, EnvironmentName, GroupName, PolicyVersion};
+use shipgate_domain::ids::{Account, DeployId, EnvironmentName, GroupName, Platform, PolicyVersion};
 use shipgate_domain::people::{
     AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize,
 };
-use shipgate_domain::policy::{Environment, Policy, Service};
+use shipgate_domain::policy::{Environment, Policy, Provider, Service};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,6 +51,8 @@ pub struct Rules {
     pub approvals: String,
     /// Whether the topic of the channel tells of freezes.
     pub topic: bool,
+    /// Channel in which emergencies are told.
+    pub alerts: String,
     /// When people are reminded of a freeze.
     pub leads: Vec<Lead>,
     /// Reminders by the calendar.
@@ -307,7 +309,15 @@ impl App {
             None => policy.environments.values().collect(),
         };
         let groups: Vec<GroupName> = places.iter().flat_map(|place| action.groups(place)).collect();
-        let outside = self.memberships(&groups).await;
+        let mut outside = self.memberships(&groups).await;
+        if matches!(action, Action::Approve | Action::Reject) {
+            // Only those who are away now have somebody who stands in for them.
+            let now = self.now();
+            match self.absences().await {
+                Ok((_, away)) => outside.set_away(away.into_iter().filter(|a| a.holds(now)).collect()),
+                Err(error) => return Err(Denied::Unreadable { why: error.to_string() }),
+            }
+        }
         authorize(policy, &outside, account, &facts, action, environment)
     }
 
@@ -360,7 +370,7 @@ impl App {
             };
             let read = match kept {
                 Some(list) => Ok(list),
-                None => self.chat.members(group).await.map_err(|error| error.to_string()).inspect(|list| {
+                None => self.members_of(group).await.inspect(|list| {
                     // Only what was read now is as young as now: what was kept must grow old.
                     let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
                     known.insert(group.clone(), (now, list.clone()));
@@ -369,6 +379,26 @@ impl App {
             memberships.insert(group, read);
         }
         memberships
+    }
+
+    /// The members of a group kept elsewhere, as it is now.
+    async fn members_of(&self, group: &OutsideGroup) -> Result<Vec<Account>, String> {
+        let Some(team) = group.id.strip_prefix("team:").filter(|_| group.platform == Platform::Github) else {
+            return self.chat.members(group).await.map_err(|error| error.to_string());
+        };
+        let policy = &self.rules.policy;
+        let repos: Vec<String> = policy
+            .services
+            .values()
+            .filter(|service| service.pipeline.provider == Provider::Github)
+            .map(|service| service.pipeline.repo.clone())
+            .collect();
+        let repositories =
+            self.providers.repositories(Provider::Github).map_err(|error| error.to_string())?;
+        let mut members = repositories.members(team, &repos).await.map_err(|error| error.to_string())?;
+        // Whoever is linked to nobody cannot act in chat, and stands for nobody.
+        members.retain(|account| policy.linked(account).is_some());
+        Ok(members)
     }
 
     /// Adds a step of a deploy to a write: the new state, the audit entry, everything that follows.
@@ -438,6 +468,8 @@ impl App {
         if is_asked(before) && !is_asked(deploy) && !is_unknown {
             changes.cleared.push(deploy.id.clone());
         }
+        self.emergency_news(changes, before, deploy, event);
+        self.asked_news(changes, before, deploy);
         let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());
         if is_waiting(deploy) && wants(deploy) && !(wants(before) && before.digest() == deploy.digest()) {
             // An edited card tells nobody: the people who are asked are called in its thread.

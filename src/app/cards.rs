@@ -281,11 +281,12 @@ impl App {
     /// New tokens for the buttons. The generation rises when other buttons, or another digest, are shown.
     fn mint(&self, mut row: CardRow, deploy: &Deploy, wanted: &[Press]) -> (CardRow, Vec<Button>) {
         let digest = deploy.digest().map(ToString::to_string);
+        let passes = deploy.to_pass();
         let current: Vec<&CardButton> =
             row.buttons.iter().filter(|b| b.generation == row.generation).collect();
         let same_set = wanted.iter().all(|w| current.iter().any(|b| b.press == w.name()))
             && current.iter().all(|b| wanted.iter().any(|w| b.press == w.name()))
-            && current.iter().all(|b| b.digest == digest);
+            && current.iter().all(|b| b.digest == digest && b.passes == passes);
         if !same_set {
             row.generation += 1;
         }
@@ -297,6 +298,7 @@ impl App {
                 press: press.name().to_owned(),
                 generation: row.generation,
                 digest: digest.clone(),
+                passes: passes.clone(),
             });
             buttons.push(self.button(*press, deploy, &token));
         }

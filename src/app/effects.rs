@@ -7,7 +7,7 @@ use crate::words::{Form, Message};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shipgate_domain::calendar::{FreezeId, Lead};
-use shipgate_domain::ids::{DeployId, EnvironmentName};
+use shipgate_domain::ids::{DeployId, Digest, EnvironmentName};
 use std::fmt;
 
 /// One piece of work.
@@ -87,6 +87,20 @@ pub enum Effect {
     },
     /// Write the state of the freezes into the topic of the channel.
     Topic,
+    /// Remind those whose yes to this digest is still missing.
+    Nudge {
+        /// The deploy.
+        deploy: DeployId,
+        /// What they were asked about.
+        digest: Digest,
+    },
+    /// Ask for the note about an emergency that is over, unless it was written.
+    AskForIncident {
+        /// The deploy.
+        deploy: DeployId,
+        /// 1 or 2: it is asked for twice.
+        time: u32,
+    },
     /// Ask the CI systems for the runs that a database of an earlier day has forgotten.
     LookBack {
         /// Since when.
@@ -148,6 +162,8 @@ impl Effect {
             Effect::Remind => "remind",
             Effect::TellFreeze { .. } => "tell_freeze",
             Effect::Topic => "topic",
+            Effect::Nudge { .. } => "nudge",
+            Effect::AskForIncident { .. } => "ask_for_incident",
             Effect::LookBack { .. } => "look_back",
             Effect::Sweep { .. } => "sweep",
             Effect::Look { .. } => "look",
@@ -168,6 +184,8 @@ impl Effect {
             | Effect::JudgeLine { .. }
             | Effect::Sweep { .. }
             | Effect::Remind
+            | Effect::Nudge { .. }
+            | Effect::AskForIncident { .. }
             | Effect::LookBack { .. } => Lane::Work,
             Effect::Look { .. } | Effect::TellFreeze { .. } => Lane::Look,
         }
@@ -182,6 +200,8 @@ impl Effect {
             | Effect::Reconcile { deploy }
             | Effect::Follow { deploy }
             | Effect::StopRun { deploy }
+            | Effect::Nudge { deploy, .. }
+            | Effect::AskForIncident { deploy, .. }
             | Effect::Card { deploy } => Some(deploy),
             Effect::Say { under, .. } => under.as_ref(),
             Effect::JudgeLine { .. }

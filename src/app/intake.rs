@@ -205,6 +205,7 @@ impl App {
         match said.action {
             _ if !missing.is_empty() => self.ask_for(&mut visit, said, missing).await?,
             Wish::CalendarExplain => self.show_explain(&mut visit, said).await?,
+            Wish::PeopleWhoCan => self.show_who_can(&mut visit, said).await?,
             _ => self.show_diff(&mut visit, said).await?,
         }
         self.commit(visit.changes).await?;
@@ -275,6 +276,7 @@ impl App {
             Wish::DeployRollback => self.request_rollback(visit, said).await,
             Wish::DeployRerun => self.request_rerun(visit, said).await,
             Wish::DeployApprove
+            | Wish::DeployWithdraw
             | Wish::DeployReject
             | Wish::DeployCancel
             | Wish::DeployHold
@@ -283,7 +285,7 @@ impl App {
             Wish::StatusShow => self.show_status(visit, said).await,
             Wish::HistoryShow => self.show_history(visit, said).await,
             // These ask the code host, or who is in a group.
-            Wish::DiffShow | Wish::CalendarExplain => {
+            Wish::DiffShow | Wish::CalendarExplain | Wish::PeopleWhoCan => {
                 visit.look(said, Vec::new());
                 Ok(())
             }
@@ -294,7 +296,9 @@ impl App {
             Wish::FreezeAdd => self.add_freeze(visit, said).await,
             Wish::FreezeList => self.show_freezes(visit, said).await,
             Wish::FreezeEnd => self.end_freeze(visit, said).await,
-            Wish::PeopleWhoCan => self.show_who_can(visit, said).await,
+            Wish::DeployIncident => self.note_incident(visit, said).await,
+            Wish::AwayStart => self.go_away(visit, said).await,
+            Wish::AwayEnd => self.come_back(visit, said).await,
             Wish::HelpShow => {
                 let page = self.rules.grammar.help(said.text("command").or_else(|| said.text("topic")));
                 let words = self.words();
@@ -412,6 +416,7 @@ impl App {
         let is_stale = is_used_up
             || button.generation != row.generation
             || button.digest != deploy.digest().map(ToString::to_string)
+            || (press == Press::Approve && button.passes != deploy.to_pass())
             || !crate::cards::presses(&deploy).contains(&press);
         if is_stale {
             metrics::counter!("shipgate_presses_refused_total", "reason" => "stale").increment(1);

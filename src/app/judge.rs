@@ -1,5 +1,6 @@
 //! Gather, judge, decide: from a request to an intent or a reason. Not here: the rules (`domain::gates`), the send.
 
+use crate::away::AWAY;
 use crate::bot::App;
 use crate::effects::{Effect, Finish, NewEffect};
 use crate::point;
@@ -239,6 +240,10 @@ impl App {
         if candidate.outside.as_ref().is_none_or(is_stale) {
             candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await?);
         }
+        let (away, absences) = self.absences().await?;
+        if let Some(outside) = candidate.outside.as_mut() {
+            outside.memberships.set_away(absences);
+        }
         // Reading takes its time, and that may have been the last of it.
         let now = self.now();
         if now >= expires {
@@ -279,6 +284,7 @@ impl App {
         let scope = Scope::Environment(deploy.request.environment.clone());
         changes.expect.push(Expect::Scope(scope, around.environment_revision));
         changes.expect.push(Expect::Scope(Scope::Freezes, around.freezes_revision));
+        changes.expect.push(Expect::Note(AWAY.into(), away));
         match (decision, outside) {
             (Decision::Refuse, outside) => {
                 self.learn_with(deploy, Event::Refused { verdicts, outside }, changes).await?;
@@ -389,7 +395,7 @@ impl App {
         let pipeline = &service.pipeline;
         let commit = &pinned.pin.commit;
         let mut groups = environment.deployers.clone();
-        groups.extend(environment.approvals.from.iter().chain(&environment.overrides.from).cloned());
+        groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
         let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
             Err(error) => {
                 let why = error.to_string();
@@ -434,6 +440,10 @@ impl App {
         let mut memberships = self.memberships(&groups).await;
         for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
             memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
+        }
+        let now = self.now();
+        for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {
+            memberships.insert_account(&away.account, self.still_counts(&away.account).await);
         }
         Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased })
     }

@@ -2,11 +2,13 @@
 
 mod alive;
 mod asks;
+mod away;
 pub mod bot;
 pub mod cards;
 pub mod commands;
 mod dispatch;
 pub mod effects;
+mod emergency;
 pub mod follow;
 mod freezes;
 pub mod inbound;

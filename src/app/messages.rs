@@ -8,6 +8,7 @@ mod freezes;
 mod gates;
 pub(crate) mod lists;
 mod notes;
+mod people;
 mod selfcheck;
 mod trouble;
 

@@ -133,6 +133,8 @@ fn task(effect: &Effect) -> &'static str {
         Effect::Remind => "look for reminders",
         Effect::TellFreeze { .. } => "tell people about a freeze",
         Effect::Topic => "set the topic of the channel",
+        Effect::Nudge { .. } => "remind those who are asked about",
+        Effect::AskForIncident { .. } => "ask for the note about the emergency of",
         Effect::LookBack { .. } => "look for runs that it has forgotten",
         Effect::Sweep { .. } => "go through the deploys that are not over",
         Effect::Look { .. } => "ask another system for somebody",

@@ -98,6 +98,12 @@ pub trait Repositories: Send + Sync {
     -> Result<Comparison, OutsideError>;
     /// All checks on a commit, complete, the newest of each name.
     async fn checks(&self, repo: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError>;
+    /// The accounts in a team of the code host, by the team's id, complete. `repos`: repositories of the settings,
+    /// whose owners may keep it.
+    async fn members(&self, team: &str, _repos: &[String]) -> Result<Vec<Account>, OutsideError> {
+        let why = format!("nobody can say who is in team {team}: this code host has no teams");
+        Err(OutsideError::Refused { why })
+    }
     /// Recent versions, newest first.
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError>;
 }

@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::{Deploy, Kind as DeployKind, Request};
 use shipgate_domain::facts::{Case, Outside, Read};
 use shipgate_domain::gates::{Gate, judge};
-use shipgate_domain::ids::{DeployId, Version};
-use shipgate_domain::people::Action;
+use shipgate_domain::ids::{DeployId, GroupName, Version};
+use shipgate_domain::people::{Action, Memberships};
 use shipgate_domain::policy::{CheckRule, Environment, Service};
 
 impl App {
@@ -218,8 +218,8 @@ impl App {
             when: shipgate_domain::deploy::StartWhen::Now,
         };
         let mut deploy = Deploy::new(DeployId::new(visit.now, [0; 10]), request, self.rules.version.clone());
-        let mut groups = environment.deployers.clone();
-        groups.extend(environment.approvals.from.iter().cloned());
+        let named = environment.approvals.groups().chain(&environment.overrides.from);
+        let groups: Vec<GroupName> = environment.deployers.iter().chain(named).cloned().collect();
         deploy.outside = Some(Outside {
             read_at: visit.now,
             resolves_to: Read::Known(None),
@@ -255,23 +255,38 @@ impl App {
         said: &Invocation,
     ) -> Result<(), StoreError> {
         let Some((_, environment)) = self.said_place(visit, said) else { return Ok(()) };
-        let command = said.text("command").unwrap_or("deploy");
+        let Some(command) = said.text("command") else {
+            let outside = self.who_is_where(environment).await?;
+            let answer = self.words().who_can(None, environment, &outside);
+            visit.answer(answer);
+            return Ok(());
+        };
         let action = match command.split(' ').next().unwrap_or_default() {
             "deploy" => Action::Deploy,
             "rollback" => Action::Rollback,
             "rerun" => Action::Rerun,
-            "approve" => Action::Approve,
+            "approve" | "withdraw" | "away" => Action::Approve,
             "reject" => Action::Reject,
-            "cancel" => Action::Cancel,
+            "cancel" | "incident" => Action::Cancel,
             "hold" | "resume" => Action::Hold,
             "lock" => Action::Lock,
             "unlock" => Action::Unlock,
             "freeze" if command != "freeze list" => Action::Freeze,
             _ => Action::Read,
         };
-        let answer = self.words().who_can(action, environment);
+        let outside = self.who_is_where(environment).await?;
+        let answer = self.words().who_can(Some(action), environment, &outside);
         visit.answer(answer);
         Ok(())
+    }
+
+    /// Everybody in the groups that an environment names, and who is away.
+    async fn who_is_where(&self, environment: &Environment) -> Result<Memberships, StoreError> {
+        let named = environment.approvals.groups().chain(&environment.overrides.from);
+        let groups: Vec<GroupName> = environment.deployers.iter().chain(named).cloned().collect();
+        let mut outside = self.memberships(&groups).await;
+        outside.set_away(self.absences().await?.1);
+        Ok(outside)
     }
 
     /// The instant that was said under a name; now when none was. None: it cannot be, and the person was told.

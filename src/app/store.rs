@@ -217,6 +217,9 @@ pub struct CardButton {
     pub generation: u32,
     /// What was shown when it was made: approvals bind to this digest.
     pub digest: Option<String>,
+    /// The closed hours and freezes that a yes would pass, as they were shown: an emergency's approvals bind to these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<String>,
 }
 
 /// Whether an inbox item is new.
@@ -307,7 +310,7 @@ pub struct Filter {
 }
 
 /// Notes that gates read: the record tells of them as of deploys, locks and freezes.
-pub const TOLD_NOTES: [&str; 1] = [crate::selfcheck::DISPATCHING];
+pub const TOLD_NOTES: [&str; 2] = [crate::selfcheck::DISPATCHING, crate::away::AWAY];
 
 /// Which deploys to read as they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -282,6 +282,8 @@ impl App {
             Effect::Remind => self.remind().await,
             Effect::TellFreeze { freeze, from, lead } => self.tell_freeze(freeze, *from, *lead).await,
             Effect::Topic => self.set_topic(leased).await,
+            Effect::Nudge { deploy, digest } => self.nudge(deploy, digest).await,
+            Effect::AskForIncident { deploy, time } => self.ask_for_incident(deploy, *time).await,
             Effect::LookBack { .. } => self.look_back(leased).await,
             Effect::Sweep { of } => self.sweep(of).await,
             Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,

@@ -15,6 +15,7 @@ mod start;
 mod tests;
 mod version;
 
+pub use approvals::writers;
 pub use reason::{Reason, Share};
 
 use crate::deploy::{Deploy, StartWhen};

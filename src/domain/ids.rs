@@ -223,6 +223,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// A GitHub account by its number: unlike its name, nobody else ever gets it.
+    #[must_use]
+    pub fn github_number(number: u64) -> Self {
+        Self { platform: Platform::Github, id: format!("#{number}") }
+    }
+
     /// The person that this account is when it is linked to nobody.
     #[must_use]
     pub fn as_unlinked_person(&self) -> PersonId {

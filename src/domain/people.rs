@@ -335,7 +335,7 @@ pub fn authorize(
         let groups = action.groups(place);
         let standing = match policy.standing(&person, &groups, outside) {
             Standing::Stranger if matches!(action, Action::Approve | Action::Reject) => {
-                stands_in(policy, outside, &person, &groups)
+                standing_for(policy, outside, &person, &groups)
             }
             own => own,
         };
@@ -350,10 +350,20 @@ pub fn authorize(
     Ok(granted(person))
 }
 
-/// Whether somebody approves for a member who is away. Who stands in for somebody who only stands in themselves has
-/// nothing from it.
-fn stands_in(policy: &Policy, outside: &Memberships, person: &PersonId, groups: &[GroupName]) -> Standing {
-    let mut unknown = None;
+/// Whether somebody belongs to one of the groups, or approves for a member who is away. Who stands in for somebody who
+/// only stands in themselves has nothing from it. Everybody in `outside` counts as away.
+#[must_use]
+pub fn standing_for(
+    policy: &Policy,
+    outside: &Memberships,
+    person: &PersonId,
+    groups: &[GroupName],
+) -> Standing {
+    let mut unknown = match policy.standing(person, groups, outside) {
+        Standing::Member => return Standing::Member,
+        Standing::Stranger => None,
+        Standing::Unknown(why) => Some(why),
+    };
     for away in outside.away.iter().filter(|away| away.delegate == *person) {
         if !policy.people.contains_key(person) {
             continue;

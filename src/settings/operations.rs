@@ -96,6 +96,8 @@ pub struct AnnounceSettings {
     pub approvals: String,
     /// Whether the topic of `channel` tells of freezes. Default: no.
     pub topic: bool,
+    /// Where emergencies are told. Default: `channel`.
+    pub alerts: String,
 }
 
 /// `[audit]`, with its key.
@@ -273,6 +275,7 @@ pub(super) fn announce(root: &Section<'_>) -> AnnounceSettings {
     let topic = section.as_ref().and_then(|section| section.flag("topic")).unwrap_or(false);
     AnnounceSettings {
         approvals: channel("approvals").unwrap_or_else(|| cards.clone()),
+        alerts: channel("alerts").unwrap_or_else(|| cards.clone()),
         channel: cards,
         topic,
     }

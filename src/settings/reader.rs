@@ -207,6 +207,30 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A whole number from 1 on.
+    pub(super) fn number(&self, key: &str) -> Option<(u64, Range<usize>)> {
+        let (_, value) = self.entry(key)?;
+        let DeValue::Integer(number) = value.get_ref() else {
+            self.wrong_type(key, value, "a whole number", "583231");
+            return None;
+        };
+        match u64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) if number > 0 => Some((number, value.span())),
+            _ => {
+                let what = format!("`{}` is {}", self.name_of(key), number.as_str());
+                self.note(
+                    Finding::at(value.span(), "out_of_range", what).instead("write a number from 1 on"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Whether the key holds a table.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_table())
+    }
+
     /// Yes or no.
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
         let (_, value) = self.entry(key)?;

@@ -751,8 +751,13 @@ impl Repositories for SimCode {
 
     async fn compare(&self, _: &str, base: &CommitId, head: &CommitId) -> Result<Comparison, OutsideError> {
         self.go(Fault::RepositoryFails, || format!("compare {} {}", base.short(), head.short())).await?;
-        let change =
-            Change { commit: head.clone(), title: "Add a till".into(), author: "ada".into(), pull: None };
+        let change = Change {
+            commit: head.clone(),
+            title: "Add a till".into(),
+            author: "ada".into(),
+            pull: None,
+            writers: Vec::new(),
+        };
         Ok(Comparison { commits: vec![change], total: 1, behind: 0, url: None })
     }
 

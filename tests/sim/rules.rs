@@ -284,6 +284,7 @@ impl Drawn {
             announce: "#deploys".into(),
             approvals: if self.two_channels { "#approvals".into() } else { "#deploys".into() },
             topic: false,
+            alerts: "#deploys".into(),
             leads: vec!["10m".parse().expect("a lead"), "start".parse().expect("a lead")],
             cron_reminders: Vec::new(),
             grammar: GRAMMAR.clone(),
@@ -373,6 +374,7 @@ impl Place {
                 from: group("leads"),
                 own: self.own,
                 expires: SignedDuration::from_mins(self.lasts),
+                ..ApprovalRule::none()
             },
             overrides: OverrideRule {
                 needed: self.overriders,

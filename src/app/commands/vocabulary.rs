@@ -46,6 +46,10 @@ word_enum! {
         DeployRollback = "deploy.rollback",
         /// Say yes to a deploy.
         DeployApprove = "deploy.approve",
+        /// Take one's yes back.
+        DeployWithdraw = "deploy.withdraw",
+        /// Record the note about an emergency.
+        DeployIncident = "deploy.incident",
         /// Say no to a deploy.
         DeployReject = "deploy.reject",
         /// Stop a deploy that has not finished.
@@ -80,6 +84,10 @@ word_enum! {
         FreezeList = "freeze.list",
         /// End a freeze early.
         FreezeEnd = "freeze.end",
+        /// Let somebody approve in one's place for a while.
+        AwayStart = "away.start",
+        /// Be back.
+        AwayEnd = "away.end",
         /// Say who may do something.
         PeopleWhoCan = "people.who_can",
         /// Show help.

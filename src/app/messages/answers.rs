@@ -94,6 +94,9 @@ impl Words<'_> {
                             .and("; look at the card and decide again."),
                     )
             }
+            Illegal::NotApproved => {
+                hint(format!("You have no approval of {} that could be taken back.", what(deploy)))
+            }
             Illegal::NotHeld => hint(format!("{} is not on hold.", what(deploy))),
             Illegal::AlreadyHeld => hint(format!("{} is on hold already.", what(deploy))),
             Illegal::AlreadyAsked => {
@@ -377,8 +380,13 @@ impl Words<'_> {
             Some(Event::Approved { digest, .. }) => {
                 return hint(
                     Text::plain(format!("You approved {what}, digest ")).code(digest.short()).and("."),
+                )
+                .paragraph(
+                    Text::plain("Until its start is decided, you can take it back: ")
+                        .code(format!("/withdraw {}", deploy.id.short())),
                 );
             }
+            Some(Event::Withdrawn { .. }) => format!("You took your approval of {what} back."),
             Some(Event::Rejected { .. }) => format!("You rejected {what}."),
             Some(Event::Held { .. }) => format!("{what} is on hold."),
             Some(Event::Resumed { .. }) => format!("{what} goes on."),

@@ -346,7 +346,7 @@ impl Words<'_> {
     pub(crate) fn approvers(&self, deploy: &Deploy) -> Vec<shipgate_domain::ids::PersonId> {
         let mut people = Vec::new();
         for verdict in &deploy.verdicts {
-            if let Reason::Approved { by } | Reason::Overridden { by, .. } = &verdict.reason {
+            if let Reason::Approved { by, .. } | Reason::Overridden { by, .. } = &verdict.reason {
                 people.extend(by.iter().cloned());
             }
         }

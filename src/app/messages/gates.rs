@@ -4,7 +4,9 @@ use super::{Words, count, groups};
 use crate::words::{GateLine, Text};
 use jiff::Timestamp;
 use shipgate_domain::calendar::Opening;
-use shipgate_domain::gates::{Reason, Verdict};
+use shipgate_domain::gates::{Reason, Share, Verdict};
+use shipgate_domain::ids::PersonId;
+use std::collections::BTreeMap;
 
 impl Words<'_> {
     /// The line of a gate on a card.
@@ -82,8 +84,15 @@ impl Words<'_> {
                 "cannot tell whether this time is open (the calendar does not reach it); asking again by itself",
             ),
             Reason::NotForRollback => plain("does not bind a rollback"),
+            Reason::EmergencyHours { .. } => {
+                until(plain("passed as an emergency, in hours that are for emergencies only,"))
+            }
+            Reason::AuthorsUnknown { why } => plain(format!(
+                "nobody who wrote a part of it may approve, and who wrote it is not known: {why}; \
+                 link the accounts of authors under [people], then ask again"
+            )),
             Reason::Overridden { by, .. } => plain("passed as an emergency by ").text(self.people(by, false)),
-            Reason::OverrideAsked { by, needed, opening, freezes } => {
+            Reason::OverrideAsked { by, needed, opening, freezes, .. } => {
                 let closed = match opening {
                     Some(Opening::EmergencyOnly) => "emergencies only".to_owned(),
                     Some(Opening::Open | Opening::Closed) => "closed".to_owned(),
@@ -175,13 +184,21 @@ impl Words<'_> {
                 text.and("; Resume lets it go on")
             }
             Reason::NoApprovals => plain("none needed"),
-            Reason::Approved { by } => plain("approved by ").text(self.people(by, false)),
-            Reason::ApprovalsMissing { by, needed } => {
+            Reason::Approved { by, for_others } => {
+                until(plain("approved by ").text(self.voters(by, for_others)))
+            }
+            Reason::ApprovalsMissing { by, shares, for_others, .. } if shares.len() > 1 => {
+                self.shares(shares, by, for_others, &verdict.helpers.people)
+            }
+            Reason::ApprovalsMissing { by, needed, for_others, .. } => {
                 let missing = u64::from(*needed).saturating_sub(by.len() as u64);
                 let text =
                     plain(format!("needs {} from ", count(missing, "approval"))).and(groups(&helpers.groups));
-                let text =
-                    if by.is_empty() { text } else { text.and("; so far ").text(self.people(by, false)) };
+                let text = if by.is_empty() {
+                    text
+                } else {
+                    text.and("; so far ").text(self.voters(by, for_others))
+                };
                 if helpers.people.is_empty() {
                     text
                 } else {
@@ -192,6 +209,47 @@ impl Words<'_> {
                 "nobody in {} but the requester could approve; add somebody to the group",
                 groups(g)
             )),
+        }
+    }
+
+    /// "grace", "grace for ada and linus"
+    fn voters(&self, by: &[PersonId], for_others: &BTreeMap<PersonId, PersonId>) -> Text {
+        let mut text = Text::default();
+        for (i, person) in by.iter().enumerate() {
+            if i > 0 {
+                text = text.and(if i + 1 == by.len() { " and " } else { ", " });
+            }
+            text = text.span(self.person(person));
+            if let Some(of) = for_others.get(person) {
+                text = text.and(" for ").span(self.person(of));
+            }
+        }
+        text
+    }
+
+    /// What each group still owes: "1 approval from release-managers (grace), still 1 from security".
+    fn shares(
+        &self,
+        shares: &[Share],
+        by: &[PersonId],
+        for_others: &BTreeMap<PersonId, PersonId>,
+        people: &[PersonId],
+    ) -> Text {
+        let mut text = Text::plain("needs ");
+        for (i, share) in shares.iter().enumerate() {
+            let missing = u64::from(share.needed).saturating_sub(share.by.len() as u64);
+            text = text.and(if i == 0 { "" } else { ", " });
+            text = match missing {
+                0 => text.and(format!("none more from {}", groups(&share.groups))),
+                missing => text.and(format!("{} from {}", count(missing, "approval"), groups(&share.groups))),
+            };
+        }
+        if !by.is_empty() {
+            text = text.and("; so far ").text(self.voters(by, for_others));
+        }
+        match people {
+            [] => text,
+            people => text.and(" — ").text(self.people(&people[..people.len().min(5)], true)),
         }
     }
 

@@ -1,12 +1,10 @@
 //! Status, history, diff, logs, who-can: answers to questions. Not here: finding what they show.
 
-use super::{Words, groups, what};
+use super::{Words, what};
 use crate::words::{Message, Text, Tone};
 use jiff::Timestamp;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::facts::Lock;
-use shipgate_domain::ids::GroupName;
-use shipgate_domain::people::{Action, Member};
 use shipgate_domain::policy::{Environment, Service};
 
 /// What is known of one service on one environment.
@@ -164,51 +162,6 @@ impl Words<'_> {
             },
             None => Message::line(Tone::Neutral, title).paragraph("Nothing has run yet, so there is no log."),
         }
-    }
-
-    /// Who may do something.
-    pub(crate) fn who_can(&self, action: Action, environment: &Environment) -> Message {
-        let allowed = action.groups(environment);
-        let title = format!("Who may {} on {}", action.phrase(), environment.name);
-        let message = Message::line(Tone::Neutral, title);
-        if action == Action::Read {
-            return message.paragraph("Everybody.");
-        }
-        if allowed.is_empty() {
-            return message.paragraph("Nobody: no group is named for it in the settings.");
-        }
-        let items = allowed
-            .iter()
-            .map(|g| Text::default().bold(g.as_str()).and(": ").text(self.members(g)))
-            .collect();
-        let message = message.list(items);
-        if action == Action::Approve {
-            let rule = &environment.approvals;
-            let own = if rule.own { "" } else { ", never by whoever asked" };
-            return message.paragraph(format!(
-                "A deploy needs {} from {}{own}.",
-                super::count(u64::from(rule.needed), "approval"),
-                groups(&rule.from)
-            ));
-        }
-        message
-    }
-
-    fn members(&self, group: &GroupName) -> Text {
-        let members = self.policy.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-        let mut text = Text::default();
-        for (i, member) in members.iter().enumerate() {
-            if i > 0 {
-                text = text.and(", ");
-            }
-            text = match member {
-                Member::Person(person) => text.span(self.person(person)),
-                Member::Outside(outside) => {
-                    text.and(format!("everybody in {} group {}", outside.platform, outside.id))
-                }
-            };
-        }
-        text
     }
 }
 

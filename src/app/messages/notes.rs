@@ -11,9 +11,14 @@ impl Words<'_> {
         let line = |tone: Tone, text: Text| Some(Message::line(tone, text));
         let who = |person| Text::default().span(self.person(person));
         match event {
-            Event::Approved { by, digest, .. } => {
-                line(Tone::Good, who(by).and(" approved digest ").code(digest.short()).and("."))
+            Event::Approved { by, digest, comment, .. } => {
+                let text = who(by).and(" approved digest ").code(digest.short());
+                line(Tone::Good, match comment {
+                    Some(comment) => text.and(format!(": {comment}")),
+                    None => text.and("."),
+                })
             }
+            Event::Withdrawn { by } => line(Tone::Warning, who(by).and(" took their approval back.")),
             Event::Rejected { by, reason } => line(Tone::Bad, who(by).and(format!(" rejected it: {reason}"))),
             Event::Held { by, reason } => line(Tone::Asking, who(by).and(format!(" put it on hold: {reason}"))),
             Event::Resumed { by } => line(Tone::Neutral, who(by).and(" let it go on.")),

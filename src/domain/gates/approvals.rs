@@ -3,11 +3,11 @@
 mod shares;
 
 use super::{Finding, Reason, Share};
-use crate::deploy::{Approval, OVERRIDE_LASTS};
+use crate::deploy::{Approval, Deploy, OVERRIDE_LASTS};
 use crate::facts::{Case, Diff, Read};
 use crate::ids::{GroupName, PersonId};
 use crate::people::{Member, Memberships, Standing};
-use crate::policy;
+use crate::policy::{self, Environment, Policy};
 use jiff::{SignedDuration, Timestamp};
 pub(super) use shares::fill;
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,16 +182,24 @@ fn seat(case: &Case<'_>, groups: &[GroupName], own: bool, person: &PersonId) -> 
     unknown.map_or(Seat::None, Seat::Unknown)
 }
 
+fn authors(case: &Case<'_>) -> Result<BTreeSet<PersonId>, String> {
+    writers(case.policy, case.environment, case.deploy)
+}
+
 /// Everybody who wrote what would go live, where that rules them out.
 ///
 /// # Errors
 /// Why that is not known completely.
-fn authors(case: &Case<'_>) -> Result<BTreeSet<PersonId>, String> {
+pub fn writers(
+    policy: &Policy,
+    environment: &Environment,
+    deploy: &Deploy,
+) -> Result<BTreeSet<PersonId>, String> {
     let mut authors = BTreeSet::new();
-    if !case.environment.approvals.not_authors || case.deploy.is_rollback() {
+    if !environment.approvals.not_authors || deploy.is_rollback() {
         return Ok(authors);
     }
-    let Some(pinned) = &case.deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
+    let Some(pinned) = &deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
     let diff = match &pinned.diff {
         Read::Known(Some(diff)) => diff,
         Read::Known(None) => {
@@ -199,16 +207,16 @@ fn authors(case: &Case<'_>) -> Result<BTreeSet<PersonId>, String> {
         }
         Read::Unknown(why) => return Err(why.clone()),
     };
-    collect(case, diff, &mut authors)?;
-    match case.deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref()) {
+    collect(policy, diff, &mut authors)?;
+    match deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref()) {
         None => {}
-        Some(Read::Known(diff)) => collect(case, diff, &mut authors)?,
+        Some(Read::Known(diff)) => collect(policy, diff, &mut authors)?,
         Some(Read::Unknown(why)) => return Err(why.clone()),
     }
     Ok(authors)
 }
 
-fn collect(case: &Case<'_>, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Result<(), String> {
+fn collect(policy: &Policy, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Result<(), String> {
     if (diff.commits.len() as u64) < diff.total {
         return Err(format!("only {} of {} changes are listed", diff.commits.len(), diff.total));
     }
@@ -217,7 +225,7 @@ fn collect(case: &Case<'_>, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Re
             return Err(format!("the code host does not say by whom {} is", change.commit.short()));
         }
         for writer in &change.writers {
-            let linked = writer.accounts.iter().find_map(|account| case.policy.linked(account));
+            let linked = writer.accounts.iter().find_map(|account| policy.linked(account));
             let Some(person) = linked else {
                 return Err(format!(
                     "{} wrote {} and is nobody in [people]",

@@ -107,7 +107,7 @@ fn change(record: &str) -> Option<Change> {
         Some((number, title)) => (Some(number), title),
         None => (None, title_of(message)),
     };
-    Some(Change { commit: commit.parse().ok()?, title, author: inert(author, 80), pull })
+    Some(Change { commit: commit.parse().ok()?, title, author: inert(author, 80), pull, writers: Vec::new() })
 }
 
 /// What Git printed and how it ended.

@@ -9,7 +9,8 @@ use shipgate_domain::calendar::Length;
 use shipgate_domain::ids::{EnvironmentName, GroupName, PersonId, ServiceName};
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, OverrideRule, Provider, QueueBy, RollbackRule, Service, WhenFrozen,
+    ApprovalRule, CheckRule, Environment, Escalation, OverrideRule, Provider, QueueBy, RollbackRule, Service,
+    Share, WhenFrozen,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -111,7 +112,7 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
         no_group(section, "deployers", "nobody may deploy there", "[\"deployers\"]");
     }
     let voters = Voters { section, groups, deployers: deployers.as_deref() };
-    let approvals = approvals(section, names, &voters);
+    let approvals = approvals(section, names, &voters, services);
     let overrides = overrides(section, names, &voters);
     let rollback = rollback(section, &approvals, &voters);
     let url = section.text("url", "https://app.example.com");
@@ -125,12 +126,7 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
         after: None,
         schedule: schedule.map(|word| word.text),
         deployers: deployers.unwrap_or_default(),
-        approvals: approvals.unwrap_or(ApprovalRule {
-            needed: 0,
-            from: Vec::new(),
-            own: false,
-            expires: EXPIRES,
-        }),
+        approvals: approvals.unwrap_or_else(ApprovalRule::none),
         overrides,
         checks: checks(section, services),
         queue: queue.unwrap_or(QueueBy::Environment),
@@ -187,7 +183,12 @@ fn no_group(section: &Section<'_>, key: &str, why: &str, example: &str) {
     }
 }
 
-fn approvals(section: &Section<'_>, names: &Names, voters: &Voters<'_>) -> Option<ApprovalRule> {
+fn approvals(
+    section: &Section<'_>,
+    names: &Names,
+    voters: &Voters<'_>,
+    services: &Services,
+) -> Option<ApprovalRule> {
     let table = section.section("approvals")?;
     if table.place_of("needed").is_none() {
         table.missing("needed", "it says how many people must approve", "1");
@@ -196,14 +197,118 @@ fn approvals(section: &Section<'_>, names: &Names, voters: &Voters<'_>) -> Optio
     let from = group_list(&table, "from", names);
     let own = table.flag("own").unwrap_or(false);
     let expires = table.parsed::<Length>("expires", "bad_length", "4h").map_or(EXPIRES, Length::total);
-    let from = from?;
+    let also = shares(&table, names);
+    let escalate = escalations(&table, names, expires);
+    let remind = remind(&table, expires);
+    let not_authors = table.flag("authors") == Some(false);
+    if not_authors {
+        authors_are_known(&table, services);
+    }
+    let (from, also, escalate) = (from?, also?, escalate?);
     let (needed, place) = needed?;
+    let later = escalate.iter().flat_map(|step| &step.to);
+    let first: Vec<GroupName> = from.iter().chain(later).cloned().collect();
     if needed > 0 && from.is_empty() {
         no_group(&table, "from", "nobody could approve", "[\"release-managers\"]");
     } else {
-        voters.check(needed, place, &from, own, "an approval");
+        voters.check(needed, place.clone(), &first, own, "an approval");
     }
-    Some(ApprovalRule { needed, from, own, expires })
+    for share in &also {
+        voters.check(share.needed, place.clone(), &share.from, own, "an approval");
+    }
+    if !also.is_empty() {
+        let all: Vec<GroupName> = first.iter().chain(also.iter().flat_map(|s| &s.from)).cloned().collect();
+        let sum = also.iter().fold(needed, |sum, share| sum.saturating_add(share.needed));
+        voters.check(sum, place.clone(), &all, own, "an approval of all groups together");
+    }
+    if needed == 0 && (remind.is_some() || !escalate.is_empty()) {
+        let what = "nobody is asked, so nobody can be reminded or asked instead";
+        let instead = "write needed = 1, or leave `remind` and `escalate` out";
+        table.note(Finding::at(place, "contradiction", what).instead(instead));
+    }
+    Some(ApprovalRule { needed, from, own, expires, also, not_authors, remind, escalate })
+}
+
+/// Further groups with numbers of their own.
+fn shares(table: &Section<'_>, names: &Names) -> Option<Vec<Share>> {
+    let mut shares = Vec::new();
+    let mut is_whole = true;
+    for section in table.tables("also") {
+        let needed = match section.count("needed") {
+            Some((0, place)) => {
+                let found = Finding::at(place, "out_of_range", "`needed` is 0 for a further group");
+                section.note(found.why("it would ask nobody").instead("write needed = 1, or leave it out"));
+                None
+            }
+            Some((needed, _)) => Some(needed),
+            None => {
+                if section.place_of("needed").is_none() {
+                    section.missing("needed", "it says how many people of the group must approve", "1");
+                }
+                None
+            }
+        };
+        let from = group_list(&section, "from", names);
+        if from.as_ref().is_some_and(Vec::is_empty) {
+            no_group(&section, "from", "nobody could approve", "[\"security\"]");
+        }
+        match needed.zip(from.filter(|from| !from.is_empty())) {
+            Some((needed, from)) => shares.push(Share { needed, from }),
+            None => is_whole = false,
+        }
+    }
+    is_whole.then_some(shares)
+}
+
+/// Who is asked too when it takes longer.
+fn escalations(table: &Section<'_>, names: &Names, expires: SignedDuration) -> Option<Vec<Escalation>> {
+    let mut steps = Vec::new();
+    let mut is_whole = true;
+    for section in table.tables("escalate") {
+        if section.place_of("after").is_none() {
+            section.missing("after", "it says when others are asked too", "\"1h\"");
+        }
+        let after = within(&section, "after", expires);
+        let to = group_list(&section, "to", names);
+        if to.as_ref().is_some_and(Vec::is_empty) {
+            no_group(&section, "to", "nobody would be asked", "[\"leads\"]");
+        }
+        match after.zip(to.filter(|to| !to.is_empty())) {
+            Some((after, to)) => steps.push(Escalation { after, to }),
+            None => is_whole = false,
+        }
+    }
+    is_whole.then_some(steps)
+}
+
+fn remind(table: &Section<'_>, expires: SignedDuration) -> Option<SignedDuration> {
+    within(table, "remind", expires)
+}
+
+/// A length that is over before the wait for approvals is.
+fn within(section: &Section<'_>, key: &str, expires: SignedDuration) -> Option<SignedDuration> {
+    let length = section.parsed::<Length>(key, "bad_length", "30m").map(Length::total)?;
+    if length.is_positive() && length < expires {
+        return Some(length);
+    }
+    let what = format!("`{}.{key}` comes when nobody waits", section.title);
+    let why = "a request is given up when `approvals.expires` is over";
+    let place = section.place_of(key).unwrap_or_else(|| section.place.clone());
+    section.note(
+        Finding::at(place, "never_opens", what).why(why).instead("write a shorter time, such as \"30m\""),
+    );
+    None
+}
+
+/// Commits on this machine have no accounts, so nobody could ever be told from those who wrote them.
+fn authors_are_known(table: &Section<'_>, services: &Services) {
+    let by_command = services.values().find(|service| service.pipeline.provider == Provider::Command);
+    if let Some(service) = by_command {
+        let what = format!("{} can never be deployed with `authors = false`", service.name);
+        let why = "the commits of a service of provider \"command\" carry names, and no accounts";
+        let place = table.place_of("authors").unwrap_or_else(|| table.place.clone());
+        table.note(Finding::at(place, "never_opens", what).why(why).instead("leave `authors` out"));
+    }
 }
 
 fn overrides(section: &Section<'_>, names: &Names, voters: &Voters<'_>) -> OverrideRule {

@@ -60,6 +60,10 @@ fn accounts(section: &Section<'_>) -> Vec<(Account, Word)> {
         }),
     ];
     for (platform, example, is_valid) in rows {
+        if platform == Platform::Github && section.is_table("github") {
+            accounts.extend(numbered(section));
+            continue;
+        }
         let Some(word) = section.text(platform.as_str(), example) else { continue };
         if is_valid(&word.text) {
             accounts.push((Account { platform, id: word.text.clone() }, word));
@@ -71,6 +75,18 @@ fn accounts(section: &Section<'_>) -> Vec<(Account, Word)> {
         }
     }
     accounts
+}
+
+/// A GitHub account by its number, which stays the same when its name is given up and taken by somebody else.
+/// `login` is for those who read the file.
+fn numbered(section: &Section<'_>) -> Option<(Account, Word)> {
+    let table = section.section("github")?;
+    table.text("login", "ada");
+    if table.place_of("id").is_none() {
+        table.missing("id", "a name can be given up and taken by somebody else", "583231");
+    }
+    let (number, place) = table.number("id")?;
+    Some((Account::github_number(number), Word { text: number.to_string(), place }))
 }
 
 /// Everything under `[groups]`.
@@ -95,6 +111,10 @@ pub(super) fn groups(root: &Section<'_>, names: &Names) -> BTreeMap<GroupName, V
     groups
 }
 
+fn is_number(text: &str) -> bool {
+    (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0')
+}
+
 fn member(section: &Section<'_>, word: &Word, names: &Names) -> Option<Member> {
     let Some((platform, id)) = word.text.split_once(':') else {
         return names
@@ -109,13 +129,29 @@ fn member(section: &Section<'_>, word: &Word, names: &Names) -> Option<Member> {
             let what = "groups of Discord are not supported by this version".to_owned();
             ("not_supported", what, "write the names of people, or a group of Slack: \"slack:S0GROUP\"")
         }
+        "github" if id.strip_prefix("team:").is_some_and(is_number) => {
+            return Some(Member::Outside(OutsideGroup { platform: Platform::Github, id: id.to_owned() }));
+        }
+        "github" => {
+            let what = format!("“{}” is no team of GitHub", clip(&word.text));
+            (
+                "bad_name",
+                what,
+                "write \"github:team:\" and the number of the team: gh api orgs/ORG/teams/NAME --jq .id",
+            )
+        }
         "slack" if is_id(id, &['U', 'W']) => {
             let what = format!("“{}” is one account, not a group", clip(&word.text));
             ("bad_name", what, "add the person under [people], and write their name here")
         }
         _ => {
-            let what = format!("“{}” is neither a person nor a group of Slack", clip(&word.text));
-            ("bad_name", what, "write the name of a person, or \"slack:S0GROUP\" with the id of a user group")
+            let what =
+                format!("“{}” is neither a person nor a group of Slack or team of GitHub", clip(&word.text));
+            (
+                "bad_name",
+                what,
+                "write the name of a person, \"slack:S0GROUP\" with the id of a user group, or \"github:team:42\"",
+            )
         }
     };
     section.note(Finding::at(word.place.clone(), code, what).instead(instead));

@@ -245,6 +245,7 @@ impl Town {
             announce: "C0DEPLOYS".into(),
             approvals: "C0DEPLOYS".into(),
             topic: false,
+            alerts: "C0DEPLOYS".into(),
             leads: Vec::new(),
             cron_reminders: Vec::new(),
             grammar: Grammar::builtin(),

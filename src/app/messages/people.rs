@@ -1,0 +1,252 @@
+//! Words about people who are asked, who are away, and who may: who can help with what. Not here: cards.
+
+use super::{Words, count, groups, what};
+use crate::words::{Message, Text, Tone};
+use shipgate_domain::deploy::Deploy;
+use shipgate_domain::gates::Reason;
+use shipgate_domain::ids::{GroupName, PersonId};
+use shipgate_domain::people::{Action, Away, Memberships};
+use shipgate_domain::policy::{ApprovalRule, Environment};
+
+/// People who are mentioned in one message, at most.
+const MENTIONED: usize = 10;
+
+impl Words<'_> {
+    pub(crate) fn own_code(&self, deploy: &Deploy) -> Message {
+        Message::line(
+            Tone::Bad,
+            format!(
+                "You wrote a part of {}, and here nobody approves their own code. Nothing changed.",
+                what(deploy)
+            ),
+        )
+        .paragraph("Somebody who may approve and wrote none of it must do it.")
+    }
+
+    /// Everybody whose yes is asked for, mentioned.
+    fn those_asked(&self, deploy: &Deploy) -> Text {
+        let mut people: Vec<PersonId> = Vec::new();
+        for verdict in deploy.verdicts.iter().filter(|v| v.is_asking_people()) {
+            people.extend(
+                verdict.helpers.people.iter().filter(|p| !people.contains(p)).cloned().collect::<Vec<_>>(),
+            );
+        }
+        match people.as_slice() {
+            [] => {
+                let asking = deploy.verdicts.iter().filter(|v| v.is_asking_people());
+                let names: Vec<GroupName> = asking.flat_map(|v| v.helpers.groups.iter().cloned()).collect();
+                Text::plain(groups(&names))
+            }
+            people => self.people(&people[..people.len().min(MENTIONED)], true),
+        }
+    }
+
+    pub(crate) fn still_asked(&self, deploy: &Deploy) -> Message {
+        Message::line(
+            Tone::Asking,
+            Text::plain("Still waiting for your yes or no: ").text(self.title(deploy)),
+        )
+        .paragraph(self.those_asked(deploy).and(": please approve or reject it on the card."))
+    }
+
+    pub(crate) fn escalated(&self, deploy: &Deploy, to: &[String]) -> Message {
+        let title = format!("Nobody answered in time, so {} may approve now, too: ", to.join(" and "));
+        Message::line(Tone::Asking, Text::plain(title).text(self.title(deploy)))
+            .paragraph(self.those_asked(deploy).and(": please approve or reject it on the card."))
+    }
+
+    fn emergency_title(&self, deploy: &Deploy, what: &str) -> Message {
+        let title = self.title(deploy).and(format!(" {what}. Asked for by "));
+        let reason = deploy.request.emergency.clone().unwrap_or_default();
+        Message::line(Tone::Warning, title.span(self.person(&deploy.request.by)).and(format!(": {reason}")))
+    }
+
+    /// What the gates are to let pass, or let pass: "Month end, closed hours".
+    fn passing(deploy: &Deploy) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for verdict in &deploy.verdicts {
+            match &verdict.reason {
+                Reason::OverrideAsked { freezes, .. } | Reason::Overridden { freezes, .. } => {
+                    match freezes.as_slice() {
+                        [] => names.push("hours without deploys".to_owned()),
+                        freezes => names.extend(freezes.iter().map(|name| format!("the freeze {name}"))),
+                    }
+                }
+                Reason::EmergencyHours { .. } => names.push("hours for emergencies only".to_owned()),
+                _ => {}
+            }
+        }
+        names.join(" and ")
+    }
+
+    pub(crate) fn emergency_asked(&self, deploy: &Deploy) -> Message {
+        self.emergency_title(deploy, "is to pass as an emergency")
+            .paragraph(format!("It would pass {}. Everybody else stays out.", Self::passing(deploy)))
+            .paragraph(self.those_asked(deploy).and(": the card has the buttons."))
+    }
+
+    pub(crate) fn emergency_granted(&self, deploy: &Deploy) -> Message {
+        let by = self.approvers(deploy);
+        let message = self.emergency_title(deploy, "may pass as an emergency").paragraph(format!(
+            "It passes {}, this deploy only and for four hours at most.",
+            Self::passing(deploy)
+        ));
+        if by.is_empty() {
+            message
+        } else {
+            message.paragraph(Text::plain("Agreed: ").text(self.people(&by, false)))
+        }
+    }
+
+    pub(crate) fn emergency_starts(&self, deploy: &Deploy) -> Message {
+        self.emergency_title(deploy, "starts as an emergency")
+            .paragraph(format!("It passes {}.", Self::passing(deploy)))
+    }
+
+    pub(crate) fn incident_wanted(&self, deploy: &Deploy) -> Message {
+        let title = Text::default().span(self.mention(&deploy.request.by)).and(": ").text(self.title(deploy));
+        Message::line(Tone::Asking, title.and(" passed as an emergency. Please write down what happened."))
+            .paragraph(
+                Text::plain("Say where the note is: ")
+                    .code(format!("/incident {} <link or text>", deploy.id.short())),
+            )
+    }
+
+    pub(crate) fn incident_noted(&self, deploy: &Deploy, by: &PersonId, note: &str) -> Message {
+        let title = Text::default()
+            .span(self.person(by))
+            .and(format!(" noted about the emergency of {}: ", what(deploy)));
+        Message::line(Tone::Neutral, title.and(note.to_owned()))
+    }
+
+    pub(crate) fn no_emergency(&self, deploy: &Deploy) -> Message {
+        Message::line(Tone::Bad, format!("{} was no emergency. Nothing changed.", what(deploy)))
+            .paragraph("Only deploys that were asked for with --emergency have such a note.")
+    }
+
+    pub(crate) fn cannot_go_away(&self, why: &str) -> Message {
+        Message::line(Tone::Bad, format!("{why} Nothing changed."))
+            .paragraph(Text::plain("Say it like ").code("/deploy away until Fri 18:00 --delegate grace"))
+    }
+
+    pub(crate) fn is_away(&self, away: &Away) -> Message {
+        let title = Text::default()
+            .span(self.person(&away.person))
+            .and(format!(" is away until {}; ", self.at(away.until)));
+        Message::line(
+            Tone::Neutral,
+            title.span(self.mention(&away.delegate)).and(" approves for them meanwhile."),
+        )
+    }
+
+    pub(crate) fn is_back(&self, person: &PersonId) -> Message {
+        let title =
+            Text::default().span(self.person(person)).and(" is back: nobody approves for them any more.");
+        Message::line(Tone::Neutral, title)
+    }
+
+    pub(crate) fn not_away(&self) -> Message {
+        Message::line(Tone::Neutral, "You are not away. Nothing changed.")
+    }
+
+    /// Who may do what on an environment: one action, or all of them.
+    pub(crate) fn who_can(
+        &self,
+        action: Option<Action>,
+        environment: &Environment,
+        outside: &Memberships,
+    ) -> Message {
+        let title = match action {
+            Some(action) => format!("Who may {} on {}", action.phrase(), environment.name),
+            None => format!("Who may do what on {}", environment.name),
+        };
+        let message = Message::line(Tone::Neutral, title);
+        let wanted = match action {
+            Some(Action::Read) => return message.paragraph("Everybody."),
+            Some(action) => vec![action],
+            None => Action::ALL.into_iter().filter(|a| *a != Action::Read).collect(),
+        };
+        let mut items = Vec::new();
+        let mut shown: Vec<GroupName> = Vec::new();
+        for one in wanted {
+            let allowed = one.groups(environment);
+            let text = if allowed.is_empty() {
+                "nobody: no group is named for it in the settings".to_owned()
+            } else {
+                groups(&allowed)
+            };
+            shown.extend(allowed.into_iter().filter(|group| !shown.contains(group)).collect::<Vec<_>>());
+            items.push(Text::default().bold(one.phrase()).and(format!(": {text}")));
+        }
+        let members =
+            shown.iter().map(|g| Text::default().bold(g.as_str()).and(": ").text(self.members(g, outside)));
+        let mut message = message.list(items).paragraph("Who that is:").list(members.collect());
+        if action.is_none_or(|action| action == Action::Approve) {
+            message = message.list(self.approval_rules(environment));
+            for away in outside.away_at(self.now) {
+                let text = Text::default().span(self.person(&away.delegate)).and(" approves for ");
+                let text = text.span(self.person(&away.person));
+                message =
+                    message.paragraph(text.and(format!(", who is away until {}.", self.at(away.until))));
+            }
+        }
+        message
+    }
+
+    fn approval_rules(&self, environment: &Environment) -> Vec<Text> {
+        let ApprovalRule { needed, from, own, also, not_authors, escalate, .. } = &environment.approvals;
+        let mut lines = Vec::new();
+        let mut needs: Vec<String> = Vec::new();
+        for (needed, from) in std::iter::once((needed, from)).chain(also.iter().map(|s| (&s.needed, &s.from)))
+        {
+            if *needed > 0 {
+                needs.push(format!("{} from {}", count(u64::from(*needed), "approval"), groups(from)));
+            }
+        }
+        let own = if *own { "" } else { ", never by whoever asked" };
+        let authors = if *not_authors { ", never by whoever wrote a part of it" } else { "" };
+        lines.push(match needs.as_slice() {
+            [] => Text::plain("A deploy needs no approval."),
+            needs => Text::plain(format!("A deploy needs {}{own}{authors}.", needs.join(" and "))),
+        });
+        for step in escalate {
+            let after = super::duration(step.after);
+            lines.push(
+                format!("After {after} without enough of them, {} may approve, too.", groups(&step.to))
+                    .into(),
+            );
+        }
+        if !environment.overrides.from.is_empty() {
+            let overrides = &environment.overrides;
+            let needed = overrides.needed.max(1);
+            let yes = if needed == 1 { "1 yes".to_owned() } else { format!("{needed} yeses") };
+            lines.push(
+                format!(
+                    "An emergency that passes closed hours or a freeze needs {yes} from {}.",
+                    groups(&overrides.from)
+                )
+                .into(),
+            );
+        }
+        lines
+    }
+
+    /// The members of a group, as known now.
+    fn members(&self, group: &GroupName, outside: &Memberships) -> Text {
+        use shipgate_domain::people::Member;
+        let members = self.policy.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+        let people = self.policy.members(std::slice::from_ref(group), outside);
+        let mut text = self.people(&people, false);
+        for member in members {
+            if let Member::Outside(elsewhere) = member
+                && let Err(why) = outside.accounts_in(elsewhere)
+            {
+                let comma = if text.is_empty() { "" } else { ", " };
+                text = text.and(comma);
+                text = text
+                    .and(format!("and whoever is in {} group {} ({why})", elsewhere.platform, elsewhere.id));
+            }
+        }
+        if text.is_empty() { text.and("nobody") } else { text }
+    }
+}
