@@ -3,6 +3,7 @@
 mod approvals;
 mod calendar;
 mod checks;
+mod helpers;
 mod hold;
 mod lock;
 mod order;
@@ -180,6 +181,10 @@ pub fn judge(case: &Case<'_>) -> Vec<Verdict> {
         .iter()
         .filter_map(|(gate, function)| {
             let Finding { answer, reason, until, helpers } = function(case)?;
+            let helpers = match answer {
+                Answer::Open => helpers,
+                Answer::Waiting | Answer::Closed => helpers::complete(case, *gate, &reason, helpers),
+            };
             Some(Verdict { gate: *gate, answer, reason, until, helpers })
         })
         .collect()

@@ -10,6 +10,7 @@ mod logs;
 mod models;
 mod repositories;
 mod runs;
+mod teams;
 pub mod webhooks;
 
 pub use auth::GitHubAuth;

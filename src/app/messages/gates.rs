@@ -4,9 +4,12 @@ use super::{Words, count, groups};
 use crate::words::{GateLine, Text};
 use jiff::Timestamp;
 use shipgate_domain::calendar::Opening;
-use shipgate_domain::gates::{Reason, Share, Verdict};
+use shipgate_domain::gates::{Answer, Reason, Share, Verdict};
 use shipgate_domain::ids::PersonId;
 use std::collections::BTreeMap;
+
+/// People who are named as those who can help, at most.
+const HELPERS: usize = 5;
 
 impl Words<'_> {
     /// The line of a gate on a card.
@@ -14,7 +17,33 @@ impl Words<'_> {
         GateLine {
             name: verdict.gate.as_str().to_owned(),
             answer: verdict.answer,
-            text: self.reason(verdict),
+            text: self.with_helpers(verdict, self.reason(verdict)),
+        }
+    }
+
+    /// A gate that is not open names the people who can help, unless its sentence did.
+    fn with_helpers(&self, verdict: &Verdict, text: Text) -> Text {
+        let people = match verdict.helpers.people.as_slice() {
+            people if verdict.answer != Answer::Open && !people.is_empty() => people,
+            _ => return text,
+        };
+        let word = match &verdict.reason {
+            // These name them already.
+            Reason::ApprovalsMissing { .. } | Reason::InLine { .. } => return text,
+            Reason::OverrideAsked { .. }
+            | Reason::Quarantined { .. }
+            | Reason::DispatchingStopped { .. }
+            | Reason::MayNotDeploy { .. } => " — ",
+            Reason::Frozen { .. } | Reason::OutsideWindow { .. } | Reason::EmergencyOnly { .. } => {
+                "; who can help: "
+            }
+            _ => "; ask ",
+        };
+        let shown = &people[..people.len().min(HELPERS)];
+        let text = text.and(word).text(self.people(shown, false));
+        match people.len() - shown.len() {
+            0 => text,
+            more => text.and(format!(" and {}", count(more as u64, "other"))),
         }
     }
 

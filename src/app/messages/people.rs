@@ -55,8 +55,14 @@ impl Words<'_> {
             .paragraph(self.those_asked(deploy).and(": please approve or reject it on the card."))
     }
 
+    /// "api v1.2.3 to production", which nobody takes for a card.
+    fn put_where(&self, deploy: &Deploy) -> Text {
+        Text::default().bold(super::what(deploy)).and(" to ").bold(deploy.request.environment.as_str())
+    }
+
     fn emergency_title(&self, deploy: &Deploy, what: &str) -> Message {
-        let title = self.title(deploy).and(format!(" {what}. Asked for by "));
+        let title =
+            Text::plain("Emergency: ").text(self.put_where(deploy)).and(format!(" {what}. Asked for by "));
         let reason = deploy.request.emergency.clone().unwrap_or_default();
         Message::line(Tone::Warning, title.span(self.person(&deploy.request.by)).and(format!(": {reason}")))
     }
@@ -104,7 +110,8 @@ impl Words<'_> {
     }
 
     pub(crate) fn incident_wanted(&self, deploy: &Deploy) -> Message {
-        let title = Text::default().span(self.mention(&deploy.request.by)).and(": ").text(self.title(deploy));
+        let title =
+            Text::default().span(self.mention(&deploy.request.by)).and(": ").text(self.put_where(deploy));
         Message::line(Tone::Asking, title.and(" passed as an emergency. Please write down what happened."))
             .paragraph(
                 Text::plain("Say where the note is: ")

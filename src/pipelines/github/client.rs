@@ -220,13 +220,24 @@ impl Client {
         etag: Option<&str>,
         urgency: Urgency,
     ) -> Result<Answer, OutsideError> {
+        self.ask_at(method, repo, &repo.path(rest), etag, urgency).await
+    }
+
+    /// The same for a path that is outside the repository, with the token that fits its owner.
+    pub async fn ask_at(
+        &self,
+        method: Method,
+        repo: &Repo,
+        path: &str,
+        etag: Option<&str>,
+        urgency: Urgency,
+    ) -> Result<Answer, OutsideError> {
         let scope = self.scope(repo);
         self.limits.check(&scope, urgency, self.clock.now())?;
         let minted = self.token(repo).await?;
-        let path = repo.path(rest);
-        let mut answer = self.raw(method.clone(), &path, &minted.token, etag).await?;
+        let mut answer = self.raw(method.clone(), path, &minted.token, etag).await?;
         if answer.status == StatusCode::UNAUTHORIZED && self.renew(repo, &minted).await {
-            answer = self.raw(method, &path, &self.token(repo).await?.token, etag).await?;
+            answer = self.raw(method, path, &self.token(repo).await?.token, etag).await?;
         }
         let now = self.clock.now();
         let blocked = errors::rate_limited(answer.status, &answer.headers, &answer.body, now);

@@ -98,6 +98,18 @@ pub(super) struct Signature {
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub login: Option<String>,
+    pub id: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Team {
+    pub id: u64,
+    pub slug: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TeamMember {
+    pub id: u64,
 }
 
 #[derive(Debug, Deserialize)]

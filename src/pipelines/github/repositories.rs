@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use http::Method;
 use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
-use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind};
-use shipgate_domain::ids::{CommitId, DeployId, Version};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Writer};
+use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -134,6 +134,10 @@ impl Repositories for GitHub {
             run.check_suite.as_ref().and_then(|suite| suite.id).is_some_and(|suite| deploys.contains(&suite))
         };
         Ok(merged(runs.into_iter().filter(|run| !is_deploy(run)), statuses))
+    }
+
+    async fn members(&self, team: &str, repos: &[String]) -> Result<Vec<Account>, OutsideError> {
+        self.team_members(team, repos).await
     }
 
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
@@ -290,7 +294,39 @@ fn change(commit: &Commit) -> Result<Change, OutsideError> {
         Some((number, title)) => (Some(number), title),
         None => (None, title_of(message)),
     };
-    Ok(Change { commit: commit_id(&commit.sha)?, title, author: author(commit), pull })
+    Ok(Change {
+        commit: commit_id(&commit.sha)?,
+        title,
+        author: author(commit),
+        pull,
+        writers: writers(commit),
+    })
+}
+
+/// Everybody who wrote a commit: its author, and those whom its message names as co-authors.
+fn writers(commit: &Commit) -> Vec<Writer> {
+    let numbered = |id: Option<u64>| id.map(Account::github_number);
+    let named = |login: &str| Account { platform: Platform::Github, id: login.to_owned() };
+    let user = commit.author.as_ref();
+    let accounts = numbered(user.and_then(|user| user.id)).into_iter();
+    let accounts = accounts.chain(user.and_then(|user| user.login.as_deref()).map(named)).collect();
+    let mut writers = vec![Writer { name: author(commit), accounts }];
+    for line in commit.commit.message.lines() {
+        let Some((trailer, rest)) = line.split_once(':') else { continue };
+        if !trailer.trim().eq_ignore_ascii_case("co-authored-by") {
+            continue;
+        }
+        let (name, email) = rest.split_once('<').unwrap_or((rest, ""));
+        // GitHub's own addresses hold the number of the account.
+        let local = email.trim().trim_end_matches('>').strip_suffix("@users.noreply.github.com");
+        let parts = local.and_then(|local| local.split_once('+'));
+        let accounts = match parts.and_then(|(id, login)| Some((id.parse::<u64>().ok()?, login))) {
+            Some((id, login)) => vec![Account::github_number(id), named(login)],
+            None => Vec::new(),
+        };
+        writers.push(Writer { name: inert(name.trim(), 80), accounts });
+    }
+    writers
 }
 
 /// All checks by name. The newest run of each app and name counts; where several speak under one name, the worst does.

@@ -11,4 +11,5 @@ mod github;
 mod machine;
 mod repositories;
 mod suite;
+mod teams;
 mod webhooks;

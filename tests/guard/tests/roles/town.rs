@@ -357,7 +357,10 @@ impl Town {
             .events()
             .await
             .into_iter()
-            .filter(|e| e.starts_with("lock") || e == "dispatching_resumed")
+            .filter(|e| {
+                e.starts_with("lock")
+                    || matches!(e.as_str(), "dispatching_resumed" | "away" | "back" | "incident_noted")
+            })
             .collect();
         format!("{deploys:?} {freezes:?} {events:?}")
     }
@@ -416,6 +419,8 @@ impl Town {
                     "unlock" => "unlock production because it is over".into(),
                     "rollback" => "rollback production".into(),
                     "resume dispatching" => "resume dispatching the backup was compared".into(),
+                    "away start" => "away until Fri 18:00 --delegate dep".into(),
+                    "incident" => format!("incident {short} the cache was full"),
                     "reject" => format!("reject {short} because tests are red"),
                     _ => format!("{name} {short}"),
                 };
@@ -475,6 +480,12 @@ pub enum Scene {
     Locked,
     Frozen,
     Stopped,
+    /// Somebody who may said yes, and another yes is missing.
+    Agreed,
+    /// An emergency waits for its override.
+    Emergency,
+    /// Somebody who may approve is away.
+    Away,
 }
 
 impl Scene {
@@ -483,6 +494,9 @@ impl Scene {
         match what {
             "command approve" | "command cancel" | "command hold" | "command reject" | "button approve"
             | "button reject" | "button hold" | "button cancel" | "form reject" => Self::Waiting,
+            "command withdraw" => Self::Agreed,
+            "command incident" => Self::Emergency,
+            "command away end" => Self::Away,
             "command resume deploy" | "button resume" => Self::Held,
             "command resume dispatching" => Self::Stopped,
             "command rerun" | "button rerun" | "button roll_back" | "button close" => Self::Failed,
@@ -491,7 +505,8 @@ impl Scene {
             "command rollback" => Self::Released,
             "command unlock" => Self::Locked,
             "command freeze end" => Self::Frozen,
-            "command deploy" | "command lock" | "command freeze add" | "form words" => Self::Nothing,
+            "command away start" | "command deploy" | "command lock" | "command freeze add"
+            | "form words" => Self::Nothing,
             "command diff"
             | "command explain"
             | "command freeze list"
@@ -532,6 +547,14 @@ impl Scene {
             Self::Locked => town.say("own", "lock production migrating").await,
             Self::Frozen => town.say("own", "freeze add Audit production for 2h").await,
             Self::Stopped => town.stop_dispatching().await,
+            Self::Agreed => {
+                town.say("own", "deploy production v1 --hold").await;
+                town.say("all", "approve").await;
+            }
+            Self::Emergency => {
+                town.say("own", "deploy production v1 --hold --emergency \"it is down\"").await
+            }
+            Self::Away => town.say("all", "away until Fri 18:00 --delegate dep").await,
         }
         // Cards catch up before anybody looks at them.
         town.pass(1).await;
