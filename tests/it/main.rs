@@ -5,6 +5,7 @@ mod harness;
 mod read;
 mod setup;
 
+mod approvals;
 mod calendar;
 mod canaries;
 mod commandline;
