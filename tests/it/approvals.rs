@@ -115,9 +115,10 @@ async fn a_yes_can_be_taken_back_with_a_word_and_given_again_with_a_comment() {
 async fn each_group_gives_its_own_number_and_the_card_says_what_is_missing() {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |setup| {
-        setup.production = "approvals = { needed = 1, from = [\"release-managers\"], also = [{ needed = 1, from = \
+        setup.production =
+            "approvals = { needed = 1, from = [\"release-managers\"], also = [{ needed = 1, from = \
                             [\"deployers\"] }] }"
-            .into();
+                .into();
     })
     .await;
     bot.slash("ada", "/deploy", "production v1.2.3").await;
@@ -143,7 +144,8 @@ async fn while_somebody_is_away_another_approves_for_them_and_everybody_reads_it
     bot.card_says(PRODUCTION, &["Waiting for approval"]).await;
     bot.ask("linus", "/approve", "", "You may not approve").await;
     bot.ask("linus", "/deploy", "away until tomorrow 18:00 --delegate ada", "You may not").await;
-    bot.ask("grace", "/deploy", "away until tomorrow 18:00 --delegate grace", "cannot stand in for yourself").await;
+    bot.ask("grace", "/deploy", "away until tomorrow 18:00 --delegate grace", "cannot stand in for yourself")
+        .await;
     bot.ask("grace", "/deploy", "away until tomorrow 18:00 --delegate linus", "grace is away until").await;
     bot.announced(&["grace is away until", "linus approves for them"]).await;
     // Killed and started again: who is away is in the database.
@@ -213,7 +215,8 @@ async fn an_emergency_is_told_in_the_channel_of_alerts_and_a_later_freeze_needs_
     bot.finish(run).await;
     bot.announced(&["staging now runs api v1.2.3"]).await;
     let short = bot.card(card).map(|card| read::message(&card)).unwrap_or_default();
-    let short = short.rsplit(" · digest").nth(1).and_then(|text| text.split_whitespace().last()).unwrap_or_default();
+    let short =
+        short.rsplit(" · digest").nth(1).and_then(|text| text.split_whitespace().last()).unwrap_or_default();
     let note = format!("{} https://wiki.example/42", short.trim_matches('`'));
     bot.ask("ada", "/incident", &note, "noted about the emergency").await;
     bot.end(&world).await;

@@ -286,5 +286,6 @@ fn a_requester_may_not_plan_away_the_yes_of_others() {
     scene.approve(slack("U0ADA"));
     let verdict = scene.verdict(Gate::Approvals).unwrap();
     let nobody: Vec<PersonId> = Vec::new();
-    assert_eq!(verdict.reason, Reason::ApprovalsMissing { by: nobody, needed: 1 });
+    let (shares, for_others) = (Vec::new(), std::collections::BTreeMap::new());
+    assert_eq!(verdict.reason, Reason::ApprovalsMissing { by: nobody, needed: 1, shares, for_others });
 }
