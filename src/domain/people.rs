@@ -204,12 +204,17 @@ impl Action {
             groups.dedup();
             groups
         };
-        let approvers: Vec<GroupName> = environment.approvals.groups().cloned().collect();
+        let rule = &environment.approvals;
+        let also = rule.also.iter().flat_map(|share| &share.from);
+        let approvers: Vec<GroupName> = rule.from.iter().chain(also).cloned().collect();
+        // Those who are asked when it takes long say yes or no, and decide nothing else.
+        let everybody: Vec<GroupName> = rule.groups().cloned().collect();
         let (deployers, approvers, overriders) =
             (&environment.deployers, &approvers, &environment.overrides.from);
         match self {
             Action::Deploy | Action::Rollback | Action::Rerun => of(&[deployers]),
-            Action::Approve => of(&[approvers, overriders]),
+            Action::Approve => of(&[&everybody, overriders]),
+            Action::Reject if !everybody.is_empty() => of(&[&everybody, overriders]),
             Action::Reject | Action::Unlock | Action::Freeze | Action::Resolve => {
                 if approvers.is_empty() && overriders.is_empty() {
                     of(&[deployers])

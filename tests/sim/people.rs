@@ -191,7 +191,7 @@ impl World {
     pub fn need_nobody(&mut self) {
         let mut drawn = (*self.drawn).clone();
         for place in &mut drawn.places {
-            (place.needed, place.back_needed) = (0, 0);
+            (place.needed, place.back_needed, place.also) = (0, 0, 0);
         }
         self.rule_by(drawn);
     }
@@ -411,7 +411,8 @@ impl World {
             .collect();
         let Some(id) = self.dice.pick(&open).cloned() else { return };
         let text = match self.dice.below(10) {
-            0..4 => format!("approve {id}"),
+            0..3 => format!("approve {id}"),
+            3 => format!("withdraw {id}"),
             4 => format!("reject {id} because {}", self.reason("it is late")),
             5 | 6 => format!("cancel {id}"),
             7 => format!("hold {id} {}", self.reason("a moment")),

@@ -11,8 +11,8 @@ use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, Fre
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::people::{Member, OutsideGroup};
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, OverrideRule, Pipeline, Policy, Provider, QueueBy, RollbackRule,
-    Service, WhenFrozen,
+    ApprovalRule, CheckRule, Environment, Escalation, OverrideRule, Pipeline, Policy, Provider, QueueBy,
+    RollbackRule, Service, Share, WhenFrozen,
 };
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
@@ -83,6 +83,10 @@ pub struct Place {
     pub windows: Option<Vec<Window>>,
     /// Approvals needed.
     pub needed: u32,
+    /// How many of `devs` must say yes, besides those of `leads`.
+    pub also: u32,
+    /// After how many minutes `devs` may say the yeses of `leads`, too.
+    pub escalates: Option<i64>,
     /// Does one's own count?
     pub own: bool,
     /// How long an approval and the wait for it lasts, in minutes.
@@ -326,11 +330,14 @@ impl Place {
                 vec![Window { days, from, until }]
             }
         });
+        let needed = u32::try_from(dice.below(3)).unwrap_or(0);
         let mut place = Self {
             name,
             after_staging: name == "production" && dice.chance(150),
             windows,
-            needed: u32::try_from(dice.below(3)).unwrap_or(0),
+            needed,
+            also: u32::from(needed > 0 && dice.chance(250)),
+            escalates: (needed > 0 && dice.chance(250)).then(|| dice.between(2, 15)),
             own: dice.chance(200),
             lasts: *dice.pick(&[20, 60, 120]).expect("not empty"),
             overriders: u32::try_from(dice.below(3)).unwrap_or(0),
@@ -374,6 +381,20 @@ impl Place {
                 from: group("leads"),
                 own: self.own,
                 expires: SignedDuration::from_mins(self.lasts),
+                also: if self.also > 0 {
+                    vec![Share { needed: self.also, from: group("devs") }]
+                } else {
+                    Vec::new()
+                },
+                remind: self.escalates.map(|minutes| SignedDuration::from_mins(minutes + 1)),
+                escalate: self
+                    .escalates
+                    .iter()
+                    .map(|minutes| Escalation {
+                        after: SignedDuration::from_mins(*minutes),
+                        to: group("devs"),
+                    })
+                    .collect(),
                 ..ApprovalRule::none()
             },
             overrides: OverrideRule {

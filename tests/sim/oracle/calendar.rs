@@ -38,6 +38,23 @@ pub fn is_frozen(oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> 
     })
 }
 
+/// When each freeze began that covers a place at an instant.
+pub fn freezes_at(oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> Vec<Timestamp> {
+    let zone = zone_of(drawn.zone);
+    let local = at.to_zoned(zone.clone()).datetime();
+    let by_settings = drawn.freezes.iter().filter(|freeze| {
+        freeze.place.is_none_or(|name| name == place) && local >= freeze.from && local < freeze.until
+    });
+    let began = |freeze: &crate::rules::Frozen| zone.to_ambiguous_timestamp(freeze.from).earlier().ok();
+    let by_chat = oracle.freezes.values().filter(|freeze| {
+        !freeze.ended
+            && (freeze.places.is_empty() || freeze.places.iter().any(|name| name == place))
+            && at >= freeze.from
+            && at < freeze.until
+    });
+    by_settings.filter_map(began).chain(by_chat.map(|freeze| freeze.from)).collect()
+}
+
 /// When a place closes next, and opens again a quarter of an hour later: by the clock that nobody moves. None where that
 /// is not so within the next hours.
 pub fn closes_and_opens(world: &World, name: &str) -> Option<(Ms, Ms)> {

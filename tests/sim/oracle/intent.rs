@@ -1,9 +1,9 @@
 //! May this deploy start now? Every rule once more, from the audit log and the truth. Not here: any gate.
 
-use super::calendar::{is_frozen, is_open};
+use super::calendar::{freezes_at, is_frozen, is_open};
 use super::roles::FRESH;
 use super::{Oracle, Received, Writer, at_once};
-use crate::rules::{Checks, Place};
+use crate::rules::{Checks, Drawn, Place};
 use crate::world::{Ms, SECOND, World};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::Store as _;
@@ -107,15 +107,30 @@ impl Oracle {
             return Err(format!("S1: {id} was rejected and started"));
         }
         let needed = if is_back { place.back_needed } else { place.needed };
-        let agreed = self.agreed(world, writer, now, intent, place, place.own);
-        if agreed < needed as usize {
-            return Err(format!("S1: {id} started with {agreed} of {needed} approvals"));
+        let leads = self.agreed(world, writer, now, intent, place, place.own, "leads", None);
+        let devs = self.agreed(world, writer, now, intent, place, place.own, "devs", None);
+        let is_late = place
+            .escalates
+            .is_some_and(|minutes| intent.at >= now.request.at + SignedDuration::from_mins(minutes));
+        let first: BTreeSet<&String> =
+            if is_late { leads.union(&devs).collect() } else { leads.iter().collect() };
+        let also = if is_back { 0 } else { place.also as usize };
+        // Each person fills one place: those who fit both groups fill what those who fit one leave free.
+        let only_first = first.iter().filter(|person| !devs.contains(**person)).count();
+        let only_also = devs.iter().filter(|person| !first.contains(person)).count();
+        let both = first.len() - only_first;
+        let missing = (needed as usize).saturating_sub(only_first) + also.saturating_sub(only_also);
+        let is_enough = if also == 0 { first.len() >= needed as usize } else { missing <= both };
+        if !is_enough {
+            return Err(format!(
+                "S1: {id} started with the yes of {first:?} for {needed}, and of {devs:?} for {also} more"
+            ));
         }
         let (open, frozen) = (is_open(drawn, place, intent.at), is_frozen(self, drawn, name, intent.at));
         let is_exempt = is_back && !place.back_in_window;
         let is_shut = frozen || !open;
         if is_shut && !is_exempt {
-            let agreed = self.agreed(world, writer, now, intent, place, false);
+            let agreed = self.agreed(world, writer, now, intent, place, false, "leads", Some(open)).len();
             let enough = place.overriders.max(1) as usize;
             if now.request.emergency.is_none() || place.overriders == 0 || agreed < enough {
                 return Err(format!("S5: {id} started at {} with open={open} frozen={frozen}", intent.at));
@@ -154,7 +169,9 @@ impl Oracle {
         Ok(())
     }
 
-    /// Distinct people of `leads` whose fresh yes to this digest is in the audit log.
+    /// Distinct people of a group whose fresh yes to this digest is in the audit log, and was not taken back. For an
+    /// override, those who can have seen everything that is closed at the start: `is_open` says whether the hours are.
+    #[allow(clippy::too_many_arguments, reason = "everything that a yes depends on")]
     fn agreed(
         &self,
         world: &World,
@@ -163,12 +180,25 @@ impl Oracle {
         intent: &Intent,
         place: &Place,
         own: bool,
-    ) -> usize {
+        group: &str,
+        is_open: Option<bool>,
+    ) -> BTreeSet<String> {
         let since = fresh_since(world, intent);
         let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
         let drawn = writer.drawn;
         let mut people = BTreeSet::new();
-        for row in rows.iter().filter(|row| row.event == "approved") {
+        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.event == "approved") {
+            let is_taken_back = rows[index..]
+                .iter()
+                .any(|later| later.event == "withdrawn" && later.data["by"] == row.data["by"]);
+            if is_taken_back {
+                continue;
+            }
+            if let Some(is_open) = is_open
+                && !self.has_seen(world, drawn, place, now, intent.at, row.at, is_open)
+            {
+                continue;
+            }
             let is_same = row.data["digest"].as_str() == Some(intent.digest.as_str());
             // Whoever said yes to a plan said yes to its time; one that waits for the calendar has an end of its own.
             let is_young = intent.at < row.at + SignedDuration::from_mins(place.lasts)
@@ -187,12 +217,41 @@ impl Oracle {
                 && is_young
                 && !is_lost
                 && (own || !is_own)
-                && self.belongs(world, drawn, &person, "leads", since)
+                && self.belongs(world, drawn, &person, group, since)
             {
                 people.insert(person);
             }
         }
-        people.len()
+        people
+    }
+
+    /// Whether somebody who said yes at an instant can have been shown all that is closed at the start: it was closed
+    /// then, or about to be within the half minute that is looked ahead. A clock that was moved back proves nothing.
+    #[allow(clippy::too_many_arguments, reason = "everything that a card depends on")]
+    fn has_seen(
+        &self,
+        world: &World,
+        drawn: &Drawn,
+        place: &Place,
+        now: &Deploy,
+        start: Timestamp,
+        said: Timestamp,
+        is_open_at_start: bool,
+    ) -> bool {
+        if world.moved_back > 0 {
+            return true;
+        }
+        let asked = now.request.at;
+        // What the card said may be some minutes old, but no older than the request.
+        let was_closed = (0..=180).any(|seconds| {
+            let then = said - SignedDuration::from_secs(seconds * 10);
+            then >= asked && !is_open(drawn, place, then)
+        });
+        if !is_open_at_start && !was_closed {
+            return false;
+        }
+        let ahead = said + SignedDuration::from_secs(31);
+        freezes_at(self, drawn, place.name, start).into_iter().all(|from| from <= ahead)
     }
 
     /// Nobody else is there, and nobody keeps others out (S4).

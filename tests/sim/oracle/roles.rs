@@ -1,7 +1,7 @@
 //! Who may do what: the table of rights, written out once more (S11, S22). Not here: rights to start (`intent`).
 
 use super::Oracle;
-use crate::rules::{Drawn, Line};
+use crate::rules::{Drawn, Line, Place};
 use crate::world::{Ms, World};
 use shipgate_domain::audit::{Actor, Entry};
 
@@ -11,7 +11,9 @@ pub const FRESH: Ms = 62_000;
 /// Groups of which one must contain whoever causes an event; none when anybody's word is written down.
 fn groups_for(event: &str) -> Option<&'static [&'static str]> {
     match event {
-        "approved" | "rejected" | "resolved" | "freeze_added" | "freeze_ended" => Some(&["leads"]),
+        "approved" | "withdrawn" | "rejected" | "resolved" | "freeze_added" | "freeze_ended" => {
+            Some(&["leads"])
+        }
         "cancel_asked" | "closed" | "held" | "resumed" | "lock_taken" | "lock_released" => {
             Some(&["devs", "leads"])
         }
@@ -44,6 +46,15 @@ impl Oracle {
         }
         let Some(groups) = groups_for(&entry.event) else { return Ok(()) };
         // An own request may be stopped by whoever made it, wherever they belong now.
+        // Where `devs` are asked for yeses, they decide like those who approve; who is asked only when it takes long says
+        // yes or no, and nothing else.
+        let is_answer = matches!(entry.event.as_str(), "approved" | "withdrawn" | "rejected");
+        let asks_devs = |place: &Place| place.also > 0 || (is_answer && place.escalates.is_some());
+        let devs_decide = match &entry.environment {
+            Some(name) => drawn.place(name.as_str()).is_some_and(asks_devs),
+            None => drawn.places.iter().all(asks_devs),
+        };
+        let groups = if devs_decide && groups == ["leads"] { &["leads", "devs"] } else { groups };
         let belongs = groups.iter().any(|group| self.belongs(world, drawn, person.as_str(), group, since));
         if belongs { Ok(()) } else { Err(format!("S11: {} by {person}, who may not", entry.event)) }
     }

@@ -87,6 +87,8 @@ struct Hands {
     cards: Mutex<BTreeMap<DeployId, (MessageRef, Vec<Button>)>>,
     replies: Mutex<Vec<String>>,
     forms: Mutex<Vec<Form>>,
+    /// Headlines of everything that was posted and is no card.
+    posts: Mutex<Vec<String>>,
 }
 
 impl Clock for Hands {
@@ -123,6 +125,9 @@ impl Chat for Hands {
     async fn post(&self, post: &Post, _: bool) -> Result<MessageRef, ChatError> {
         let id = self.drawn.fetch_add(1, Ordering::Relaxed).to_string();
         let at = MessageRef { channel: "C0DEPLOYS".into(), id };
+        if let Body::Message(message) = &post.body {
+            self.posts.lock().unwrap().push(message.title.to_plain());
+        }
         self.show(&at, &post.body);
         Ok(at)
     }
@@ -231,13 +236,18 @@ pub struct Before {
 impl Town {
     /// A new one, in which nothing has happened.
     pub async fn found() -> Self {
+        Self::found_with(str::to_owned).await
+    }
+
+    /// A new one with other settings.
+    pub async fn found_with(change: impl FnOnce(&str) -> String) -> Self {
         let environment = |name: &str| match name {
             "SLACK_BOT_TOKEN" => Some("xoxb-1".to_owned()),
             "SLACK_APP_TOKEN" => Some("xapp-1".to_owned()),
             "GITHUB_TOKEN" => Some("ghp_1".to_owned()),
             _ => None,
         };
-        let settings = Settings::from_text(Path::new("shipgate.toml"), SETTINGS, &environment);
+        let settings = Settings::from_text(Path::new("shipgate.toml"), &change(SETTINGS), &environment);
         let policy = settings.unwrap_or_else(|problems| panic!("{problems}")).policy;
         let rules = Rules {
             version: policy.version(),
@@ -258,6 +268,7 @@ impl Town {
             cards: Mutex::default(),
             replies: Mutex::default(),
             forms: Mutex::default(),
+            posts: Mutex::default(),
         });
         let store = Arc::new(SqliteStore::in_memory().unwrap());
         let ports = Ports {
@@ -294,12 +305,17 @@ impl Town {
         while self.app.work_effect(None).await.unwrap() {}
     }
 
-    async fn say(&mut self, role: &str, text: &str) {
+    pub async fn say(&mut self, role: &str, text: &str) {
         self.take(role, Content::Slash { command: "shipgate".into(), text: text.into() }).await;
     }
 
+    /// How many messages that are no cards say this.
+    pub fn posts(&self, part: &str) -> usize {
+        self.hands.posts.lock().unwrap().iter().filter(|title| title.contains(part)).count()
+    }
+
     /// Moves the clock in steps, and works at each.
-    async fn pass(&mut self, minutes: i64) {
+    pub async fn pass(&mut self, minutes: i64) {
         for _ in 0..minutes {
             self.hands.now.fetch_add(60, Ordering::Relaxed);
             self.work().await;
@@ -323,7 +339,7 @@ impl Town {
         *self.hands.going.lock().unwrap() = going;
     }
 
-    async fn newest(&self) -> Option<Deploy> {
+    pub async fn newest(&self) -> Option<Deploy> {
         let all = self.store.deploys(&Filter { limit: 100, ..Filter::default() }).await.unwrap();
         all.into_iter().max_by_key(|d| (d.request.at, d.id.clone()))
     }
