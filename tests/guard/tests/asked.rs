@@ -1,12 +1,8 @@
 //! People who are asked and do not answer: reminded once, then others are asked; and the note about an emergency. All
 //! by a clock that tests move. Not here: who may do what (`roles`).
 
-#[path = "roles/town.rs"]
-#[allow(dead_code, reason = "the other test uses the rest")]
-mod town;
-
+use crate::roles::Town;
 use shipgate_domain::deploy::State;
-use town::Town;
 
 /// Reminded after half an hour; after an hour those who override may approve, too.
 async fn slow() -> Town {

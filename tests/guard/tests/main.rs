@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod asked;
 mod corpora;
 mod mutants;
 mod page;

@@ -6,7 +6,8 @@ mod town;
 use shipgate_app::cards::Press;
 use shipgate_app::commands::Grammar;
 use std::collections::{BTreeMap, BTreeSet};
-use town::{ROLES, Scene, Town};
+pub use town::Town;
+use town::{ROLES, Scene};
 
 const TABLE: &str = include_str!("../expected/roles.txt");
 
