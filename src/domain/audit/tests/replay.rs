@@ -70,7 +70,9 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ),
     ("people_asked", &["asked", "asked!"]),
     ("given_up early", &["asked", "asked!"]),
-    ("progressed", &["running", "running!"]),
+    // Whether the run had begun by then.
+    ("frozen_out", &["running"]),
+    ("progressed", &["running", "running!", "running?"]),
     ("bound", &[]),
 ];
 
