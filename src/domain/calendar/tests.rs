@@ -3,7 +3,9 @@
 mod compiled;
 mod cron;
 mod freezes;
+mod recurrence;
 mod reference;
+mod relative;
 mod sweep;
 mod windows;
 mod words;
