@@ -2,6 +2,7 @@
 
 mod compiled;
 mod cron;
+mod feeds;
 mod freezes;
 mod recurrence;
 mod reference;
