@@ -18,6 +18,8 @@ use shipgate_domain::calendar::{
 
 /// A calendar that could not be read is asked for again after so long at the latest.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// One that keeps its scope closed is asked for sooner.
+const ASK_SOON: SignedDuration = SignedDuration::from_secs(10);
 /// A calendar whose server asks for more patience than this is asked all the same.
 const MOST_PATIENT: SignedDuration = SignedDuration::from_hours(1);
 /// So many are read at once.
@@ -173,8 +175,9 @@ impl App {
         metrics::counter!("shipgate_calendar_failures_total").increment(1);
         let since = state.trouble.as_ref().map_or(now, |trouble| trouble.since);
         state.trouble = Some(FeedTrouble { since, why: why.chars().take(300).collect() });
-        let pause = after.unwrap_or(SignedDuration::ZERO).clamp(fed.refresh.min(ASK_AGAIN), MOST_PATIENT);
-        let again = later(now, pause);
+        let is_good = state.content(fed.source, fed.max_age, now).is_ok();
+        let least = if is_good { fed.refresh.min(ASK_AGAIN) } else { ASK_SOON };
+        let again = later(now, after.unwrap_or(SignedDuration::ZERO).clamp(least, MOST_PATIENT));
         // The moment from which it is no longer believed is one to look at.
         let ends = state.good_until(fed.max_age).filter(|until| *until > now);
         state.due = ends.map_or(again, |until| again.min(until));
