@@ -23,7 +23,7 @@ impl Words<'_> {
                 if let Some(why) = o.unreadable {
                     let text = Text::default().bold(o.freeze.name.clone());
                     let text = text.and(format!(": cannot be read ({why}), so it counts as frozen"));
-                    return text.and(format!(", {}", self.scope(o.freeze)));
+                    return text.and(format!(", {}", self.scope(&o.freeze.scope)));
                 }
                 let mark = if o.from <= self.now { "now, " } else { "" };
                 let text = Text::default().bold(o.title()).and(format!(": {mark}"));
@@ -50,7 +50,7 @@ impl Words<'_> {
         believed_until: Option<Timestamp>,
     ) -> Message {
         let title = Text::default().bold(freeze.name.clone()).and(format!(": cannot read {source} ({why})."));
-        let scope = self.scope(freeze);
+        let scope = self.scope(&freeze.scope);
         match believed_until {
             Some(at) => Message::line(Tone::Warning, title).paragraph(format!(
                 "What it said last holds until {}. After that, no deploys to {scope} until it can be read again. \

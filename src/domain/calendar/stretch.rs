@@ -74,14 +74,22 @@ impl Freeze {
             }
             FreezeWhen::Holidays { list } => return holidays(list, zone, from, until),
             FreezeWhen::Feed { source, max_age, .. } => {
-                let content = match feeds.get(&self.id) {
-                    Some(state) => state.content(source, *max_age, now),
-                    None => Err(feed::never_read()),
+                let Some(state) = feeds.get(&self.id).filter(|state| state.source == *source) else {
+                    return vec![unreadable(from, Timestamp::MAX, &feed::never_read())];
                 };
-                match content.and_then(|content| read(content, zone, from, until)) {
-                    Ok(pieces) => pieces,
-                    Err(why) => return vec![unreadable(from, Timestamp::MAX, &why)],
-                }
+                let known = state.content.as_ref().map(|content| read(content, zone, from, until));
+                let (pieces, why) = match (known, state.content(source, *max_age, now)) {
+                    (Some(Ok(pieces)), Ok(_)) => return joined(pieces, from, until),
+                    (Some(Err(why)), _) | (None, Err(why)) => {
+                        return vec![unreadable(from, Timestamp::MAX, &why)];
+                    }
+                    (None, Ok(_)) => return vec![unreadable(from, Timestamp::MAX, &feed::never_read())],
+                    // What it said is told on: a calendar that is too old has not taken its events back.
+                    (Some(Ok(pieces)), Err(why)) => (pieces, why),
+                };
+                let mut stretches = joined(pieces, from, until);
+                stretches.push(unreadable(from, Timestamp::MAX, &why));
+                return stretches;
             }
         };
         joined(pieces, from, until)

@@ -4,6 +4,7 @@ mod compiled;
 mod cron;
 mod feeds;
 mod freezes;
+mod kinds;
 mod recurrence;
 mod reference;
 mod relative;
