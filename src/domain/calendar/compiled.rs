@@ -73,7 +73,11 @@ impl FreezeOccurrence<'_> {
     /// The same for the same freeze and start, in every process and after every restart.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}@{}", self.freeze.id, self.from)
+        // What nobody can read has no beginning: what people agreed to pass stays the same while it lasts.
+        match self.unreadable {
+            Some(_) => format!("{}@unreadable", self.freeze.id),
+            None => format!("{}@{}", self.freeze.id, self.from),
+        }
     }
 
     /// What people are told: `Month end`, `Public holidays: Christmas Day`.

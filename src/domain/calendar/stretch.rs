@@ -264,8 +264,13 @@ fn period_pieces(period: &FeedPeriod, from: Timestamp, until: Timestamp) -> Opti
         if start <= over {
             continue;
         }
-        while ends.next_if(|end| *end <= start).is_some() {
+        let mut ends_here = false;
+        while let Some(end) = ends.next_if(|end| *end <= start) {
+            ends_here = end == start;
             looked += 1;
+        }
+        if ends_here {
+            continue;
         }
         let end = *ends.peek()?;
         pieces.push(Piece { from: start, until: end, label: None });

@@ -129,12 +129,12 @@ fn a_calendar_that_costs_too_much_is_unreadable_instead_of_slow() {
         FeedEvent { from, rule: Some(rule), ..day((2026, 12, 1)) }
     };
     let old = date(1900, 1, 1).at(0, 0, 0, 0);
-    // Each is walked through from 1900: 20,000 of them would be a thousand million days.
-    let counted = vec![daily(old, "FREQ=DAILY;COUNT=999999;BYMONTH=2;BYMONTHDAY=30"); 20_000];
+    // Each is walked through from 1900: 2,000 of them would be a hundred million days.
+    let counted = vec![daily(old, "FREQ=DAILY;COUNT=999999;BYMONTH=2;BYMONTHDAY=30"); 2_000];
     let now = at(NOW);
     let try_them = |events| try_content(&FeedContent { events, periods: Vec::new() }, &zone("UTC"), now);
     assert!(try_them(counted).expect_err("it is too much").contains("repeats too often"));
-    let many = vec![daily(old + 1.day(), "FREQ=DAILY"); 20_000];
+    let many = vec![daily(old + 1.day(), "FREQ=DAILY"); 1_000];
     assert!(try_them(many).expect_err("it is too much").contains("more events than can be worked out"));
     let period = FeedPeriod {
         start: "* * * * *".parse().unwrap(),
@@ -164,5 +164,5 @@ fn the_state_of_a_calendar_is_stored_in_this_form() {
     let stored = state(Some(content), Some(NOW));
     let text = serde_json::to_string(&stored).expect("JSON");
     assert_eq!(serde_json::from_str::<FeedState>(&text).expect("stored before"), stored);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"{"source":{"file":{"path":"holidays.ics"}},"content":{"events":[{"label":"Fair","zone":"Europe/Berlin","from":"2026-12-01T00:00:00","lasts":{"clock":{"shown":86400,"passed":0}},"rule":{"rule":"FREQ=YEARLY","from":"2026-12-01T09:00:00"}}],"periods":[{"start":"0 23 * * 5","end":"0 7 * * 1","zone":"UTC"}]},"confirmed":"2026-11-21T12:00:00Z","trouble":{"since":"2026-11-21T12:00:00Z","why":"it answers 503"},"due":"2026-11-21T12:00:00Z"}"#);
 }

@@ -310,3 +310,22 @@ fn a_freeze_of_any_kind_that_is_to_come_does_not_hold_now() {
         assert_eq!(next.from.to_zoned(zone("Europe/Berlin").tz().clone()).month(), 12, "{when:?}");
     }
 }
+
+/// F9: others took windows and freezes that could never be, and said nothing.
+#[test]
+fn what_never_opens_or_never_freezes_is_refused_when_it_is_read() {
+    let never_opens = crate::calendar::Schedule::new("office", zone("UTC"), Vec::new(), Vec::new());
+    assert!(never_opens.is_err());
+    assert!(FreezeWhen::rule("FREQ=YEARLY;BYMONTH=4;BYMONTHDAY=31", None, "1d").is_err());
+    assert!(FreezeWhen::on("31 April", "1d").is_err());
+    assert!(FreezeWhen::cron("0 0 31 4 *", "1d").is_err());
+    assert!(FreezeWhen::holidays("Atlantis").is_err());
+}
+
+/// F4: others took an unknown zone for UTC, with a line in a log.
+#[test]
+fn an_unknown_zone_is_refused_and_never_taken_for_utc() {
+    for name in ["Europe/Berln", "PST", "+02:00", "Local", ""] {
+        assert!(crate::zone::Zone::named(name).is_err(), "{name}");
+    }
+}
