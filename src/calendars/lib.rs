@@ -9,7 +9,7 @@ mod zones;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use shipgate_app::ports::{Calendars, Fetched, OutsideError};
-use shipgate_domain::calendar::FeedSource;
+use shipgate_domain::calendar::{FeedContent, FeedSource};
 use std::path::Path;
 use tokio::io::AsyncReadExt as _;
 use web::Web;
@@ -38,22 +38,31 @@ impl Calendars for Elsewhere {
     async fn read(&self, source: &FeedSource, known: Option<&str>) -> Result<Fetched, OutsideError> {
         match source {
             FeedSource::File { path } => {
-                let text = file(Path::new(path)).await?;
-                let content = ics::read(&text).map_err(refused)?;
+                let content = understood(file(Path::new(path)).await?).await?;
                 Ok(Fetched::New { content, mark: None })
             }
             FeedSource::Address { url } => match self.web.calendar(url, known).await? {
                 None => Ok(Fetched::Unchanged),
                 Some((text, mark)) => {
-                    let content = ics::read(&text).map_err(refused)?;
+                    let content = understood(text).await?;
                     Ok(Fetched::New { content, mark })
                 }
             },
             FeedSource::Gitlab { url, project } => {
-                let content = gitlab::read(&self.web, url, project, self.gitlab_token.as_ref()).await?;
+                let reading = gitlab::read(&self.web, url, project, self.gitlab_token.as_ref());
+                let read = tokio::time::timeout(web::WHOLE, reading).await;
+                let content = read.unwrap_or_else(|_| Err(web::too_slow()))?;
                 Ok(Fetched::New { content, mark: None })
             }
         }
+    }
+}
+
+/// Two megabytes take their time: nobody else waits for it.
+async fn understood(text: String) -> Result<FeedContent, OutsideError> {
+    match tokio::task::spawn_blocking(move || ics::read(&text)).await {
+        Ok(read) => read.map_err(refused),
+        Err(broken) => Err(refused(format!("reading it broke: {broken}"))),
     }
 }
 

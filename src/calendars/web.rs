@@ -21,7 +21,7 @@ use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// For one calendar, redirects and all.
-const WHOLE: Duration = Duration::from_secs(20);
+pub(crate) const WHOLE: Duration = Duration::from_secs(20);
 const REDIRECTS: usize = 3;
 
 type Connector = TimeoutConnector<HttpsConnector<HttpConnector<Names>>>;
@@ -59,9 +59,8 @@ impl Web {
         known: Option<&str>,
     ) -> Result<Option<(String, Option<String>)>, OutsideError> {
         let base: Uri = url.parse().map_err(|_| refused("its address cannot be read"))?;
-        let answer = tokio::time::timeout(WHOLE, self.follow(&base, known))
-            .await
-            .map_err(|_| later(format!("no answer within {} s", WHOLE.as_secs())))??;
+        let answer =
+            tokio::time::timeout(WHOLE, self.follow(&base, known)).await.map_err(|_| too_slow())??;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if known.is_some() => return Ok(None),
@@ -99,9 +98,7 @@ impl Web {
 
     /// One question to where the operator points, with no redirect.
     pub async fn ask(&self, uri: &Uri, headers: HeaderMap) -> Result<Answer, OutsideError> {
-        tokio::time::timeout(WHOLE, self.get(&self.configured, uri, headers))
-            .await
-            .map_err(|_| later(format!("no answer within {} s", WHOLE.as_secs())))?
+        tokio::time::timeout(WHOLE, self.get(&self.configured, uri, headers)).await.map_err(|_| too_slow())?
     }
 
     async fn get(&self, client: &Plain, uri: &Uri, headers: HeaderMap) -> Result<Answer, OutsideError> {
@@ -179,6 +176,10 @@ pub(crate) fn trouble(answer: &Answer) -> OutsideError {
 
 pub(crate) fn refused(why: impl Into<String>) -> OutsideError {
     OutsideError::Refused { why: why.into() }
+}
+
+pub(crate) fn too_slow() -> OutsideError {
+    later(format!("no answer within {} s", WHOLE.as_secs()))
 }
 
 fn later(why: String) -> OutsideError {
