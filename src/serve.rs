@@ -21,8 +21,10 @@ use shipgate_app::ports::{Clock, Providers, Store};
 use shipgate_app::restore;
 use shipgate_app::store::Counts;
 use shipgate_app::{App, CronReminder, Ports, Rules};
+use shipgate_calendars::Elsewhere;
 use shipgate_chat::slack::socket::{SocketStatus, Wiring};
 use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
+use shipgate_domain::calendar::FreezeWhen;
 use shipgate_domain::policy::Provider;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
@@ -256,6 +258,10 @@ fn providers(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<(Prov
         let client = Arc::new(client);
         providers = providers.with(Provider::Github, client.clone(), client.clone());
         github = Some(client);
+    }
+    if settings.policy.freezes.iter().any(|freeze| matches!(freeze.when, FreezeWhen::Feed { .. })) {
+        let elsewhere = Elsewhere::new(settings.gitlab_token.clone()).map_err(anyhow::Error::msg)?;
+        providers = providers.with_calendars(Arc::new(elsewhere));
     }
     if uses(Provider::Command) {
         let beside = settings.store.folder().join("shipgate-runs");

@@ -54,6 +54,8 @@ pub struct Settings {
     pub slack: Option<SlackSettings>,
     /// `[github]`; none when no service needs it and there is no such section.
     pub github: Option<GithubSettings>,
+    /// `GITLAB_TOKEN`; none when no freeze reads a project of GitLab.
+    pub gitlab_token: Option<SecretString>,
     /// `[announce]`.
     pub announce: AnnounceSettings,
     /// `[audit]`.
@@ -178,6 +180,7 @@ impl Settings {
             store,
             slack: operations::slack(&root, &environment),
             github: operations::github(&root, uses_github, &environment),
+            gitlab_token: operations::gitlab_token(&policy, &environment),
             announce: operations::announce(&root),
             audit,
             reminders: operations::reminders(&root),

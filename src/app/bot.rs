@@ -250,30 +250,37 @@ impl App {
         }
     }
 
-    /// Schedules and freezes, compiled. `revision` and `freezes` are those of chat, from the same snapshot.
-    pub(crate) fn calendar(&self, revision: u64, freezes: &[Freeze]) -> Arc<Calendar> {
+    /// Schedules and freezes, compiled. `revision` and `freezes` are those of chat, from the same snapshot. Calendars of
+    /// others may be newer than it: then a decision by it finds another revision when it is written, and is made anew.
+    pub(crate) async fn calendar(
+        &self,
+        revision: u64,
+        freezes: &[Freeze],
+    ) -> Result<Arc<Calendar>, StoreError> {
         let now = self.now();
-        let mut kept = self.calendar.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, calendar)) = kept.as_ref()
-            && *of == revision
-            && is_well_inside(calendar, now)
+        let kept = self.calendar.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((of, calendar)) = kept
+            && of == revision
+            && is_well_inside(&calendar, now)
+            && now < calendar.good_until()
         {
-            return calendar.clone();
+            return Ok(calendar);
         }
+        let feeds = self.feeds().await?;
         let policy = &self.rules.policy;
         let all: Vec<Freeze> = policy.freezes.iter().chain(freezes).cloned().collect();
-        let calendar = Arc::new(Calendar::compile(&policy.schedules, &all, now));
-        *kept = Some((revision, calendar.clone()));
-        calendar
+        let calendar = Arc::new(Calendar::compile_with(&policy.schedules, &all, &feeds, now));
+        *self.calendar.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, calendar.clone()));
+        Ok(calendar)
     }
 
-    /// Schedules and freezes as they are now, from settings and chat.
+    /// Schedules and freezes as they are now, from settings, chat and calendars of others.
     ///
     /// # Errors
     /// The database failed.
     pub async fn calendar_now(&self) -> Result<Arc<Calendar>, StoreError> {
         let (revision, freezes) = self.store.freezes(false).await?;
-        Ok(self.calendar(revision, &freezes))
+        self.calendar(revision, &freezes).await
     }
 
     /// The names that words can mean.

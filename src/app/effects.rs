@@ -101,6 +101,8 @@ pub enum Effect {
         /// 1 or 2: it is asked for twice.
         time: u32,
     },
+    /// Read the calendars of others that are due.
+    ReadCalendars,
     /// Ask the CI systems for the runs that a database of an earlier day has forgotten.
     LookBack {
         /// Since when.
@@ -164,6 +166,7 @@ impl Effect {
             Effect::Topic => "topic",
             Effect::Nudge { .. } => "nudge",
             Effect::AskForIncident { .. } => "ask_for_incident",
+            Effect::ReadCalendars => "read_calendars",
             Effect::LookBack { .. } => "look_back",
             Effect::Sweep { .. } => "sweep",
             Effect::Look { .. } => "look",
@@ -187,7 +190,8 @@ impl Effect {
             | Effect::Nudge { .. }
             | Effect::AskForIncident { .. }
             | Effect::LookBack { .. } => Lane::Work,
-            Effect::Look { .. } | Effect::TellFreeze { .. } => Lane::Look,
+            // Slow systems must hold up no start.
+            Effect::Look { .. } | Effect::TellFreeze { .. } | Effect::ReadCalendars => Lane::Look,
         }
     }
 
@@ -210,6 +214,7 @@ impl Effect {
             | Effect::Remind
             | Effect::TellFreeze { .. }
             | Effect::Topic
+            | Effect::ReadCalendars
             | Effect::LookBack { .. }
             | Effect::Sweep { .. }
             | Effect::Look { .. } => None,

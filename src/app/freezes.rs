@@ -77,7 +77,7 @@ impl Announced {
         let freeze = occurrence.freeze;
         Self {
             id: freeze.id.clone(),
-            name: freeze.name.clone(),
+            name: occurrence.title(),
             scope: freeze.scope.clone(),
             from: occurrence.from,
             until: occurrence.until,

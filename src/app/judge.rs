@@ -259,7 +259,7 @@ impl App {
         };
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
-        let calendar = self.calendar(around.freezes_revision, &around.freezes);
+        let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let permission = self.may_dispatch().await?;
         let mut place = self.place(&candidate, &around, &calendar, now);
         place.stopped = permission.stopped.clone();

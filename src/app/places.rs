@@ -226,7 +226,8 @@ impl App {
         let calendar = self.calendar_now().await?;
         let environment = said.environment().and_then(|word| self.rules.policy.environment(word));
         let until = later(visit.now, SignedDuration::from_hours(24 * 90));
-        let mut occurrences = calendar.occurrences(visit.now, until);
+        let mut occurrences = calendar.unreadable(visit.now);
+        occurrences.extend(calendar.occurrences(visit.now, until));
         occurrences.retain(|o| {
             let places = &o.freeze.scope.environments;
             environment.is_none_or(|e| places.is_empty() || places.iter().any(|p| p == e.name.as_str()))

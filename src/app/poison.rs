@@ -135,6 +135,7 @@ fn task(effect: &Effect) -> &'static str {
         Effect::Topic => "set the topic of the channel",
         Effect::Nudge { .. } => "remind those who are asked about",
         Effect::AskForIncident { .. } => "ask for the note about the emergency of",
+        Effect::ReadCalendars => "read the calendars of others",
         Effect::LookBack { .. } => "look for runs that it has forgotten",
         Effect::Sweep { .. } => "go through the deploys that are not over",
         Effect::Look { .. } => "ask another system for somebody",

@@ -5,6 +5,7 @@ use crate::words::{Body, Form, Message};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use shipgate_domain::calendar::{FeedContent, FeedSource};
 use shipgate_domain::facts::{Change, Check, Pin};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
@@ -188,11 +189,34 @@ pub trait Pipelines: Send + Sync {
     async fn identify(&self, plan: &RunPlan, link: &str) -> Result<Option<Run>, OutsideError>;
 }
 
-/// The CI systems and code hosts that are configured.
+/// What came of reading a calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// It still says what it said under the mark.
+    Unchanged,
+    /// This is all of it.
+    New {
+        /// What it says.
+        content: FeedContent,
+        /// By what the other side knows this content, for the next question.
+        mark: Option<String>,
+    },
+}
+
+/// Calendars that others keep.
+#[async_trait]
+pub trait Calendars: Send + Sync {
+    /// Reads one, whole: what it could not understand all of is an error. With the mark of the last answer, the other
+    /// side may say that nothing changed. May be repeated.
+    async fn read(&self, source: &FeedSource, known: Option<&str>) -> Result<Fetched, OutsideError>;
+}
+
+/// The CI systems, code hosts and calendars that are configured.
 #[derive(Clone, Default)]
 pub struct Providers {
     pipelines: BTreeMap<Provider, Arc<dyn Pipelines>>,
     repositories: BTreeMap<Provider, Arc<dyn Repositories>>,
+    calendars: Option<Arc<dyn Calendars>>,
 }
 
 impl Providers {
@@ -207,6 +231,21 @@ impl Providers {
         self.pipelines.insert(name, pipelines);
         self.repositories.insert(name, repositories);
         self
+    }
+
+    /// Sets what reads the calendars of others.
+    #[must_use]
+    pub fn with_calendars(self, calendars: Arc<dyn Calendars>) -> Self {
+        Self { calendars: Some(calendars), ..self }
+    }
+
+    /// What reads the calendars of others.
+    ///
+    /// # Errors
+    /// `Refused` when nothing does.
+    pub fn calendars(&self) -> Result<&dyn Calendars, OutsideError> {
+        let missing = || OutsideError::Refused { why: "calendars of others are not read here".to_owned() };
+        self.calendars.as_deref().ok_or_else(missing)
     }
 
     fn missing(name: Provider) -> OutsideError {

@@ -171,7 +171,7 @@ impl App {
             after: environment.after.clone(),
         };
         let around = self.store.surroundings(&about).await?;
-        let calendar = self.calendar(around.freezes_revision, &around.freezes);
+        let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let asked = self.imagined(visit, service, environment).await;
         let Some(asked) = asked else { return Ok(()) };
         let place = self.place(&asked, &around, &calendar, at);

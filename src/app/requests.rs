@@ -397,7 +397,7 @@ impl App {
             after: environment.after.clone(),
         };
         let around = self.store.surroundings(&about).await?;
-        let calendar = self.calendar(around.freezes_revision, &around.freezes);
+        let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let place = self.place(deploy, &around, &calendar, self.now());
         let mut seen = deploy.clone();
         let memberships = self.memberships(&environment.deployers).await;

@@ -344,6 +344,9 @@ impl App {
         let mut changes = self.changes(self.now());
         let now = changes.at;
         changes.effects.push(NewEffect::whenever(Effect::Remind, now));
+        if self.has_feeds() {
+            changes.effects.push(NewEffect::whenever(Effect::ReadCalendars, now));
+        }
         changes.effects.push(NewEffect::whenever(Effect::Sweep { of: Sweep::Start }, now));
         changes
     }

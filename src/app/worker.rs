@@ -284,6 +284,7 @@ impl App {
             Effect::Topic => self.set_topic(leased).await,
             Effect::Nudge { deploy, digest } => self.nudge(deploy, digest).await,
             Effect::AskForIncident { deploy, time } => self.ask_for_incident(deploy, *time).await,
+            Effect::ReadCalendars => self.read_feeds().await,
             Effect::LookBack { .. } => self.look_back(leased).await,
             Effect::Sweep { of } => self.sweep(of).await,
             Effect::Look { inbound, said, missing } => self.look(leased, inbound, said, missing).await,

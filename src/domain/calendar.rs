@@ -32,18 +32,28 @@
 
 mod compiled;
 mod cron;
+mod feed;
 mod freeze;
+mod holidays;
 mod lead;
 mod reading;
+mod recurrence;
+mod relative;
 mod schedule;
+mod stretch;
 mod weekly;
 pub mod words;
 
 pub use compiled::{ActiveFreeze, Calendar, CalendarSpan, FreezeOccurrence, START_GUARD};
 pub use cron::{BadCron, FiveFieldCron};
+pub use feed::{FeedContent, FeedEvent, FeedLasts, FeedPeriod, FeedSource, FeedState, FeedTrouble, Feeds};
 pub use freeze::{BadFreeze, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
+pub use holidays::{Holiday, HolidayList, UnknownList};
 pub use lead::{BadLead, Lead};
+pub use recurrence::{BadRule, Form, Recurrence, basic};
+pub use relative::{BadDay, RelativeDay};
 pub use schedule::{NeverOpens, Schedule};
+pub use stretch::try_content;
 pub use weekly::{BadSpan, WeeklySpan};
 pub use words::Length;
 

@@ -4,6 +4,10 @@ use super::problem::{Finding, Problem, Problems};
 use super::reader::{Log, Section};
 use super::{Settings, environment};
 use crate::anchors::may_hold_anchors;
+use crate::wiring::SystemClock;
+use jiff::{SignedDuration, Timestamp};
+use shipgate_app::ports::Clock as _;
+use shipgate_domain::calendar::{FreezeWhen, HolidayList};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -31,6 +35,7 @@ pub(super) fn check_with(
         Err(problems) => (problems, String::new()),
     };
     problems.add(unwritable_anchors(path, environment));
+    problems.add(ending_holidays(path, SystemClock::default().now()));
     let summary = if problems.are_fatal() { format!("{} is not good yet.", path.display()) } else { summary };
     let code = if problems.are_fatal() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     let output = if json {
@@ -53,6 +58,27 @@ fn summary(path: &Path, settings: &Settings) -> String {
     ];
     let counts: Vec<String> = counts.iter().map(|(count, word)| format!("{word}: {count}")).collect();
     format!("{} is good. {}", path.display(), counts.join(", "))
+}
+
+/// A list of holidays that ends within a year: after that nothing is deployed, as nobody can say which day is one.
+pub(super) fn ending_holidays(path: &Path, now: Timestamp) -> Option<Problem> {
+    let policy = Settings::names(path);
+    let freeze = policy.freezes.iter().find(|f| matches!(f.when, FreezeWhen::Holidays { .. }))?;
+    let (_, last) = HolidayList::years();
+    let in_a_year = now.saturating_add(SignedDuration::from_hours(366 * 24)).unwrap_or(Timestamp::MAX);
+    if freeze.zone.civil(in_a_year).year() <= last {
+        return None;
+    }
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let log = Log::default();
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let root = Section::root(document.get_ref(), &log);
+    let place = root.tables("freezes").iter().find_map(|section| section.place_of("holidays"));
+    let what = format!("the lists of holidays that are built in end with {last}");
+    let finding = Finding::at(place.unwrap_or(0..0), "holidays_end", what).warning();
+    let why = format!("from {} on, “{}” counts as unreadable and closes its scope", last + 1, freeze.name);
+    let finding = finding.why(why).instead("install a newer version of Shipgate before");
+    Problems::new(path, &text, vec![finding]).list().first().cloned()
 }
 
 /// An anchor file that cannot be written: `serve` would not start. It is found by trying, and nothing is left behind.

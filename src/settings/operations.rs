@@ -7,7 +7,8 @@ use super::secrets::Environment;
 use axum::http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use shipgate_app::limits::Rates;
-use shipgate_domain::calendar::{FiveFieldCron, Lead};
+use shipgate_domain::calendar::{FeedSource, FiveFieldCron, FreezeWhen, Lead};
+use shipgate_domain::policy::Policy;
 use shipgate_store::postgres::Address;
 use std::path::{Path, PathBuf};
 
@@ -266,6 +267,16 @@ fn credentials(environment: &Environment<'_>) -> Option<GithubCredentials> {
             "set GITHUB_APP_PRIVATE_KEY or GITHUB_APP_PRIVATE_KEY_FILE",
         ),
     }
+}
+
+/// None when no freeze needs it, or when it is not set.
+pub(super) fn gitlab_token(policy: &Policy, environment: &Environment<'_>) -> Option<SecretString> {
+    let reads_gitlab = policy
+        .freezes
+        .iter()
+        .any(|freeze| matches!(&freeze.when, FreezeWhen::Feed { source: FeedSource::Gitlab { .. }, .. }));
+    let why = "freezes with `gitlab` read the project with it";
+    reads_gitlab.then(|| environment.needed("GITLAB_TOKEN", why)).flatten()
 }
 
 pub(super) fn announce(root: &Section<'_>) -> AnnounceSettings {

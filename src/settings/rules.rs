@@ -5,6 +5,7 @@ mod environments;
 mod people;
 mod services;
 mod times;
+mod whens;
 
 use super::near::advice;
 use super::problem::Finding;

@@ -46,6 +46,12 @@ pub(super) const VARIABLES: &[Variable] = &[
         "generate a private key on your GitHub App's page “General”",
     ),
     secret("GITHUB_WEBHOOK_SECRET", &[], "choose a long random text and enter it in the webhook too"),
+    // Tokens can have another prefix on one's own server, so none is asked for.
+    secret(
+        "GITLAB_TOKEN",
+        &[],
+        "make a project or group access token with the scope read_api and the role Developer",
+    ),
     secret("DATABASE_PASSWORD", &[], "it is the password of the role that `store.url` names"),
     secret("SHIPGATE_ANCHOR_KEY", &[], "make one with `openssl rand -hex 32`"),
     Variable { name: "SHIPGATE_LOG", is_secret: false, prefixes: &[], source: "" },
@@ -54,7 +60,7 @@ pub(super) const VARIABLES: &[Variable] = &[
 
 /// Beginnings of secrets that people paste into the wrong place.
 const LOOKS_SECRET: &[&str] =
-    &["xoxb-", "xoxp-", "xoxe.", "xapp-", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_"];
+    &["xoxb-", "xoxp-", "xoxe.", "xapp-", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "glpat-"];
 
 /// What the log looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod compose;
+mod freezes;
 mod http;
 
 use super::check::check_with;
@@ -139,7 +140,7 @@ fn the_example_files_are_good_together() {
     assert_eq!(production.approvals.expires, SignedDuration::from_hours(4));
     assert_eq!(production.after.as_ref().map(|name| name.as_str()), Some("staging"));
     assert_eq!(policy.default_service().map(|service| service.name.as_str()), Some("api"));
-    assert_eq!(policy.freezes.len(), 2);
+    assert_eq!(policy.freezes.len(), 6);
     assert_eq!(settings.reminders.leads.len(), 6);
     assert_eq!(settings.reminders.crons.len(), 1);
     let office = &policy.schedules["office"];

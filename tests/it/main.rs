@@ -7,6 +7,7 @@ mod setup;
 
 mod approvals;
 mod calendar;
+mod calendars;
 mod canaries;
 mod commandline;
 mod crashes;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Our crates; the libraries are those that the tests were built with.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "shipgate",
     "shipgate-app",
+    "shipgate-calendars",
     "shipgate-chat",
     "shipgate-domain",
     "shipgate-pipelines",

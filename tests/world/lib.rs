@@ -8,6 +8,8 @@ pub mod clock;
 pub mod control;
 pub mod faults;
 pub mod github;
+pub mod gitlab;
+pub mod pages;
 #[cfg(test)]
 mod probe;
 pub mod serve;

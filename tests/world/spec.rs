@@ -95,6 +95,22 @@ pub(crate) fn slack_shape(root: &str, value: &Value) -> Vec<String> {
     schema::check(&specs.slack_types, &specs.slack_types["roots"][root], value)
 }
 
+/// What is wrong with a request to GitLab.
+pub(crate) fn gitlab_call(call: &Call) -> Vec<String> {
+    static GITLAB: OnceLock<Option<Value>> = OnceLock::new();
+    let Some(description) = GITLAB.get_or_init(|| read("gitlab.json")) else { return Vec::new() };
+    let line = format!("gitlab: {} {}", call.method, call.path);
+    let Some(template) = template(&description["paths"], &call.path) else {
+        return vec![format!("{line}: GitLab has no such path")];
+    };
+    let operation = &description["paths"][template][call.method.to_lowercase()];
+    if operation.is_null() {
+        return vec![format!("{line}: {template} does not take {}", call.method)];
+    }
+    let wrong = query_problems(description, operation, template, call);
+    wrong.into_iter().map(|problem| format!("{line}: {problem}")).collect()
+}
+
 /// What is wrong with a request to GitHub.
 pub(crate) fn github_call(call: &Call) -> Vec<String> {
     let Some(specs) = specs() else { return Vec::new() };

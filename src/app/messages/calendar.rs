@@ -3,7 +3,7 @@
 use super::{Words, duration};
 use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
-use shipgate_domain::calendar::{CalendarSpan, Freeze, FreezeOccurrence, Opening};
+use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, Opening};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::{EnvironmentName, PersonId};
 use shipgate_domain::policy::{Environment, Service};
@@ -20,8 +20,13 @@ impl Words<'_> {
         let items = occurrences
             .iter()
             .map(|o| {
+                if let Some(why) = o.unreadable {
+                    let text = Text::default().bold(o.freeze.name.clone());
+                    let text = text.and(format!(": cannot be read ({why}), so it counts as frozen"));
+                    return text.and(format!(", {}", self.scope(&o.freeze.scope)));
+                }
                 let mark = if o.from <= self.now { "now, " } else { "" };
-                let text = Text::default().bold(o.freeze.name.clone()).and(format!(": {mark}"));
+                let text = Text::default().bold(o.title()).and(format!(": {mark}"));
                 let text = text.and(match o.until {
                     Some(until) => format!(
                         "{} to {}",
@@ -34,6 +39,35 @@ impl Words<'_> {
             })
             .collect();
         Message::line(Tone::Neutral, title).list(items)
+    }
+
+    /// A calendar of others can no longer be read.
+    pub(crate) fn feed_trouble(
+        &self,
+        freeze: &Freeze,
+        source: &FeedSource,
+        why: &str,
+        believed_until: Option<Timestamp>,
+    ) -> Message {
+        let title = Text::default().bold(freeze.name.clone()).and(format!(": cannot read {source} ({why})."));
+        let scope = self.scope(&freeze.scope);
+        match believed_until {
+            Some(at) => Message::line(Tone::Warning, title).paragraph(format!(
+                "What it said last holds until {}. After that, no deploys to {scope} until it can be read again. \
+                 Shipgate goes on trying.",
+                self.at(at)
+            )),
+            None => Message::line(Tone::Bad, title).paragraph(format!(
+                "Nobody can say whether it is frozen: no deploys to {scope} until it can be read. \
+                 Shipgate goes on trying."
+            )),
+        }
+    }
+
+    /// A calendar of others can be read again.
+    pub(crate) fn feed_mended(&self, freeze: &Freeze, source: &FeedSource) -> Message {
+        let title = Text::default().bold(freeze.name.clone()).and(format!(": {source} can be read again."));
+        Message::line(Tone::Good, title)
     }
 
     pub(crate) fn freeze_added(

@@ -25,7 +25,7 @@ impl Words<'_> {
         around: &Around<'_>,
     ) -> Message {
         let freeze = occurrence.freeze;
-        let name = Text::default().bold(freeze.name.clone());
+        let name = Text::default().bold(occurrence.title());
         // A reminder comes a moment after its time: people read “1 h”, not “59 min 59 s”.
         let left = |at: Timestamp| {
             duration(SignedDuration::from_mins((at.duration_since(self.now).as_secs() + 30) / 60))
@@ -202,14 +202,14 @@ impl Words<'_> {
                     Some(at) => format!("until {}", zone.say_short(at)),
                     None => "until somebody ends it".to_owned(),
                 };
-                format!("{} ({}) {until}", o.freeze.name, self.scope(&o.freeze.scope))
+                format!("{} ({}) {until}", o.title(), self.scope(&o.freeze.scope))
             });
             return format!("Frozen: {}", said.collect::<Vec<_>>().join("; "));
         }
         match ahead.first() {
             Some(next) => format!(
                 "No freeze now. Next: {} ({}) from {}",
-                next.freeze.name,
+                next.title(),
                 self.scope(&next.freeze.scope),
                 zone.say_short(next.from)
             ),

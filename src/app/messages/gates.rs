@@ -140,8 +140,23 @@ impl Words<'_> {
                 }
                 _ => plain("none"),
             },
-            Reason::Frozen { names, .. } => {
+            Reason::Frozen { names, passes, .. } => {
                 let text = until(Text::default().bold(names.join(", ")));
+                let text = match passes.as_slice() {
+                    [] => text,
+                    [one] => text.and(format!("; only {one} passes")),
+                    several => text.and(format!("; only {} pass", several.join(", "))),
+                };
+                if helpers.groups.is_empty() { text } else { text.and("; ").text(emergency_hint()) }
+            }
+            Reason::FreezeUnreadable { names, why } => {
+                let text = plain("cannot tell whether it is frozen: ").bold(names.join(", "));
+                let text = text.and(format!(" cannot be read ({why})"));
+                // Nothing asks again for a list that is built in.
+                let text = match verdict.answer {
+                    Answer::Waiting => text.and("; asking again by itself"),
+                    Answer::Open | Answer::Closed => text,
+                };
                 if helpers.groups.is_empty() { text } else { text.and("; ").text(emergency_hint()) }
             }
             Reason::Unlocked => plain("free"),

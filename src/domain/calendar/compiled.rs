@@ -1,7 +1,7 @@
 //! The calendar in a form that answers quickly. Not here: what windows and freezes mean (`schedule`, `freeze`).
 
 use super::schedule::later;
-use super::{Freeze, FreezeId, Opening, Schedule};
+use super::{Feeds, Freeze, FreezeId, FreezeWhen, Opening, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,9 @@ pub struct Calendar {
     short: Vec<Occurrence>,
     /// Sorted by start.
     long: Vec<Occurrence>,
+    /// What occurrences are called besides, and why they cannot be read.
+    texts: Vec<String>,
+    good_until: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -43,9 +46,12 @@ struct Occurrence {
     /// `Timestamp::MAX` where there is no end.
     until: Timestamp,
     freeze: usize,
+    /// Its place in `texts`.
+    text: Option<usize>,
+    is_unreadable: bool,
 }
 
-/// One time that a freeze holds. Cron freezes have many; those that overlap or touch are one.
+/// One time that a freeze holds. Freezes that repeat have many; those that overlap or touch are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreezeOccurrence<'a> {
     /// The rule.
@@ -54,6 +60,10 @@ pub struct FreezeOccurrence<'a> {
     pub from: Timestamp,
     /// Outside; none means that somebody must end it.
     pub until: Option<Timestamp>,
+    /// What this one is called besides: the holidays in it.
+    pub label: Option<&'a str>,
+    /// Why nobody can say whether the freeze holds: it counts as if it did.
+    pub unreadable: Option<&'a str>,
 }
 
 /// The occurrence of a freeze that an answer is about.
@@ -63,7 +73,22 @@ impl FreezeOccurrence<'_> {
     /// The same for the same freeze and start, in every process and after every restart.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}@{}", self.freeze.id, self.from)
+        // What nobody can read has no beginning: what people agreed to pass stays the same while it lasts.
+        match self.unreadable {
+            Some(_) => format!("{}@unreadable", self.freeze.id),
+            None => format!("{}@{}", self.freeze.id, self.from),
+        }
+    }
+
+    /// What people are told: `Month end`, `Public holidays: Christmas Day`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = &self.freeze.name;
+        match (self.unreadable, self.label) {
+            (Some(_), _) => format!("{name} (cannot be read)"),
+            (None, Some(label)) => format!("{name}: {label}"),
+            (None, None) => name.clone(),
+        }
     }
 }
 
@@ -89,18 +114,37 @@ impl CalendarSpan {
 }
 
 impl Calendar {
-    /// Computes all instants from one year before `around` to two years after it.
+    /// Computes all instants from one year before `around` to two years after it. Calendars that others keep count as
+    /// unreadable.
     #[must_use]
     pub fn compile(schedules: &BTreeMap<String, Schedule>, freezes: &[Freeze], around: Timestamp) -> Self {
+        Self::compile_with(schedules, freezes, &Feeds::new(), around)
+    }
+
+    /// The same with the calendars that others keep, as they are known at `around`. Good until [`Self::good_until`].
+    #[must_use]
+    pub fn compile_with(
+        schedules: &BTreeMap<String, Schedule>,
+        freezes: &[Freeze],
+        feeds: &Feeds,
+        around: Timestamp,
+    ) -> Self {
         let (from, until) = (later(around, -BACK), later(around, AHEAD));
         let compiled = |schedule: &Schedule| Compiled {
             schedule: schedule.clone(),
             segments: schedule.segments(from, until),
         };
-        let mut occurrences: Vec<Occurrence> = Vec::new();
+        let (mut occurrences, mut texts): (Vec<Occurrence>, Vec<String>) = (Vec::new(), Vec::new());
         for (index, freeze) in freezes.iter().enumerate() {
-            let spans = freeze.between(from, until).into_iter();
-            occurrences.extend(spans.map(|(from, until)| Occurrence { from, until, freeze: index }));
+            for stretch in freeze.stretches(feeds, from, until, around) {
+                let is_unreadable = stretch.unreadable.is_some();
+                let text = stretch.unreadable.or(stretch.label).map(|text| {
+                    texts.push(text);
+                    texts.len() - 1
+                });
+                let (from, until) = (stretch.from, stretch.until);
+                occurrences.push(Occurrence { from, until, freeze: index, text, is_unreadable });
+            }
         }
         occurrences.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
         let (short, long) = occurrences.into_iter().partition(|o| o.until.duration_since(o.from) <= SHORT);
@@ -111,7 +155,15 @@ impl Calendar {
             freezes: freezes.to_vec(),
             short,
             long,
+            texts,
+            good_until: good_until(freezes, feeds, around),
         }
+    }
+
+    /// From when on a calendar that others keep is too old to be believed: then this one must be compiled anew.
+    #[must_use]
+    pub fn good_until(&self) -> Timestamp {
+        self.good_until
     }
 
     /// Whether an instant, with the guard after it, is in reach. Where it is not, no answer may open a gate.
@@ -132,7 +184,8 @@ impl Calendar {
         self.schedules.get(name).map(|compiled| &compiled.schedule)
     }
 
-    /// Freezes that hold for a service in an environment at an instant, in the order in which they began.
+    /// Freezes that hold for a service in an environment at an instant, in the order in which they began. Those of which
+    /// nobody can say whether they hold are among them.
     #[must_use]
     pub fn freezes_at(&self, environment: &str, service: &str, at: Timestamp) -> Vec<ActiveFreeze<'_>> {
         self.freezes_between(environment, service, at, at)
@@ -161,7 +214,10 @@ impl Calendar {
         let first = |list: &'_ [Occurrence]| {
             let begun = list.partition_point(|occurrence| occurrence.from <= at);
             let mut ahead = list[begun..].iter();
-            ahead.find(|o| self.freezes[o.freeze].scope.covers(environment, service)).copied()
+            let is_meant = |o: &&Occurrence| {
+                !o.is_unreadable && self.freezes[o.freeze].scope.covers(environment, service)
+            };
+            ahead.find(is_meant).copied()
         };
         let soonest = [first(&self.short), first(&self.long)].into_iter().flatten();
         soonest
@@ -248,7 +304,7 @@ impl Calendar {
         let mut spans: Vec<CalendarSpan> = Vec::new();
         for cut in cuts {
             let active = freezes.iter().filter(|f| f.from <= cut && f.until.is_none_or(|until| until > cut));
-            let freezes: Vec<_> = active.map(|f| (f.freeze.id.clone(), f.freeze.name.clone())).collect();
+            let freezes: Vec<_> = active.map(|f| (f.freeze.id.clone(), f.title())).collect();
             let (opening, _) = self.opening(schedule, cut);
             match spans.last_mut() {
                 Some(last) if last.opening == opening && last.freezes == freezes => {}
@@ -264,12 +320,21 @@ impl Calendar {
     }
 
     /// All occurrences that touch `[from, until)`, of every environment and service, in the order in which they begin.
+    /// Without times of which nobody can say whether they are frozen: nothing starts or ends there.
     #[must_use]
     pub fn occurrences(&self, from: Timestamp, until: Timestamp) -> Vec<FreezeOccurrence<'_>> {
-        let mut found: Vec<_> =
-            self.touching(from, until).filter(|occurrence| occurrence.from < until).collect();
+        let mut found: Vec<_> = self
+            .touching(from, until)
+            .filter(|occurrence| occurrence.from < until && !occurrence.is_unreadable)
+            .collect();
         found.sort_by_key(|occurrence| (occurrence.from, occurrence.freeze));
         found.into_iter().map(|occurrence| self.active(occurrence)).collect()
+    }
+
+    /// The freezes of which nobody can say whether they hold at an instant.
+    #[must_use]
+    pub fn unreadable(&self, at: Timestamp) -> Vec<FreezeOccurrence<'_>> {
+        self.touching(at, at).filter(|o| o.is_unreadable).map(|occurrence| self.active(occurrence)).collect()
     }
 
     /// Occurrences that hold at some instant of `[from, until]`.
@@ -283,6 +348,27 @@ impl Calendar {
 
     fn active(&self, occurrence: &Occurrence) -> ActiveFreeze<'_> {
         let until = (occurrence.until < Timestamp::MAX).then_some(occurrence.until);
-        ActiveFreeze { freeze: &self.freezes[occurrence.freeze], from: occurrence.from, until }
+        let text = occurrence.text.map(|text| self.texts[text].as_str());
+        ActiveFreeze {
+            freeze: &self.freezes[occurrence.freeze],
+            from: occurrence.from,
+            until,
+            label: text.filter(|_| !occurrence.is_unreadable),
+            unreadable: text.filter(|_| occurrence.is_unreadable),
+        }
     }
+}
+
+/// When the first calendar of others that can be believed now no longer can.
+fn good_until(freezes: &[Freeze], feeds: &Feeds, now: Timestamp) -> Timestamp {
+    let ends = freezes.iter().filter_map(|freeze| match &freeze.when {
+        FreezeWhen::Feed { max_age, .. } => feeds.get(&freeze.id)?.good_until(*max_age),
+        FreezeWhen::Dates { .. }
+        | FreezeWhen::Cron { .. }
+        | FreezeWhen::Rule { .. }
+        | FreezeWhen::On { .. }
+        | FreezeWhen::Holidays { .. }
+        | FreezeWhen::Instants { .. } => None,
+    });
+    ends.filter(|end| *end > now).min().unwrap_or(Timestamp::MAX)
 }

@@ -1,11 +1,14 @@
 //! A freeze: where and when nobody deploys. Not here: looking freezes up quickly (`Calendar`), reminders (`lead`).
 
 use super::cron::{BadCron, FiveFieldCron};
-use super::reading::{Reading, instant};
+use super::feed::FeedSource;
+use super::holidays::{HolidayList, UnknownList};
+use super::recurrence::{BadRule, Recurrence};
+use super::relative::{BadDay, RelativeDay};
 use super::words::{BadLength, BadTime, Length, parse_civil};
 use crate::zone::Zone;
-use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -85,6 +88,34 @@ pub enum FreezeWhen {
         /// How long it holds.
         lasts: Length,
     },
+    /// Each time a recurrence rule fires, for so long. Days are local days.
+    Rule {
+        /// When it begins.
+        rule: Recurrence,
+        /// How long it holds.
+        lasts: Length,
+    },
+    /// From the midnight that begins a day of each year, for so long.
+    On {
+        /// The day.
+        day: RelativeDay,
+        /// How long it holds.
+        lasts: Length,
+    },
+    /// On public holidays, each its local day.
+    Holidays {
+        /// Whose.
+        list: HolidayList,
+    },
+    /// While an event of a calendar lasts that others keep.
+    Feed {
+        /// Where it is.
+        source: FeedSource,
+        /// How often it is read again.
+        refresh: SignedDuration,
+        /// How long what was read is believed when it cannot be read again.
+        max_age: SignedDuration,
+    },
     /// Between two instants: freezes that somebody starts and ends in chat.
     Instants {
         /// Inside.
@@ -135,6 +166,15 @@ pub enum BadFreeze {
     /// The length cannot be read.
     #[error(transparent)]
     Length(#[from] BadLength),
+    /// The recurrence rule cannot be read, needs a beginning, or never fires.
+    #[error(transparent)]
+    Rule(#[from] BadRule),
+    /// The day of the year cannot be read.
+    #[error(transparent)]
+    Day(#[from] BadDay),
+    /// There is no such list of holidays.
+    #[error(transparent)]
+    Holidays(#[from] UnknownList),
 }
 
 impl FreezeWhen {
@@ -156,6 +196,31 @@ impl FreezeWhen {
     /// The line cannot be read or never fires, or the length cannot be read.
     pub fn cron(line: &str, lasts: &str) -> Result<Self, BadFreeze> {
         Ok(Self::Cron { line: line.parse()?, lasts: lasts.parse()? })
+    }
+
+    /// Each time a recurrence rule fires, for as long as `lasts`. `from` is when it may fire first.
+    ///
+    /// # Errors
+    /// The rule cannot be read, needs `from` or never fires, or a time or the length cannot be read.
+    pub fn rule(rule: &str, from: Option<&str>, lasts: &str) -> Result<Self, BadFreeze> {
+        let from = from.map(parse_civil).transpose()?;
+        Ok(Self::Rule { rule: Recurrence::new(rule, from)?, lasts: lasts.parse()? })
+    }
+
+    /// From a day of each year, for as long as `lasts`.
+    ///
+    /// # Errors
+    /// The day or the length cannot be read.
+    pub fn on(day: &str, lasts: &str) -> Result<Self, BadFreeze> {
+        Ok(Self::On { day: day.parse()?, lasts: lasts.parse()? })
+    }
+
+    /// On the public holidays of a country, or of a part of it.
+    ///
+    /// # Errors
+    /// There is no such list.
+    pub fn holidays(code: &str) -> Result<Self, BadFreeze> {
+        Ok(Self::Holidays { list: code.parse()? })
     }
 
     /// From one instant to another, or until somebody ends it.
@@ -193,38 +258,5 @@ impl Freeze {
             };
         }
         span.filter(|_| fires > 0)
-    }
-
-    /// When this freeze holds, as instants that touch `[from, until)`, sorted, disjoint, none touching the next.
-    /// An end of `Timestamp::MAX` means that it has none.
-    pub(super) fn between(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let tz = self.zone.tz();
-        let single = |span: (Timestamp, Timestamp)| {
-            let touches = span.0 < span.1 && span.0 < until && span.1 > from;
-            if touches { vec![span] } else { Vec::new() }
-        };
-        match &self.when {
-            FreezeWhen::Dates { from, until } => {
-                single((instant(tz, *from, Reading::Early), instant(tz, *until, Reading::Late)))
-            }
-            FreezeWhen::Instants { from, until } => single((*from, until.unwrap_or(Timestamp::MAX))),
-            FreezeWhen::Cron { line, lasts } => {
-                let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
-                // A local day more than its length covers days that clocks make longer.
-                let back = lasts.before(from, &self.zone);
-                let start = super::schedule::later(back, jiff::SignedDuration::from_hours(-25));
-                let fires = line.upcoming_with_clocks(start, &self.zone);
-                for (fire, meant) in fires.take_while(|(fire, _)| *fire < until) {
-                    let end = lasts.after_meant(fire, meant, &self.zone);
-                    match spans.last_mut() {
-                        Some(last) if last.1 >= fire => last.1 = last.1.max(end),
-                        _ if end > fire => spans.push((fire, end)),
-                        _ => {} // a day that the zone leaves out
-                    }
-                }
-                spans.retain(|span| span.1 > from);
-                spans
-            }
-        }
     }
 }

@@ -2,8 +2,12 @@
 
 mod compiled;
 mod cron;
+mod feeds;
 mod freezes;
+mod kinds;
+mod recurrence;
 mod reference;
+mod relative;
 mod sweep;
 mod windows;
 mod words;

@@ -2,7 +2,7 @@
 
 use super::approvals::{agreed_to_pass, candidates};
 use super::{Finding, LOOK_AGAIN, Reason, START_MARGIN};
-use crate::calendar::Opening;
+use crate::calendar::{ActiveFreeze, FreezeWhen, Opening};
 use crate::facts::Case;
 
 /// What a yes passes when it is given outside all windows.
@@ -66,26 +66,58 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     let then = case.then();
     let margin = then.saturating_add(START_MARGIN).unwrap_or(then);
     let active = case.calendar.freezes_between(environment, service, then, margin);
-    let Some(first) = active.iter().map(|f| f.from).min() else {
+    if active.is_empty() {
         let next = case.calendar.next_freeze(environment, service, then);
-        let (from, name) = next.map(|f| (f.from, f.freeze.name.clone())).unzip();
+        let (from, name) = next.map(|f| (f.from, f.title())).unzip();
         return Some(Finding::open(Reason::NoFreeze { next: from, name }).until(from));
-    };
+    }
     if is_exempt(case) {
         return Some(Finding::open(Reason::NotForRollback));
     }
-    let names: Vec<String> = active.iter().map(|f| f.freeze.name.clone()).collect();
-    let ends = if active.iter().any(|f| f.until.is_none()) {
+    let (unknown, holding): (Vec<&ActiveFreeze<'_>>, Vec<&ActiveFreeze<'_>>) =
+        active.iter().partition(|f| f.unreadable.is_some());
+    let ends = if holding.iter().any(|f| f.until.is_none()) {
         None
     } else {
-        active.iter().filter_map(|f| f.until).max()
+        holding.iter().filter_map(|f| f.until).max()
     };
+    let names: Vec<String> = active.iter().map(ActiveFreeze::title).collect();
     let passes = active.iter().map(|f| format!("freeze {}", f.key())).collect();
     if let Some(finding) = emergency(case, None, &names, passes) {
         return Some(finding.until(ends));
     }
     let helpers = case.environment.overrides.from.clone();
-    Some(Finding::closed(Reason::Frozen { names, from: first }).until(ends).helped_by(Vec::new(), helpers))
+    let finding = match holding.iter().map(|f| f.from).min() {
+        Some(from) => {
+            let passes = passing(&active);
+            Finding::closed(Reason::Frozen { names, from, passes }).until(ends)
+        }
+        None => unread(case, &unknown),
+    };
+    Some(finding.helped_by(Vec::new(), helpers))
+}
+
+/// Nobody can say whether a freeze holds. A calendar that others keep is read again by itself; a list of holidays that
+/// ended gets no longer by waiting.
+fn unread(case: &Case<'_>, unknown: &[&ActiveFreeze<'_>]) -> Finding {
+    let names = unknown.iter().map(|f| f.freeze.name.clone()).collect();
+    let mut whys: Vec<&str> = unknown.iter().filter_map(|f| f.unreadable).collect();
+    whys.dedup();
+    let reason = Reason::FreezeUnreadable { names, why: whys.join("; ") };
+    let is_read_again = |f: &&ActiveFreeze<'_>| matches!(f.freeze.when, FreezeWhen::Feed { .. });
+    if unknown.iter().all(is_read_again) {
+        Finding::waiting(reason).until(case.now.saturating_add(LOOK_AGAIN).ok())
+    } else {
+        Finding::closed(reason)
+    }
+}
+
+/// The services that every one of these freezes lets through.
+fn passing(active: &[ActiveFreeze<'_>]) -> Vec<String> {
+    let mut lists = active.iter().map(|f| &f.freeze.scope.except_services);
+    let Some(first) = lists.next() else { return Vec::new() };
+    let rest: Vec<_> = lists.collect();
+    first.iter().filter(|name| rest.iter().all(|list| list.contains(name))).cloned().collect()
 }
 
 /// In an emergency, enough people of the override group open what is closed; before that, they are asked. None

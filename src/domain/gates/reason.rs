@@ -71,8 +71,15 @@ pub enum Reason {
     },
     /// No freeze covers this.
     NoFreeze { next: Option<Timestamp>, name: Option<String> },
-    /// A freeze covers this.
-    Frozen { names: Vec<String>, from: Timestamp },
+    /// A freeze covers this; `passes` are the services that it lets through, if it names any.
+    Frozen {
+        names: Vec<String>,
+        from: Timestamp,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passes: Vec<String>,
+    },
+    /// Nobody can say whether these freezes cover this: the calendar behind them cannot be read.
+    FreezeUnreadable { names: Vec<String>, why: String },
     /// Nobody holds the environment.
     Unlocked,
     /// The requester holds it.
@@ -173,6 +180,7 @@ impl Reason {
                 | Reason::ChecksUnreadable { .. }
                 | Reason::GroupUnreadable { .. }
                 | Reason::CalendarUnreadable
+                | Reason::FreezeUnreadable { .. }
         )
     }
 

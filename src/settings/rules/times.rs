@@ -1,12 +1,10 @@
-//! `[schedules]` and `[[freezes]]`. Not here: what windows and freezes mean (`shipgate_domain::calendar`).
+//! `[schedules]` and `[[freezes]]`. Not here: when a freeze holds (`whens`), what windows and freezes mean
+//! (`shipgate_domain::calendar`).
 
 use super::super::problem::Finding;
 use super::super::reader::{Section, Word, clip};
-use super::{Kind, Names};
-use shipgate_domain::calendar::words::parse_civil;
-use shipgate_domain::calendar::{
-    FiveFieldCron, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Length, Schedule, WeeklySpan,
-};
+use super::{Kind, Names, whens};
+use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, Schedule, WeeklySpan};
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
 
@@ -52,10 +50,11 @@ fn windows(section: &Section<'_>, key: &str, example: &str) -> Option<Vec<Weekly
 /// Every `[[freezes]]`.
 pub(super) fn freezes(root: &Section<'_>, names: &Names, default: &Zone) -> Vec<Freeze> {
     let mut freezes: Vec<Freeze> = Vec::new();
+    let gitlab = whens::gitlab_url(root);
     for section in root.tables("freezes") {
         let name = name(&section);
         let zone = zone(&section, default);
-        let when = when(&section);
+        let when = whens::when(&section, &gitlab);
         let scope = FreezeScope {
             environments: scope(&section, "environments", Kind::Environment, names),
             services: scope(&section, "services", Kind::Service, names),
@@ -93,57 +92,4 @@ fn name(section: &Section<'_>) -> Option<Word> {
 fn scope(section: &Section<'_>, key: &str, kind: Kind, names: &Names) -> Vec<String> {
     let Some(list) = section.list(key, "[\"production\"]") else { return Vec::new() };
     list.words.into_iter().filter(|word| names.check(section, kind, word)).map(|word| word.text).collect()
-}
-
-fn when(section: &Section<'_>) -> Option<FreezeWhen> {
-    let place = |key: &str| section.place_of(key);
-    // These are noted as not supported; nothing else is missing then.
-    if ["ics", "rrule", "gitlab"].into_iter().any(|key| place(key).is_some()) {
-        return None;
-    }
-    let (from, until) = (section.time("from", "2026-11-26T00:00"), section.time("until", "2026-12-01T00:00"));
-    let line = section.parsed::<FiveFieldCron>("cron", "bad_cron", "0 18 28 * *");
-    let lasts = section.parsed::<Length>("lasts", "bad_length", "3d");
-    let has_dates = place("from").is_some() || place("until").is_some();
-    let has_cron = place("cron").is_some() || place("lasts").is_some();
-    if has_dates && has_cron {
-        let at = place("cron").or(place("lasts")).unwrap_or(section.place.clone());
-        let found = Finding::at(at, "contradiction", "this freeze has dates and a cron line");
-        section.note(found.instead("write from and until, or cron and lasts; two freezes if both are meant"));
-        return None;
-    }
-    let missing = |pairs: [(&str, &str); 2]| {
-        for (key, example) in pairs.iter().filter(|(key, _)| place(key).is_none()) {
-            section.missing(key, "", &format!("\"{example}\""));
-        }
-    };
-    if has_cron {
-        missing([("cron", "0 18 28 * *"), ("lasts", "3d")]);
-        return Some(FreezeWhen::Cron { line: line?, lasts: lasts? });
-    }
-    missing([("from", "2026-11-26T00:00"), ("until", "2026-12-01T00:00")]);
-    dates(section, from?, until?)
-}
-
-fn dates(section: &Section<'_>, from: Word, until: Word) -> Option<FreezeWhen> {
-    let read = |word: &Word| {
-        let civil = parse_civil(&word.text);
-        if civil.is_err() {
-            let what = format!("“{}” is not a date and time", clip(&word.text));
-            let why = "freezes are written in local time, whose zone is `timezone`";
-            let found = Finding::at(word.place.clone(), "bad_time", what).why(why);
-            section.note(found.instead("write \"2026-11-26T00:00\" or \"2026-11-26\", without an offset"));
-        }
-        civil.is_ok()
-    };
-    if !(read(&from) & read(&until)) {
-        return None;
-    }
-    match FreezeWhen::dates(&from.text, &until.text) {
-        Ok(when) => Some(when),
-        Err(why) => {
-            section.refuse(until.place, "ends_before_start", &why.to_string(), "\"2026-12-01T00:00\"");
-            None
-        }
-    }
 }

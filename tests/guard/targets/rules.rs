@@ -46,6 +46,9 @@ pub fn calendar(data: &[u8]) {
         }
         if let Some((cron, lasts)) = line.split_once(" for ") {
             let _ = FreezeWhen::cron(cron, lasts).map(&mut freeze);
+            let _ = FreezeWhen::rule(cron, None, lasts).map(&mut freeze);
+            let _ = FreezeWhen::rule(cron, Some("2026-01-05T18:00"), lasts).map(&mut freeze);
+            let _ = FreezeWhen::on(cron, lasts).map(&mut freeze);
         }
     }
     let Ok(schedule) = Schedule::new("office", zone, spans, vec![]) else { return };

@@ -42,6 +42,35 @@ impl Clocks {
         Self { start, shown }
     }
 
+    /// All minutes between two instants.
+    pub(super) fn between(zone: &Zone, start: Timestamp, end: Timestamp) -> Self {
+        let minutes = end.duration_since(start).as_mins();
+        let shown =
+            (0..minutes).map(|m| zone.tz().to_datetime(start + SignedDuration::from_mins(m))).collect();
+        Self { start, shown }
+    }
+
+    /// Marks the minutes of a freeze that begins when clocks show `from`. It ends when they show `until`, or after so
+    /// many minutes. Clocks are at most two days from where they would be without changes.
+    pub(super) fn mark(&self, frozen: &mut [bool], from: DateTime, until: Result<DateTime, usize>) {
+        let near = |civil: DateTime, first: bool| {
+            let hint = civil.duration_since(self.shown[0]).as_mins();
+            let low = usize::try_from((hint - 3000).max(0)).expect("not negative").min(self.len());
+            let high = usize::try_from((hint + 3000).max(0)).expect("not negative").min(self.len());
+            let part = Self { start: self.instant(low), shown: self.shown[low..high].to_vec() };
+            low + part.minute_of(civil, first)
+        };
+        if until.is_err() && from < self.shown[0] {
+            return;
+        }
+        let from = near(from, true);
+        let until = match until {
+            Ok(until) => near(until, false),
+            Err(minutes) => from + minutes,
+        };
+        frozen[from.min(self.len())..until.clamp(from.min(self.len()), self.len())].fill(true);
+    }
+
     pub(super) fn instant(&self, minute: usize) -> Timestamp {
         self.start + SignedDuration::from_mins(i64::try_from(minute).expect("small"))
     }

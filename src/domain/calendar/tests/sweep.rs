@@ -2,7 +2,7 @@
 
 use super::reference::{Clocks, Hours};
 use super::{at, freeze, zone};
-use crate::calendar::{Calendar, FreezeWhen, Opening, Schedule, WeeklySpan};
+use crate::calendar::{Calendar, Feeds, FreezeWhen, Opening, Schedule, WeeklySpan};
 use crate::zone::Zone;
 use jiff::tz::TimeZoneDatabase;
 use jiff::{SignedDuration, Timestamp};
@@ -108,11 +108,11 @@ fn every_zone_agrees_with_its_clocks_at_its_next_changes() {
             let until = from + SignedDuration::from_mins(50);
             let frozen = clocks.frozen(from, until);
             let rule = freeze("f", zone.name(), FreezeWhen::Dates { from, until });
-            let found = rule.between(clocks.start, clocks.instant(clocks.len()));
+            let found = rule.stretches(&Feeds::new(), clocks.start, clocks.instant(clocks.len()), change);
             let segments = schedule.segments(clocks.start, clocks.instant(clocks.len()));
             for minute in 24 * 60..clocks.len() - 24 * 60 {
                 let now = clocks.instant(minute);
-                let is_frozen = found.iter().any(|span| span.0 <= now && now < span.1);
+                let is_frozen = found.iter().any(|span| span.from <= now && now < span.until);
                 assert_eq!(
                     is_frozen,
                     frozen[minute],

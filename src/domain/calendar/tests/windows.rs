@@ -34,6 +34,7 @@ fn monday_to_thursday_any_time_friday_before_two_weekends_for_emergencies() {
     assert_eq!(office.next_change(at("2026-11-16T08:00-05:00")), Some((friday, Closed)));
 }
 
+/// F7: others denied as soon as one of two windows was not active.
 #[test]
 fn of_two_windows_one_active_is_enough() {
     let schedule = schedule("UTC", &["Mon 09:00-12:00", "Mon 11:00-17:00"], &[]);

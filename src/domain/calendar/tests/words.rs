@@ -41,6 +41,8 @@ fn reminders_are_due_at_local_times() {
         freeze: &rule,
         from: at("2026-10-26T00:00+01:00"),
         until: Some(at("2026-10-28T00:00+01:00")),
+        label: None,
+        unreadable: None,
     };
     for (text, written, due) in [
         ("7d", "7d", "2026-10-19T00:00+02:00"),
@@ -66,7 +68,7 @@ fn reminders_are_due_at_local_times() {
 fn the_end_of_an_open_ended_freeze_is_never_due() {
     let from = at("2026-11-21T00:00Z");
     let rule = freeze("f", "UTC", FreezeWhen::instants(from, None).expect("a freeze"));
-    let occurrence = FreezeOccurrence { freeze: &rule, from, until: None };
+    let occurrence = FreezeOccurrence { freeze: &rule, from, until: None, label: None, unreadable: None };
     for text in ["end", "1h before end"] {
         assert_eq!(text.parse::<Lead>().expect(text).due(&occurrence), None);
     }

@@ -181,7 +181,10 @@ fn several_freezes_are_named_together_and_last_until_the_last_ends() {
     freeze(&mut scene, -20, Some(50));
     let verdict = scene.verdict(Gate::Freeze).unwrap();
     let names = vec!["Freeze 2".to_owned(), "Freeze 1".to_owned()];
-    assert_eq!(verdict.reason, Reason::Frozen { names, from: scene.now - SignedDuration::from_secs(20) });
+    assert_eq!(
+        verdict.reason,
+        Reason::Frozen { names, from: scene.now - SignedDuration::from_secs(20), passes: Vec::new() }
+    );
     assert_eq!(verdict.until, Some(scene.now + SignedDuration::from_secs(100)));
 
     freeze(&mut scene, -5, None);
