@@ -407,6 +407,7 @@ fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
         "requested",
         "pinned",
         "rules_changed",
+        "workflow_changed",
         "refused",
         "approved",
         "withdrawn",
@@ -430,7 +431,7 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
     let Some(from) = from else { return matches!(event, "requested" | "imported") };
     match event {
         "delayed" | "pinned" => from == Requested,
-        "rules_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held" | "resumed"
+        "rules_changed" | "workflow_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held" | "resumed"
         | "intent_made" => from == Waiting,
         "refused" | "expired" => matches!(from, Requested | Waiting),
         "cancel_asked" => !matches!(from, Done(_)),
@@ -503,7 +504,7 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
             open.digest = data.pinned.as_ref().map(|pinned| pinned.digest.clone());
             Waiting
         }
-        "rules_changed" => {
+        "rules_changed" | "workflow_changed" => {
             open.digest.clone_from(&data.digest);
             Waiting
         }
