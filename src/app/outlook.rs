@@ -8,7 +8,7 @@ use shipgate_domain::deploy::{Deploy, Pinned, State};
 use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
 use shipgate_domain::ids::CommitId;
 use shipgate_domain::migrations::Kinds;
-use shipgate_domain::policy::{CheckRule, Environment, Service};
+use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
 use std::collections::BTreeSet;
 
 /// Different commits that may be in place after failures; beyond that nobody can say what was applied.
@@ -112,7 +112,11 @@ impl App {
         }
         if is_forward && !environment.preflight.reviews.is_none() {
             preflight.reviews = Some(match new_commits(commit, diff) {
-                Ok(commits) => read(repositories.reviews(&pipeline.repo, &pipeline.git_ref, &commits).await),
+                Ok(commits) => {
+                    let is_required = environment.preflight.reviews == ReviewRule::Required;
+                    let (repo, branch) = (&pipeline.repo, &pipeline.git_ref);
+                    read(repositories.reviews(repo, branch, &commits, is_required).await)
+                }
                 Err(why) => Read::Unknown(why),
             });
         }

@@ -110,8 +110,15 @@ pub trait Repositories: Send + Sync {
     async fn required_checks(&self, repo: &str, _branch: &str) -> Result<Vec<String>, OutsideError> {
         Err(cannot_tell(repo, "which checks are required", "checks = \"all\", or a list of names"))
     }
-    /// How the commits were reviewed on their way to a branch: every pull request that brought one, complete.
-    async fn reviews(&self, repo: &str, _branch: &str, _: &[CommitId]) -> Result<Reviews, OutsideError> {
+    /// How the commits were reviewed on their way to a branch: every pull request that brought one, complete. Reads
+    /// what the host demands of the branch only when told to, and nothing more when it demands nothing.
+    async fn reviews(
+        &self,
+        repo: &str,
+        _branch: &str,
+        _: &[CommitId],
+        _is_demand_read: bool,
+    ) -> Result<Reviews, OutsideError> {
         Err(cannot_tell(repo, "how a change was reviewed", "reviews = \"none\""))
     }
     /// Files that `head` has added or changed since it and `base` parted. Complete, or an error.
