@@ -13,7 +13,7 @@ use shipgate_domain::deploy::{Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId, Digest, PolicyVersion};
-use shipgate_domain::policy::Service;
+use shipgate_domain::policy::{Environment, Service};
 use shipgate_domain::run::RunPlan;
 
 /// What was read outside is believed for this long when a start is decided (S1: at most 60 s).

@@ -25,6 +25,7 @@ mod operating;
 mod outages;
 mod planned;
 mod postgres;
+mod preflight;
 mod refusals;
 mod restored;
 mod selfcheck;
