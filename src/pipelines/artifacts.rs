@@ -111,14 +111,18 @@ async fn token(registry: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Outsi
         challenge[start..].split('"').next()
     };
     let realm = part("realm").ok_or_else(|| later(format!("{host} does not say where it gives tokens")))?;
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for name in ["service", "scope"] {
-        if let Some(value) = part(name) {
-            query.append_pair(name, value);
+    // Finished before anything is awaited: it cannot move between threads.
+    let query = {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for name in ["service", "scope"] {
+            if let Some(value) = part(name) {
+                query.append_pair(name, value);
+            }
         }
-    }
+        query.finish()
+    };
     let join = if realm.contains('?') { '&' } else { '?' };
-    let place = match hop(registry, registry, &format!("{realm}{join}{}", query.finish())) {
+    let place = match hop(registry, registry, &format!("{realm}{join}{query}")) {
         Ok(Hop::Same(to) | Hop::Elsewhere(to)) => to,
         Err(why) => {
             return Err(refused(format!("{host} gives its tokens where Shipgate does not go: {why}")));
