@@ -237,6 +237,8 @@ impl GitHub {
         };
         let mut statuses: Vec<DeploymentStatus> =
             self.all(&repo, &format!("/deployments/{}/statuses", newest.id)).await?;
+        // GitHub lists the newest first; of two in the same second that order is all there is.
+        statuses.reverse();
         statuses.sort_by_key(|status| status.created_at);
         // A deployment that was replaced is made inactive; what counts is how it ended before.
         let Some(end) = statuses.iter().rev().find(|status| status.state != "inactive") else {
