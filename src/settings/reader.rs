@@ -271,11 +271,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether the key holds a table.
-    pub(super) fn is_table(&self, key: &str) -> bool {
-        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_table())
-    }
-
     /// Whether the key holds a whole number.
     pub(super) fn is_number(&self, key: &str) -> bool {
         self.entry(key).is_some_and(|(_, value)| matches!(value.get_ref(), DeValue::Integer(_)))

@@ -10,7 +10,8 @@ use shipgate_domain::calendar::Length;
 use shipgate_domain::ids::{EnvironmentName, GroupName, PersonId, ServiceName};
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{
-    ApprovalRule, Environment, Escalation, OverrideRule, QueueBy, RollbackRule, Service, Share, WhenFrozen,
+    ApprovalRule, Environment, Escalation, OverrideRule, Provider, QueueBy, RollbackRule, Service, Share,
+    WhenFrozen,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
