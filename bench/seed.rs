@@ -165,6 +165,7 @@ fn life(n: u32, stage: Stage, now: Timestamp) -> Life {
         reason: Some("part of the release of the week".to_owned()),
         emergency: None,
         when: shipgate_domain::deploy::StartWhen::Now,
+        accepts: Default::default(),
     };
     let mut deploy = Deploy::new(id(n, at), request, name(&"0".repeat(64)));
     let commit: CommitId = name(&format!("{n:040x}"));
@@ -173,6 +174,7 @@ fn life(n: u32, stage: Stage, now: Timestamp) -> Life {
         provider: Provider::Github,
         repo: format!("acme/{service}"),
         workflow: "deploy.yml".to_owned(),
+        workflow_id: None,
         git_ref: "main".to_owned(),
         commit: commit.clone(),
         inputs: BTreeMap::from([("deployment_id".to_owned(), deploy.id.to_string())]),
@@ -234,6 +236,7 @@ fn outside(at: Timestamp) -> Outside {
         checks: Read::Known(Vec::new()),
         memberships: Memberships::default(),
         rebased: None,
+        preflight: Default::default(),
     }
 }
 

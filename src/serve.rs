@@ -26,6 +26,7 @@ use shipgate_chat::slack::socket::{SocketStatus, Wiring};
 use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
 use shipgate_domain::calendar::FreezeWhen;
 use shipgate_domain::policy::Provider;
+use shipgate_pipelines::artifacts::Shelves;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
 use shipgate_store::postgres::Opening;
@@ -244,7 +245,7 @@ fn for_slack(settings: crate::settings::SlackSettings) -> (SlackSettings, SlackS
 /// Every CI system that a service uses.
 fn providers(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<(Providers, Option<Arc<GitHub>>)> {
     let uses = |provider| settings.policy.services.values().any(|s| s.pipeline.provider == provider);
-    let mut providers = Providers::default();
+    let mut providers = Providers::default().with_artifacts(Arc::new(Shelves));
     let mut github = None;
     if let Some(of) = &settings.github {
         let auth = match &of.credentials {

@@ -12,8 +12,9 @@ use shipgate_domain::calendar::Calendar;
 use shipgate_domain::deploy::{Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, plan_and_digest};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
-use shipgate_domain::ids::{CommitId, DeployId};
-use shipgate_domain::policy::{CheckRule, Environment, Service};
+use shipgate_domain::ids::{CommitId, DeployId, Digest, PolicyVersion};
+use shipgate_domain::policy::{Environment, Service};
+use shipgate_domain::run::RunPlan;
 
 /// What was read outside is believed for this long when a start is decided (S1: at most 60 s).
 const FRESH: SignedDuration = SignedDuration::from_secs(15);
@@ -122,11 +123,20 @@ impl App {
                 Err(error) => Err(error),
             },
         };
+        // What is approved includes the file that is run: without its identity nothing is pinned.
+        let workflow = match &resolved {
+            Ok(Resolved::Pin(_)) => self.workflow(service).await,
+            Ok(Resolved::Unknown | Resolved::Ambiguous { .. }) | Err(_) => Ok(None),
+        };
+        let (resolved, workflow) = match workflow {
+            Ok(workflow) => (resolved, workflow),
+            Err(error) => (Err(error), None),
+        };
         let reason = match resolved {
             Ok(Resolved::Pin(pin)) => {
                 let diff = self.diff(deploy, service, &pin.commit).await?;
                 let (plan, digest) =
-                    plan_and_digest(&deploy.id, &deploy.request, &pin.commit, service, &deploy.policy);
+                    self::plan(deploy, &pin.commit, service, &deploy.policy, workflow.as_deref());
                 let pinned = Box::new(Pinned { pin, diff, plan, digest });
                 self.learn(deploy, Event::Pinned { pinned, expires }).await?;
                 return Ok(None);
@@ -184,7 +194,7 @@ impl App {
     }
 
     /// What changes compared to what runs there now.
-    async fn diff(
+    pub(crate) async fn diff(
         &self,
         deploy: &Deploy,
         service: &Service,
@@ -244,6 +254,15 @@ impl App {
         if let Some(outside) = candidate.outside.as_mut() {
             outside.memberships.set_away(absences);
         }
+        let workflow = candidate.outside.as_ref().and_then(|o| o.preflight.workflow.as_ref());
+        if let Some(Read::Known(now)) = workflow
+            && *now != pinned.plan.workflow_id
+        {
+            let (plan, digest) =
+                self::plan(deploy, &pinned.pin.commit, service, &deploy.policy, now.as_deref());
+            self.learn(deploy, Event::WorkflowChanged { plan, digest }).await?;
+            return Ok(None);
+        }
         // Reading takes its time, and that may have been the last of it.
         let now = self.now();
         if now >= expires {
@@ -263,6 +282,7 @@ impl App {
         let permission = self.may_dispatch().await?;
         let mut place = self.place(&candidate, &around, &calendar, now);
         place.stopped = permission.stopped.clone();
+        place.before_left = self.left_before(deploy, environment, around.before).await?;
         let case = Case {
             deploy: &candidate,
             policy: &self.rules.policy,
@@ -338,6 +358,7 @@ impl App {
             .collect();
         ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
         Place {
+            before_left: None,
             lock: around.lock.clone(),
             active: around.active.iter().find(|d| d.id != deploy.id).map(other),
             ahead: ahead.into_iter().map(other).collect(),
@@ -356,7 +377,7 @@ impl App {
         if deploy.verdicts.is_empty() || deploy.delay.as_ref().is_some_and(|delay| now < delay.until) {
             return false;
         }
-        let looked_up = [Gate::Version, Gate::Order, Gate::Checks];
+        let looked_up = Gate::OF_A_COMMIT;
         let place = Place { lock: around.lock.clone(), ..Place::default() };
         let policy = &self.rules.policy;
         let case = Case { deploy, policy, environment, service, calendar, place: &place, now };
@@ -369,8 +390,8 @@ impl App {
     async fn adopt_rules(&self, deploy: &Deploy, service: &Service) -> Result<Option<Finish>, StoreError> {
         let Some(pinned) = &deploy.pinned else { return Ok(Some(Finish::Done)) };
         let policy = self.rules.version.clone();
-        let (plan, digest) =
-            plan_and_digest(&deploy.id, &deploy.request, &pinned.pin.commit, service, &policy);
+        let workflow = pinned.plan.workflow_id.as_deref();
+        let (plan, digest) = self::plan(deploy, &pinned.pin.commit, service, &policy, workflow);
         self.learn(deploy, Event::RulesChanged { policy, plan, digest }).await?;
         Ok(None)
     }
@@ -382,70 +403,6 @@ impl App {
         outside: Option<Outside>,
     ) -> Result<(), StoreError> {
         self.learn(deploy, Event::Refused { verdicts, outside }).await
-    }
-
-    /// Reads everything that other systems know and the gates ask for.
-    async fn look_outside(
-        &self,
-        pinned: &Pinned,
-        environment: &Environment,
-        service: &Service,
-        deploy: &Deploy,
-    ) -> Result<Outside, StoreError> {
-        let pipeline = &service.pipeline;
-        let commit = &pinned.pin.commit;
-        let mut groups = environment.deployers.clone();
-        groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
-        let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
-            Err(error) => {
-                let why = error.to_string();
-                (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why))
-            }
-            Ok(repositories) => {
-                let resolves_to = if pinned.pin.kind == RefKind::Tag {
-                    match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
-                        Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
-                        Ok(Resolved::Unknown) => Read::Known(None),
-                        Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
-                        Err(error) => Read::Unknown(error.to_string()),
-                    }
-                } else {
-                    Read::Known(Some(commit.clone()))
-                };
-                let reachable =
-                    match repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await {
-                        Ok(yes) => Read::Known(yes),
-                        Err(error) => Read::Unknown(error.to_string()),
-                    };
-                let checks = if environment.checks == CheckRule::None {
-                    Read::Known(Vec::new())
-                } else {
-                    match repositories.checks(&pipeline.repo, commit).await {
-                        Ok(checks) => Read::Known(checks),
-                        Err(error) => Read::Unknown(error.to_string()),
-                    }
-                };
-                (resolves_to, reachable, checks)
-            }
-        };
-        let rebased = match (&pinned.diff, deploy.is_rollback()) {
-            (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
-                Read::Known(_) => None,
-                Read::Unknown(why) => Some(Read::Unknown(why)),
-            },
-            (Read::Known(None) | Read::Unknown(_), _) | (_, true) => None,
-        };
-        // Last, because it is believed for the shortest time.
-        let mut memberships = self.memberships(&groups).await;
-        for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
-            memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
-        }
-        let now = self.now();
-        for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {
-            memberships.insert_account(&away.account, self.still_counts(&away.account).await);
-        }
-        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased })
     }
 }
 
@@ -461,6 +418,16 @@ fn other(deploy: &Deploy) -> Other {
             State::Requested { .. } | State::Waiting { .. } | State::Done { .. } => None,
         },
     }
+}
+
+fn plan(
+    deploy: &Deploy,
+    commit: &CommitId,
+    service: &Service,
+    policy: &PolicyVersion,
+    workflow: Option<&str>,
+) -> (RunPlan, Digest) {
+    plan_and_digest(&deploy.id, &deploy.request, commit, service, policy, workflow)
 }
 
 fn version_closed(reason: Reason) -> Vec<Verdict> {

@@ -17,6 +17,7 @@ mod intake;
 mod judge;
 pub mod limits;
 pub mod messages;
+mod outlook;
 mod places;
 pub mod points;
 mod poison;

@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 mod calendar;
 mod card;
+mod change;
 mod freezes;
 mod gates;
 pub(crate) mod lists;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shipgate_domain::calendar::{FeedContent, FeedSource};
-use shipgate_domain::facts::{Change, Check, Pin};
+use shipgate_domain::facts::{Change, Check, Pin, Reviews, SeenBefore};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
 use shipgate_domain::policy::{Pipeline, Provider};
@@ -107,6 +107,63 @@ pub trait Repositories: Send + Sync {
     }
     /// Recent versions, newest first.
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError>;
+    /// Names of the checks that the host demands of commits on a branch.
+    async fn required_checks(&self, repo: &str, _branch: &str) -> Result<Vec<String>, OutsideError> {
+        Err(cannot_tell(repo, "which checks are required", "checks = \"all\", or a list of names"))
+    }
+    /// How the commits were reviewed on their way to a branch: every pull request that brought one, complete. Reads
+    /// what the host demands of the branch only when told to, and nothing more when it demands nothing.
+    async fn reviews(
+        &self,
+        repo: &str,
+        _branch: &str,
+        _: &[CommitId],
+        _is_demand_read: bool,
+    ) -> Result<Reviews, OutsideError> {
+        Err(cannot_tell(repo, "how a change was reviewed", "reviews = \"none\""))
+    }
+    /// Files that `head` has added or changed since it and `base` parted. Complete, or an error.
+    async fn changed_files(
+        &self,
+        repo: &str,
+        _base: &CommitId,
+        _head: &CommitId,
+    ) -> Result<Vec<String>, OutsideError> {
+        Err(cannot_tell(repo, "which files changed", "no `migrations` for the service"))
+    }
+    /// How the newest deploy of exactly this commit to an environment ended that the host's own list tells of. None:
+    /// there is none, or it is not over.
+    async fn seen(
+        &self,
+        repo: &str,
+        _commit: &CommitId,
+        _environment: &str,
+    ) -> Result<Option<SeenBefore>, OutsideError> {
+        Err(cannot_tell(repo, "what others deployed", "no `seen` for the environment"))
+    }
+    /// What a workflow file is on a branch, as an identity that changes with every change of it. None: there is no such
+    /// file, or nothing like it here.
+    async fn workflow(
+        &self,
+        _repo: &str,
+        _branch: &str,
+        _file: &str,
+    ) -> Result<Option<String>, OutsideError> {
+        Ok(None)
+    }
+}
+
+fn cannot_tell(repo: &str, what: &str, instead: &str) -> OutsideError {
+    OutsideError::Refused { why: format!("{repo} cannot tell {what}: write {instead} in shipgate.toml") }
+}
+
+/// Where built things are kept.
+#[async_trait]
+pub trait Artifacts: Send + Sync {
+    /// Whether an address answers with success. A clear “not there” is false; anything else is an error.
+    async fn is_there(&self, address: &str) -> Result<bool, OutsideError>;
+    /// Whether a container image is in its registry.
+    async fn has_image(&self, image: &str) -> Result<bool, OutsideError>;
 }
 
 /// What became of a request to start a run (INVARIANTS 5.4.4).
@@ -217,6 +274,7 @@ pub struct Providers {
     pipelines: BTreeMap<Provider, Arc<dyn Pipelines>>,
     repositories: BTreeMap<Provider, Arc<dyn Repositories>>,
     calendars: Option<Arc<dyn Calendars>>,
+    artifacts: Option<Arc<dyn Artifacts>>,
 }
 
 impl Providers {
@@ -246,6 +304,22 @@ impl Providers {
     pub fn calendars(&self) -> Result<&dyn Calendars, OutsideError> {
         let missing = || OutsideError::Refused { why: "calendars of others are not read here".to_owned() };
         self.calendars.as_deref().ok_or_else(missing)
+    }
+
+    /// Adds where built things are looked for.
+    #[must_use]
+    pub fn with_artifacts(mut self, artifacts: Arc<dyn Artifacts>) -> Self {
+        self.artifacts = Some(artifacts);
+        self
+    }
+
+    /// Where built things are looked for.
+    ///
+    /// # Errors
+    /// `Refused` when this program looks nowhere.
+    pub fn artifacts(&self) -> Result<&dyn Artifacts, OutsideError> {
+        let why = || OutsideError::Refused { why: "this server looks for no artifacts".to_owned() };
+        self.artifacts.as_deref().ok_or_else(why)
     }
 
     fn missing(name: Provider) -> OutsideError {

@@ -5,8 +5,8 @@ use crate::bot::App;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind};
 use crate::intake::{Context, Visit};
 use crate::judge::later;
-use crate::messages::field_for;
 use crate::messages::lists::PlaceStatus;
+use crate::messages::{duration, field_for, groups};
 use crate::store::{About, Filter, StoreError};
 use crate::words::{Field, Form, Text};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use shipgate_domain::facts::{Case, Outside, Read};
 use shipgate_domain::gates::{Gate, judge};
 use shipgate_domain::ids::{DeployId, GroupName, Version};
 use shipgate_domain::people::{Action, Memberships};
-use shipgate_domain::policy::{CheckRule, Environment, Service};
+use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
 
 impl App {
     /// `status`, `status production`
@@ -186,10 +186,9 @@ impl App {
             now: at,
         };
         // Without a version, the gates that look at a commit have nothing to say; their rules are told below.
-        let of_a_commit = [Gate::Version, Gate::Order, Gate::Checks];
         let lines: Vec<_> = judge(&case)
             .iter()
-            .filter(|v| !of_a_commit.contains(&v.gate))
+            .filter(|v| !Gate::OF_A_COMMIT.contains(&v.gate))
             .map(|v| self.words().gate_line(v))
             .collect();
         let answer = self.words().explain(service, environment, at, &lines, rules_of(service, environment));
@@ -216,6 +215,7 @@ impl App {
             reason: None,
             emergency: None,
             when: shipgate_domain::deploy::StartWhen::Now,
+            accepts: Default::default(),
         };
         let mut deploy = Deploy::new(DeployId::new(visit.now, [0; 10]), request, self.rules.version.clone());
         let named = environment.approvals.groups().chain(&environment.overrides.from);
@@ -227,6 +227,7 @@ impl App {
             checks: Read::Known(Vec::new()),
             memberships: self.memberships(&groups).await,
             rebased: None,
+            preflight: Default::default(),
         });
         Some(deploy)
     }
@@ -378,13 +379,46 @@ fn rules_of(service: &Service, environment: &Environment) -> Vec<(String, Text)>
     let branch = Text::plain("must be part of ").code(service.pipeline.git_ref.clone());
     let mut rules = vec![("Version".to_owned(), branch)];
     if let Some(after) = &environment.after {
-        rules.push(("Order".to_owned(), format!("the same commit must have succeeded on {after}").into()));
+        rules.push((
+            "Order".to_owned(),
+            match environment.preflight.soak {
+                Some(soak) => format!("the same commit must have been on {after} for {}", duration(soak)),
+                None => format!("the same commit must have succeeded on {after}"),
+            }
+            .into(),
+        ));
     }
     let checks = match &environment.checks {
-        CheckRule::All => "every check of the commit must be green, and there must be one".to_owned(),
+        CheckRule::All => {
+            let but = match environment.preflight.ignored_checks.as_slice() {
+                [] => String::new(),
+                ignored => format!(" but {}", ignored.join(", ")),
+            };
+            format!("every check of the commit{but} must be green, and there must be one")
+        }
+        CheckRule::Required => {
+            format!("those that the repository demands of {} must be green", service.pipeline.git_ref)
+        }
         CheckRule::None => "none asked for".to_owned(),
         CheckRule::Named(names) => format!("these must be green: {}", names.join(", ")),
     };
     rules.push(("Checks".to_owned(), checks.into()));
+    match environment.preflight.reviews {
+        ReviewRule::None => {}
+        ReviewRule::Required => {
+            let branch = &service.pipeline.git_ref;
+            let text = format!("every pull request as the repository demands of {branch}");
+            rules.push(("Review".to_owned(), text.into()));
+        }
+        ReviewRule::Count(count) => {
+            let text = format!("every pull request by {count}");
+            rules.push(("Review".to_owned(), text.into()));
+        }
+    }
+    if let (Some(rule), false) = (&environment.preflight.migrations, service.preflight.migrations.is_empty())
+    {
+        let text = format!("a change that contains some needs {} from {}", rule.needed, groups(&rule.from));
+        rules.push(("Migrations".to_owned(), text.into()));
+    }
     rules
 }

@@ -8,7 +8,7 @@ use crate::judge::later;
 use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
 use jiff::SignedDuration;
 use shipgate_domain::audit::{Actor, Entry};
-use shipgate_domain::deploy::{Deploy, Hold, Kind, Outcome, Request, StartWhen, State};
+use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Request, StartWhen, State};
 use shipgate_domain::gates::Gate;
 use shipgate_domain::ids::{CommitId, EnvironmentName, ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
@@ -29,6 +29,7 @@ pub(crate) struct Wanted {
     pub emergency: Option<String>,
     pub hold: bool,
     pub when: StartWhen,
+    pub accepts: Accepts,
 }
 
 impl App {
@@ -52,6 +53,7 @@ impl App {
             emergency: said.text("emergency").map(ToOwned::to_owned),
             hold: said.has("hold"),
             when,
+            accepts: Accepts { older: said.text("older").map(ToOwned::to_owned), ..Accepts::default() },
         };
         self.request(visit, service, environment, wanted).await
     }
@@ -108,7 +110,11 @@ impl App {
         let version = said.version().and_then(|v| v.parse::<Version>().ok());
         let reason = said.text("reason").map(ToOwned::to_owned);
         let emergency = said.text("emergency").map(ToOwned::to_owned);
-        self.roll_back_to(visit, (service, environment), version, reason, emergency).await
+        let accepts = Accepts {
+            across_migrations: said.text("across-migrations").map(ToOwned::to_owned),
+            ..Accepts::default()
+        };
+        self.roll_back_to(visit, (service, environment), version, (reason, emergency, accepts)).await
     }
 
     /// The Roll back button of a failed deploy.
@@ -119,7 +125,7 @@ impl App {
             return Ok(());
         };
         let reason = Some(format!("{} failed", failed.request.version));
-        self.roll_back_to(visit, (service, environment), None, reason, None).await
+        self.roll_back_to(visit, (service, environment), None, (reason, None, Accepts::default())).await
     }
 
     async fn roll_back_to(
@@ -127,8 +133,7 @@ impl App {
         visit: &mut Visit<'_>,
         (service, environment): (&Service, &Environment),
         version: Option<Version>,
-        reason: Option<String>,
-        emergency: Option<String>,
+        (reason, emergency, accepts): (Option<String>, Option<String>, Accepts),
     ) -> Result<(), StoreError> {
         let ran = self.ran(&service.name, &environment.name).await?;
         let from = ran.first().and_then(|d| d.commit()).cloned();
@@ -165,6 +170,7 @@ impl App {
             emergency,
             hold: false,
             when: StartWhen::Now,
+            accepts,
         };
         self.request(visit, service, environment, wanted).await
     }
@@ -211,6 +217,7 @@ impl App {
             emergency: failed.request.emergency.clone(),
             hold: false,
             when: StartWhen::Now,
+            accepts: failed.request.accepts.clone(),
         };
         self.request(visit, service, environment, wanted).await
     }
@@ -237,6 +244,7 @@ impl App {
             emergency: None,
             hold: false,
             when: StartWhen::Now,
+            accepts: Accepts::default(),
         };
         self.request(visit, service, before, wanted).await
     }
@@ -309,6 +317,7 @@ impl App {
             reason: wanted.reason,
             emergency: wanted.emergency,
             when: wanted.when,
+            accepts: wanted.accepts,
         };
         let mut deploy = Deploy::new(self.new_id(), request, self.rules.version.clone());
         if wanted.hold {
@@ -408,6 +417,7 @@ impl App {
             checks: shipgate_domain::facts::Read::Unknown("not looked up".into()),
             memberships,
             rebased: None,
+            preflight: Default::default(),
         });
         let case = shipgate_domain::facts::Case {
             deploy: &seen,
@@ -419,9 +429,8 @@ impl App {
             now: self.now(),
         };
         // Nothing was looked up for this person, so the gates that speak of a commit have nothing to say.
-        let of_a_commit = [Gate::Version, Gate::Order, Gate::Checks, Gate::Approvals];
         let mut verdicts = shipgate_domain::gates::judge(&case);
-        verdicts.retain(|v| !of_a_commit.contains(&v.gate));
+        verdicts.retain(|v| v.gate != Gate::Approvals && !Gate::OF_A_COMMIT.contains(&v.gate));
         Ok(verdicts)
     }
 

@@ -72,10 +72,11 @@ fn past(
         reason: None,
         emergency: None,
         when: shipgate_domain::deploy::StartWhen::Now,
+        accepts: Default::default(),
     };
     let mut deploy = Deploy::new(id, request, rules.version.clone());
     let (plan, digest) =
-        plan_and_digest(&deploy.id, &deploy.request, &version.commit, service, &rules.version);
+        plan_and_digest(&deploy.id, &deploy.request, &version.commit, service, &rules.version, None);
     let pin = Pin {
         commit: version.commit.clone(),
         kind: RefKind::Tag,

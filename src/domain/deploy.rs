@@ -72,6 +72,28 @@ pub struct Request {
     /// When it may start, besides what the gates say.
     #[serde(default, skip_serializing_if = "StartWhen::is_now")]
     pub when: StartWhen,
+    /// What is done knowingly although it is usually a mistake.
+    #[serde(default, skip_serializing_if = "Accepts::is_empty")]
+    pub accepts: Accepts,
+}
+
+/// What a requester knowingly accepts, each with the reason. Part of what is approved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepts {
+    /// A deploy of an older commit than what runs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<String>,
+    /// A way back over migrations that have no way down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub across_migrations: Option<String>,
+}
+
+impl Accepts {
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// When a deploy may start, besides what the gates say. Approvals bind to it, as to all that was asked.

@@ -1,5 +1,9 @@
 //! What is known about a deploy when it is judged: read from outside, or from the store. Not here: reading it.
 
+mod preflight;
+
+pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews, Said, SeenBefore};
+
 use crate::calendar::Calendar;
 use crate::deploy::Deploy;
 use crate::ids::{Account, CommitId, DeployId, EnvironmentName, PersonId, Version};
@@ -134,6 +138,9 @@ pub struct Outside {
     /// What would change now, when something else went live since the version was pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebased: Option<Read<Diff>>,
+    /// What else the settings ask about the change.
+    #[serde(default, skip_serializing_if = "Preflight::is_empty")]
+    pub preflight: Preflight,
 }
 
 /// A person's hold on an environment.
@@ -206,6 +213,8 @@ pub struct Place {
     pub ahead: Vec<Other>,
     /// How the newest finished deploy of this commit on the environment before this one ended, and when.
     pub before: Option<(Timestamp, bool)>,
+    /// When another commit took its place there since, where the rules ask how long it was there.
+    pub before_left: Option<Timestamp>,
     /// Whether a deploy of this commit to the environment before this one is on its way.
     pub before_is_open: bool,
     /// Whether this commit has ever succeeded here.

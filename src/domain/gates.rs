@@ -1,15 +1,18 @@
 //! The gates: one rule each, one shape, one table. Not here: gathering the facts they look at.
 
 mod approvals;
+mod artifact;
 mod calendar;
 mod checks;
 mod helpers;
 mod hold;
 mod lock;
+mod migrations;
 mod order;
 mod permission;
 mod queue;
 mod reason;
+mod review;
 mod self_check;
 mod start;
 #[cfg(test)]
@@ -52,6 +55,12 @@ pub enum Gate {
     Order,
     /// Are the commit's checks green?
     Checks,
+    /// Was the change reviewed as the repository demands?
+    Review,
+    /// Does it contain migrations, and who agreed to them?
+    Migrations,
+    /// Does what would be deployed exist?
+    Artifact,
     /// Was it paused?
     Hold,
     /// Have enough people said yes?
@@ -63,6 +72,10 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// The gates that speak of a commit and of what other systems say about it: without one they have nothing to say.
+    pub const OF_A_COMMIT: [Gate; 6] =
+        [Gate::Version, Gate::Order, Gate::Checks, Gate::Review, Gate::Migrations, Gate::Artifact];
+
     /// The gate's name for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -75,6 +88,9 @@ impl Gate {
             Gate::Queue => "Queue",
             Gate::Order => "Order",
             Gate::Checks => "Checks",
+            Gate::Review => "Review",
+            Gate::Migrations => "Migrations",
+            Gate::Artifact => "Artifact",
             Gate::Hold => "Hold",
             Gate::Approvals => "Approvals",
             Gate::SelfCheck => "Self-check",
@@ -114,7 +130,10 @@ impl Verdict {
     /// Whether it waits for the yes of people.
     #[must_use]
     pub fn is_asking_people(&self) -> bool {
-        matches!(self.reason, Reason::ApprovalsMissing { .. } | Reason::OverrideAsked { .. })
+        matches!(
+            self.reason,
+            Reason::ApprovalsMissing { .. } | Reason::OverrideAsked { .. } | Reason::MigrationsAsked { .. }
+        )
     }
 }
 
@@ -158,7 +177,7 @@ impl Finding {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// Every gate, in the order of the card. A new gate is one file and one row here.
-const TABLE: [(Gate, Rule); 12] = [
+const TABLE: [(Gate, Rule); 15] = [
     (Gate::Permission, permission::judge),
     (Gate::Version, version::judge),
     (Gate::Start, start::judge),
@@ -168,6 +187,9 @@ const TABLE: [(Gate, Rule); 12] = [
     (Gate::SelfCheck, self_check::judge),
     (Gate::Order, order::judge),
     (Gate::Checks, checks::judge),
+    (Gate::Review, review::judge),
+    (Gate::Migrations, migrations::judge),
+    (Gate::Artifact, artifact::judge),
     (Gate::Hold, hold::judge),
     (Gate::Approvals, approvals::judge),
     (Gate::Queue, queue::judge),

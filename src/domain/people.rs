@@ -211,10 +211,12 @@ impl Action {
         let everybody: Vec<GroupName> = rule.groups().cloned().collect();
         let (deployers, approvers, overriders) =
             (&environment.deployers, &approvers, &environment.overrides.from);
+        let nobody = Vec::new();
+        let keepers = environment.preflight.migrations.as_ref().map_or(&nobody, |rule| &rule.from);
         match self {
             Action::Deploy | Action::Rollback | Action::Rerun => of(&[deployers]),
-            Action::Approve => of(&[&everybody, overriders]),
-            Action::Reject if !everybody.is_empty() => of(&[&everybody, overriders]),
+            Action::Approve => of(&[&everybody, overriders, keepers]),
+            Action::Reject if !everybody.is_empty() => of(&[&everybody, overriders, keepers]),
             Action::Reject | Action::Unlock | Action::Freeze | Action::Resolve => {
                 if approvers.is_empty() && overriders.is_empty() {
                     of(&[deployers])

@@ -1,5 +1,9 @@
 //! The rules people wrote down: services, environments, people, groups. Not here: judging by them (`gates`).
 
+mod preflight;
+
+pub use preflight::{MigrationRule, Preflight, ReviewRule, ServicePreflight};
+
 use crate::calendar::{Freeze, Schedule};
 use crate::ids::{Account, EnvironmentName, GroupName, PersonId, Platform, PolicyVersion, ServiceName};
 use crate::people::{Member, Memberships, Standing};
@@ -37,6 +41,9 @@ pub struct Service {
     pub default: bool,
     /// What is started for a deploy.
     pub pipeline: Pipeline,
+    /// What is looked for in its changes, and what must exist.
+    #[serde(default, skip_serializing_if = "ServicePreflight::is_empty")]
+    pub preflight: ServicePreflight,
 }
 
 /// Which CI system runs a service's deploys.
@@ -103,6 +110,9 @@ pub struct Environment {
     pub when_frozen: WhenFrozen,
     /// Fewer rules for the way back.
     pub rollback: RollbackRule,
+    /// What else is demanded of a change.
+    #[serde(default)]
+    pub preflight: Preflight,
     /// Where people can look at it.
     pub url: Option<String>,
 }
@@ -214,6 +224,8 @@ pub enum CheckRule {
     None,
     /// These, by name; a missing one waits.
     Named(Vec<String>),
+    /// Those that the repository demands of the service's branch; there must be at least one.
+    Required,
 }
 
 /// What a running deploy keeps others out of.

@@ -18,6 +18,10 @@ pub struct RunPlan {
     pub repo: String,
     /// Workflow file, empty for `command`.
     pub workflow: String,
+    /// Identity of that file on the branch when the plan was made, where the CI system can tell: another file would do
+    /// something else than what was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
     /// Branch that the workflow file is taken from.
     pub git_ref: String,
     /// The approved commit.

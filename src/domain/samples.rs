@@ -10,7 +10,7 @@ use crate::policy::{
     ApprovalRule, CheckRule, Environment, OverrideRule, Pipeline, Policy, Provider, QueueBy, RollbackRule,
     Service,
 };
-use crate::run::{Conclusion, Job, Progress, Run, Standing};
+use crate::run::{Conclusion, Job, Progress, Run, RunPlan, Standing};
 use crate::zone::Zone;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -119,6 +119,7 @@ pub(crate) fn service() -> Service {
             inputs: inputs.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             command: vec!["./deploy.sh".to_owned(), "{service}".to_owned(), "{version}".to_owned()],
         },
+        preflight: Default::default(),
     }
 }
 
@@ -136,6 +137,7 @@ fn staging() -> Environment {
         when_frozen: crate::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
+        preflight: Default::default(),
     }
 }
 
@@ -175,6 +177,7 @@ pub(crate) fn request() -> Request {
         reason: Some("the new checkout".to_owned()),
         emergency: None,
         when: crate::deploy::StartWhen::Now,
+        accepts: Default::default(),
     }
 }
 
@@ -184,7 +187,8 @@ pub(crate) fn deploy_id() -> DeployId {
 
 pub(crate) fn pinned_by(request: &Request, kind: RefKind, title: &str) -> Pinned {
     let pin = Pin { commit: commit('a'), kind, title: title.to_owned(), author: "grace".to_owned() };
-    let (plan, digest) = plan_and_digest(&deploy_id(), request, &pin.commit, &service(), &policy_version());
+    let (plan, digest) =
+        plan_and_digest(&deploy_id(), request, &pin.commit, &service(), &policy_version(), None);
     let diff = Diff {
         base: commit('b'),
         base_version: parsed("v1.2.2"),
@@ -210,6 +214,7 @@ pub(crate) fn outside() -> Outside {
         checks: Read::Known(vec![green("build"), green("test")]),
         memberships: memberships(),
         rebased: None,
+        preflight: Default::default(),
     }
 }
 
@@ -297,6 +302,14 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ("delayed", Event::Delayed { problem: why() }, plain),
         ("pinned", pin("Sell more"), plain),
         ("pinned with [HOLD]", pin(" [HOLD] until the sale is over"), plain),
+        (
+            "workflow_changed",
+            Event::WorkflowChanged {
+                plan: RunPlan { workflow_id: Some("b".repeat(40)), ..pinned.plan.clone() },
+                digest: pinned.digest.clone(),
+            },
+            plain,
+        ),
         (
             "rules_changed",
             Event::RulesChanged {

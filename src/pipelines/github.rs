@@ -8,6 +8,7 @@ mod follow;
 mod limits;
 mod logs;
 mod models;
+mod preflight;
 mod repositories;
 mod runs;
 mod teams;

@@ -86,8 +86,21 @@ pub(crate) fn title_of(message: &str) -> String {
     inert(message.lines().next().unwrap_or(""), 200)
 }
 
-/// Orders version names as people count: numbers by value, and `v2.0-rc1` before `v2.0`.
+/// Orders version names as people count: numbers by value, `v2.0-rc1` before `v2.0`, and what is no version at all
+/// before everything. What stands after `+` decides only between versions that are the same otherwise.
 pub(crate) fn by_version(a: &str, b: &str) -> Ordering {
+    let is_version = |name: &str| {
+        let number = name.strip_prefix(['v', 'V']).unwrap_or(name);
+        number.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let without_build = |name: &'_ str| name.find('+').unwrap_or(name.len());
+    is_version(a)
+        .cmp(&is_version(b))
+        .then_with(|| by_pieces(&a[..without_build(a)], &b[..without_build(b)]))
+        .then_with(|| a.cmp(b))
+}
+
+fn by_pieces(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a, b);
     loop {
         match (a.is_empty(), b.is_empty()) {
@@ -152,5 +165,11 @@ mod tests {
         let mut names = ["v1.10.0", "v1.9.0", "v2.0.0", "v2.0.0-rc.2", "v2.0.0-rc.10", "v1.9"];
         names.sort_by(|a, b| by_version(b, a));
         assert_eq!(names, ["v2.0.0", "v2.0.0-rc.10", "v2.0.0-rc.2", "v1.10.0", "v1.9.0", "v1.9"]);
+        let mut names = ["v0.9.0", "zebra", "v0.10.0-alpha.beta", "v0.10.0+b2", "v0.10.0", "v0.10.0-alpha.1"];
+        names.sort_by(|a, b| by_version(b, a));
+        assert_eq!(
+            names,
+            ["v0.10.0+b2", "v0.10.0", "v0.10.0-alpha.beta", "v0.10.0-alpha.1", "v0.9.0", "zebra"]
+        );
     }
 }

@@ -54,6 +54,11 @@ pub(super) const KEYS: &[Key] = &[
     key("services.*.ref"),
     key("services.*.inputs.*"),
     key("services.*.command"),
+    key("services.*.migrations"),
+    key("services.*.reversible"),
+    key("services.*.irreversible"),
+    key("services.*.artifact"),
+    key("services.*.image"),
     later("services.*.play"),
     later("services.*.project"),
     later("services.*.definition"),
@@ -61,6 +66,8 @@ pub(super) const KEYS: &[Key] = &[
     later("services.*.variables"),
     key("environments.*.aliases"),
     key("environments.*.after"),
+    key("environments.*.soak"),
+    key("environments.*.seen"),
     key("environments.*.schedule"),
     key("environments.*.deployers"),
     key("environments.*.approvals.needed"),
@@ -76,6 +83,11 @@ pub(super) const KEYS: &[Key] = &[
     key("environments.*.overrides.needed"),
     key("environments.*.overrides.from"),
     key("environments.*.checks"),
+    key("environments.*.checks.rule"),
+    key("environments.*.checks.ignore"),
+    key("environments.*.reviews"),
+    key("environments.*.migrations.needed"),
+    key("environments.*.migrations.from"),
     key("environments.*.url"),
     key("environments.*.queue"),
     key("environments.*.when_frozen"),
@@ -129,12 +141,14 @@ pub(super) enum Known {
 
 /// What the path is, if it is known.
 pub(super) fn known(path: &str) -> Option<Known> {
-    if let Some(key) = KEYS.iter().find(|key| key.path == path) {
-        return Some(if key.is_supported { Known::Value } else { Known::Later });
-    }
     let is_parent =
         KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')));
-    is_parent.then_some(Known::Table)
+    // What may be a value or a table is looked into when it is a table.
+    if is_parent {
+        return Some(Known::Table);
+    }
+    let key = KEYS.iter().find(|key| key.path == path)?;
+    Some(if key.is_supported { Known::Value } else { Known::Later })
 }
 
 /// The path of a key inside a table: its own name, or `*` where people choose the name.

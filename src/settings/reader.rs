@@ -271,6 +271,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether the key holds a whole number.
+    pub(super) fn is_number(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| matches!(value.get_ref(), DeValue::Integer(_)))
+    }
+
     /// A table inside this one.
     pub(super) fn section(&self, key: &str) -> Option<Section<'a>> {
         let (place, value) = self.entry(key)?;

@@ -3,6 +3,7 @@
 
 mod environments;
 mod people;
+mod preflight;
 mod services;
 mod times;
 mod whens;

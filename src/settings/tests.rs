@@ -4,6 +4,7 @@
 mod compose;
 mod freezes;
 mod http;
+mod preflight;
 
 use super::check::check_with;
 use super::keys::KEYS;
@@ -213,8 +214,13 @@ fn the_example_lists_every_key_and_no_other() {
 
 #[test]
 fn the_reader_asks_for_every_key_it_lists() {
-    // A service of each provider, so that each key is looked for.
-    let text = example().replace("# [services.site]", "[services.site]").replace("# command", "command");
+    // A service of each provider and each form of a rule, so that each key is looked for.
+    let text = example()
+        .replace("# [services.site]", "[services.site]")
+        .replace("# command", "command")
+        .replace("\nchecks = \"all\"", "")
+        .replace("# checks = { rule", "checks = { rule")
+        .replace("# migrations = { needed", "migrations = { needed");
     let (log, document) = (Log::default(), DeTable::parse(&text).expect("TOML"));
     let root = Section::root(document.get_ref(), &log);
     rules::policy(&root);

@@ -26,6 +26,7 @@ mod operating;
 mod outages;
 mod planned;
 mod postgres;
+mod preflight;
 mod refusals;
 mod restored;
 mod selfcheck;

@@ -260,7 +260,7 @@ impl Oracle {
                     return Err(format!("S14: a run on {name} was to be stopped, where queued runs finish"));
                 }
             }
-            "pinned" | "rules_changed" => {
+            "pinned" | "rules_changed" | "workflow_changed" => {
                 let digest = entry.data.pointer("/pinned/digest").or_else(|| entry.data.get("digest"));
                 let (Some(deploy), Some(digest)) = (&entry.deploy, digest.and_then(|d| d.as_str())) else {
                     return Err("S10: an entry does not say what is planned now".into());

@@ -266,7 +266,15 @@ impl Drawn {
                 inputs: inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
                 command: Vec::new(),
             };
-            (parsed(name), Service { name: parsed(name), default: *name == "shop", pipeline })
+            (
+                parsed(name),
+                Service {
+                    name: parsed(name),
+                    default: *name == "shop",
+                    pipeline,
+                    preflight: Default::default(),
+                },
+            )
         });
         let policy = Policy {
             people: self.people.iter().map(|(name, accounts)| (parsed(name), accounts.clone())).collect(),
@@ -410,6 +418,7 @@ impl Place {
             when_frozen: if self.cancels_queued { WhenFrozen::CancelQueued } else { WhenFrozen::Finish },
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
+            preflight: Default::default(),
         }
     }
 }

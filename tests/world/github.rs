@@ -3,6 +3,7 @@
 
 mod api;
 mod build;
+mod change;
 mod hooks;
 mod refs;
 mod render;

@@ -37,6 +37,7 @@ impl Words<'_> {
             (Kind::Rollback { .. }, _) => "Rollback ",
             (Kind::Rerun { .. }, _) => "Re-run ",
             (Kind::Deploy, Some(_)) => "EMERGENCY ",
+            (Kind::Deploy, None) if deploy.request.accepts.older.is_some() => "Deploy older ",
             (Kind::Deploy, None) => "Deploy ",
         };
         Text::plain(word).bold(what(deploy)).and(" → ").bold(deploy.request.environment.as_str())
@@ -180,6 +181,12 @@ impl Words<'_> {
         }
         if let Some(emergency) = &request.emergency {
             facts.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
+        }
+        if let Some(older) = &request.accepts.older {
+            facts.push(("Older is meant".to_owned(), Text::plain(older.clone())));
+        }
+        if let Some(across) = &request.accepts.across_migrations {
+            facts.push(("Over migrations".to_owned(), Text::plain(across.clone())));
         }
         if let Some(pinned) = &deploy.pinned {
             let pin = &pinned.pin;
@@ -346,7 +353,10 @@ impl Words<'_> {
     pub(crate) fn approvers(&self, deploy: &Deploy) -> Vec<shipgate_domain::ids::PersonId> {
         let mut people = Vec::new();
         for verdict in &deploy.verdicts {
-            if let Reason::Approved { by, .. } | Reason::Overridden { by, .. } = &verdict.reason {
+            if let Reason::Approved { by, .. }
+            | Reason::Overridden { by, .. }
+            | Reason::MigrationsAgreed { by, .. } = &verdict.reason
+            {
                 people.extend(by.iter().cloned());
             }
         }
@@ -386,7 +396,14 @@ pub(crate) fn tone(deploy: &Deploy) -> Tone {
 fn diff_line(diff: &Diff) -> Text {
     let text = match (diff.total, diff.behind) {
         (0, 0) => return Text::plain("none: the same commit runs there"),
-        (0, behind) => Text::plain(format!("{} back", count(behind, "commit"))),
+        (0, behind) => {
+            let text = Text::plain(format!("goes back {}: this is a rollback of ", count(behind, "commit")))
+                .code(diff.base_version.as_str());
+            return match diff.url.is_some() {
+                true => text.and(" ").link("compare", diff.url.as_deref()),
+                false => text,
+            };
+        }
         (ahead, 0) => Text::plain(count(ahead, "commit")),
         (ahead, behind) => Text::plain(format!("{} new, {behind} lost", count(ahead, "commit"))),
     };

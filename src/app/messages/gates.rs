@@ -84,11 +84,22 @@ impl Words<'_> {
                 " went live meanwhile, and this would take {} away again; ask anew if that is meant",
                 count(*lost, "commit")
             )),
+            Reason::Older { than, lost } => plain("is older than ")
+                .code(than.as_str())
+                .and(format!(", which runs there, by {}; ", count(*lost, "commit")))
+                .code("/rollback")
+                .and(" goes back to what ran there before, ")
+                .code("--older \"why\"")
+                .and(" deploys it all the same"),
             Reason::VersionUnreadable { why } => {
                 plain(format!("cannot be checked ({why}); asking again by itself"))
             }
             Reason::NeverSucceededHere => {
-                plain("never ran here successfully, so there is nothing to go back to; use /deploy")
+                plain("never ran here successfully, so there is nothing to go back to; use ")
+                    .code("/deploy")
+                    .and(", with ")
+                    .code("--older \"why\"")
+                    .and(" if it is older than what runs")
             }
             Reason::PlannedFor { at } => {
                 let said = self.policy.zone.say(*at);
@@ -210,6 +221,22 @@ impl Words<'_> {
                 "this commit failed on {environment} {}; make it succeed there first",
                 self.at(*at)
             )),
+            Reason::SeenBefore { environment, at } => {
+                plain(format!("succeeded on {environment} {} (not by Shipgate)", self.at(*at)))
+            }
+            Reason::Soaking { environment, since, opens } => plain(format!(
+                "on {environment} since {}; it must be there until {}",
+                self.at(*since),
+                self.at(*opens)
+            )),
+            Reason::SoakCutShort { environment, since, left } => plain(format!(
+                "was on {environment} only from {} to {}, when another commit took its place; deploy it there again",
+                self.at(*since),
+                self.at(*left)
+            )),
+            Reason::BeforeUnreadable { environment, why } => plain(format!(
+                "cannot tell whether it succeeded on {environment} ({why}); asking again by itself"
+            )),
             Reason::NoChecks => plain("none asked for"),
             Reason::ChecksGreen { passed } => plain(format!("{} green", count(u64::from(*passed), "check"))),
             Reason::ChecksPending { pending } => plain(format!("still at work: {}", cut_list(pending))),
@@ -220,6 +247,26 @@ impl Words<'_> {
             Reason::ChecksUnreadable { why } => {
                 plain(format!("cannot be read ({why}); asking again by itself"))
             }
+            Reason::NoChecksRequired { branch } => plain("the repository demands no check on ")
+                .code(branch.clone())
+                .and("; require some there, or name them in ")
+                .code("checks"),
+            Reason::Reviewed { .. }
+            | Reason::NoReviewsRequired { .. }
+            | Reason::ChangesRequested { .. }
+            | Reason::ReviewsMissing { .. }
+            | Reason::DirectPush { .. }
+            | Reason::ReviewsUnreadable { .. }
+            | Reason::NoMigrations
+            | Reason::MigrationsShown { .. }
+            | Reason::MigrationsAgreed { .. }
+            | Reason::MigrationsAsked { .. }
+            | Reason::CrossesMigrations { .. }
+            | Reason::AcrossMigrations { .. }
+            | Reason::MigrationsUnreadable { .. }
+            | Reason::ArtifactsFound { .. }
+            | Reason::ArtifactsMissing { .. }
+            | Reason::ArtifactsUnreadable { .. } => self.of_change(verdict),
             Reason::Held { by, reason } => {
                 let text = match by {
                     Some(by) => plain("held by ").span(self.person(by)).and(format!(": {reason}")),
@@ -314,7 +361,7 @@ fn emergency_hint() -> Text {
     Text::plain("in an emergency ").code("--emergency \"why\"")
 }
 
-fn cut_list(names: &[String]) -> String {
+pub(super) fn cut_list(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {

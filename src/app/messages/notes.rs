@@ -51,6 +51,13 @@ impl Words<'_> {
                     .code(digest.short())
                     .and("."),
             ),
+            Event::WorkflowChanged { digest, .. } => line(
+                Tone::Warning,
+                Text::plain("The workflow file changed. Approvals so far no longer count, for they were for another \
+                             file; the digest is now ")
+                    .code(digest.short())
+                    .and("."),
+            ),
             Event::IntentMade { .. } => line(
                 Tone::Working,
                 format!("All gates are open. Start {} is decided.", deploy.attempts).into(),

@@ -26,6 +26,7 @@ fn history(words: &str) -> Vec<Deploy> {
             inputs: BTreeMap::new(),
             command: vec!["true".into()],
         },
+        preflight: Default::default(),
     };
     let mut ran: Vec<Deploy> = Vec::new();
     for (index, word) in words.split_whitespace().enumerate() {
@@ -47,6 +48,7 @@ fn history(words: &str) -> Vec<Deploy> {
             reason: None,
             emergency: None,
             when: shipgate_domain::deploy::StartWhen::Now,
+            accepts: Default::default(),
         };
         let policy = "a".repeat(64).parse().expect("64 hex digits");
         let mut deploy = Deploy::new(DeployId::new(at, [0; 10]), request, policy);
@@ -56,6 +58,7 @@ fn history(words: &str) -> Vec<Deploy> {
             &commit(number),
             &service,
             &deploy.policy,
+            None,
         );
         let pin =
             Pin { commit: commit(number), kind: RefKind::Tag, title: String::new(), author: String::new() };

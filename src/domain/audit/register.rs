@@ -221,6 +221,10 @@ impl Filed {
                 self.digest = text(&data["digest"]);
                 self.plan(&data["plan"]);
             }
+            "workflow_changed" => {
+                self.digest = text(&data["digest"]);
+                self.plan(&data["plan"]);
+            }
             "judged" | "refused" | "intent_made" => {
                 // The refusal of a stranger's request is the bare list.
                 let verdicts = if data.is_array() { data } else { &data["verdicts"] };

@@ -403,10 +403,11 @@ impl Replay {
 }
 
 fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
-    const LOOKED_AT: [&str; 12] = [
+    const LOOKED_AT: [&str; 13] = [
         "requested",
         "pinned",
         "rules_changed",
+        "workflow_changed",
         "refused",
         "approved",
         "withdrawn",
@@ -430,8 +431,8 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
     let Some(from) = from else { return matches!(event, "requested" | "imported") };
     match event {
         "delayed" | "pinned" => from == Requested,
-        "rules_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held" | "resumed"
-        | "intent_made" => from == Waiting,
+        "rules_changed" | "workflow_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held"
+        | "resumed" | "intent_made" => from == Waiting,
         "refused" | "expired" => matches!(from, Requested | Waiting),
         "cancel_asked" => !matches!(from, Done(_)),
         "frozen_out" | "went_on" => from == Running,
@@ -503,7 +504,7 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
             open.digest = data.pinned.as_ref().map(|pinned| pinned.digest.clone());
             Waiting
         }
-        "rules_changed" => {
+        "rules_changed" | "workflow_changed" => {
             open.digest.clone_from(&data.digest);
             Waiting
         }

@@ -16,6 +16,7 @@ pub fn plan_and_digest(
     commit: &CommitId,
     service: &Service,
     policy: &PolicyVersion,
+    workflow_id: Option<&str>,
 ) -> (RunPlan, Digest) {
     let fill = |template: &String| {
         template
@@ -31,6 +32,7 @@ pub fn plan_and_digest(
         provider: pipeline.provider,
         repo: pipeline.repo.clone(),
         workflow: pipeline.workflow.clone(),
+        workflow_id: workflow_id.map(ToOwned::to_owned),
         git_ref: pipeline.git_ref.clone(),
         commit: commit.clone(),
         inputs: pipeline.inputs.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),

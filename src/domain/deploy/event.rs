@@ -33,6 +33,13 @@ pub enum Event {
         /// What approvals must bind to now.
         digest: Digest,
     },
+    /// The workflow file changed while it waited; the digest is new and approvals of the old one no longer count.
+    WorkflowChanged {
+        /// What would be sent now.
+        plan: RunPlan,
+        /// What approvals must bind to now.
+        digest: Digest,
+    },
     /// The gates were judged, and it cannot start yet.
     Judged {
         /// What they said.
@@ -201,6 +208,7 @@ impl Event {
             Event::Delayed { .. } => "delayed",
             Event::Pinned { .. } => "pinned",
             Event::RulesChanged { .. } => "rules_changed",
+            Event::WorkflowChanged { .. } => "workflow_changed",
             Event::Judged { .. } => "judged",
             Event::Refused { .. } => "refused",
             Event::Approved { .. } => "approved",

@@ -104,6 +104,7 @@ fn policy() -> Fallible<Policy> {
             inputs: BTreeMap::from([("sha".to_owned(), "{sha}".to_owned())]),
             command: Vec::new(),
         },
+        preflight: Default::default(),
     };
     let production = Environment {
         name: "production".parse()?,
@@ -123,6 +124,7 @@ fn policy() -> Fallible<Policy> {
         when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
+        preflight: Default::default(),
     };
     Ok(Policy {
         zone: Zone::utc(),
@@ -194,6 +196,7 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         reason: None,
         emergency: None,
         when: shipgate_domain::deploy::StartWhen::Now,
+        accepts: Default::default(),
     };
     let id = DeployId::new(now, [7; 10]);
     let pin = Pin {
@@ -203,7 +206,7 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         author: "grace".to_owned(),
     };
     let version = policy.version();
-    let (plan, digest) = plan_and_digest(&id, &request, &pin.commit, service, &version);
+    let (plan, digest) = plan_and_digest(&id, &request, &pin.commit, service, &version, None);
     let mut memberships = Memberships::default();
     memberships.insert(&outside_group(), Ok((0..50).map(account).collect()));
     let green = |index: usize| Check { name: format!("check {index}"), state: CheckState::Passed, url: None };
@@ -214,6 +217,7 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         checks: Read::Known((0..CHECKS).map(green).collect()),
         memberships,
         rebased: None,
+        preflight: Default::default(),
     };
     let pinned = Box::new(Pinned { pin, diff: Read::Known(None), plan, digest: digest.clone() });
     let expires = now + SignedDuration::from_hours(24 * 1000);

@@ -41,7 +41,6 @@ enum Seat {
 
 /// Counts approvals of the current digest by members of `groups`, distinct, fresh, and (unless `own`) not the
 /// requester's. Membership is judged as it is now, not as it was at the click.
-#[allow(dead_code, reason = "for gates that ask a group of their own")]
 pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed {
     among(case, groups, own, voices(case, own, usual_end(case), |_| true))
 }

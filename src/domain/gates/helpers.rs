@@ -40,6 +40,12 @@ fn of(case: &Case<'_>, gate: Gate, reason: &Reason) -> Helpers {
             _ => groups(Action::Cancel.groups(case.environment)),
         },
         // The requester themselves, who reads the sentence; and whoever keeps the settings.
-        Gate::Start | Gate::Version | Gate::Checks | Gate::Approvals => Helpers::default(),
+        Gate::Start
+        | Gate::Version
+        | Gate::Checks
+        | Gate::Review
+        | Gate::Migrations
+        | Gate::Artifact
+        | Gate::Approvals => Helpers::default(),
     }
 }

@@ -32,6 +32,8 @@ pub enum Reason {
     VersionUnreachable { branch: String },
     /// Something newer went live since the request, and this would take commits away again.
     Overtaken { by: Version, lost: u64 },
+    /// It is older than what runs there, and nobody said that this is meant.
+    Older { than: Version, lost: u64 },
     /// The code host did not answer when the version was checked again.
     VersionUnreadable { why: String },
     /// A rollback to a commit that never succeeded here.
@@ -104,6 +106,14 @@ pub enum Reason {
     OnItsWayBefore { environment: EnvironmentName },
     /// It failed there last.
     FailedBefore { environment: EnvironmentName, at: Timestamp },
+    /// It succeeded on the environment before, in a deploy that Shipgate did not start.
+    SeenBefore { environment: EnvironmentName, at: Timestamp },
+    /// It has not been there for long enough.
+    Soaking { environment: EnvironmentName, since: Timestamp, opens: Timestamp },
+    /// Another commit took its place there before it had been there for long enough.
+    SoakCutShort { environment: EnvironmentName, since: Timestamp, left: Timestamp },
+    /// Nobody could say whether it has been there.
+    BeforeUnreadable { environment: EnvironmentName, why: String },
     /// No checks are asked for.
     NoChecks,
     /// All that must be green are.
@@ -116,6 +126,40 @@ pub enum Reason {
     ChecksMissing { missing: Vec<String> },
     /// They could not be read.
     ChecksUnreadable { why: String },
+    /// The repository was to say which checks must be green, and demands none.
+    NoChecksRequired { branch: String },
+    /// Every pull request was approved by enough people.
+    Reviewed { pulls: u32, needed: u32 },
+    /// The repository demands no review.
+    NoReviewsRequired { branch: String },
+    /// Somebody asked for changes that were not made.
+    ChangesRequested { pull: u64, by: Vec<String> },
+    /// Pull requests without enough approving reviews of what was merged.
+    ReviewsMissing { pulls: Vec<u64>, needed: u32 },
+    /// Commits that came without a pull request.
+    DirectPush { commits: Vec<CommitId> },
+    /// The reviews could not be read.
+    ReviewsUnreadable { why: String },
+    /// No migration comes or goes.
+    NoMigrations,
+    /// Migrations come or go, and nobody has to agree.
+    MigrationsShown { files: Vec<String>, count: u32 },
+    /// Enough people agreed to the migrations.
+    MigrationsAgreed { files: Vec<String>, count: u32, by: Vec<PersonId> },
+    /// People are asked to agree to the migrations.
+    MigrationsAsked { files: Vec<String>, count: u32, by: Vec<PersonId>, needed: u32 },
+    /// What runs there has migrations without a way down that this commit does not know.
+    CrossesMigrations { files: Vec<String>, count: u32 },
+    /// The same, and the requester said that it is meant.
+    AcrossMigrations { why: String },
+    /// Nobody could say whether there are migrations.
+    MigrationsUnreadable { why: String },
+    /// What would be deployed is there.
+    ArtifactsFound { count: u32 },
+    /// It is not there.
+    ArtifactsMissing { missing: Vec<String> },
+    /// Nobody could say whether it is there.
+    ArtifactsUnreadable { why: String },
     /// Paused by somebody or by the commit message.
     Held { by: Option<PersonId>, reason: String },
     /// Nobody needs to approve.
@@ -178,6 +222,10 @@ impl Reason {
             Reason::VersionPending { .. }
                 | Reason::VersionUnreadable { .. }
                 | Reason::ChecksUnreadable { .. }
+                | Reason::BeforeUnreadable { .. }
+                | Reason::ReviewsUnreadable { .. }
+                | Reason::MigrationsUnreadable { .. }
+                | Reason::ArtifactsUnreadable { .. }
                 | Reason::GroupUnreadable { .. }
                 | Reason::CalendarUnreadable
                 | Reason::FreezeUnreadable { .. }
@@ -196,6 +244,7 @@ impl Reason {
                 | Reason::VersionMoved { .. }
                 | Reason::VersionUnreachable { .. }
                 | Reason::Overtaken { .. }
+                | Reason::Older { .. }
                 | Reason::NeverSucceededHere
                 | Reason::FailedBefore { .. }
                 | Reason::ChecksRed { .. }

@@ -1,6 +1,7 @@
 //! Tests of the gates by topic, each on a scene that is open and one change to it. Not here: the calendar's arithmetic.
 
 mod approvals;
+mod change;
 mod decision;
 mod freeze;
 mod inside;

@@ -1,7 +1,8 @@
 //! Is the version one commit, reachable from the branch that may be deployed, and still the same? Not here: resolving it.
 
 use super::{Finding, Reason};
-use crate::facts::{Case, Read, RefKind};
+use crate::deploy::Pinned;
+use crate::facts::{Case, Outside, Read, RefKind};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let Some(pinned) = &case.deploy.pinned else {
@@ -26,16 +27,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             }
         }
     }
-    // What people saw and approved was compared with what ran then. Going on is fine; silently going back is not.
-    match &outside.rebased {
-        Some(Read::Known(diff)) if diff.behind > 0 && !case.deploy.is_rollback() => {
-            let overtaken = Reason::Overtaken { by: diff.base_version.clone(), lost: diff.behind };
-            return Some(Finding::closed(overtaken));
-        }
-        Some(Read::Unknown(why)) => {
-            return Some(Finding::waiting(Reason::VersionUnreadable { why: why.clone() }));
-        }
-        Some(Read::Known(_)) | None => {}
+    if let Some(Read::Unknown(why)) = &outside.preflight.workflow {
+        let why = format!("whether the workflow is still the same: {why}");
+        return Some(Finding::waiting(Reason::VersionUnreadable { why }));
+    }
+    if let Some(finding) = backwards(case, pinned, outside) {
+        return Some(finding);
     }
     Some(match &outside.reachable {
         Read::Known(true) => Finding::open(Reason::VersionPinned { commit: pin.commit.clone() }),
@@ -48,4 +45,30 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         }
         Read::Unknown(why) => Finding::waiting(Reason::VersionUnreadable { why: why.clone() }),
     })
+}
+
+/// Whether it would take commits away. That is what a rollback is for; anything else must say that it is meant.
+fn backwards(case: &Case<'_>, pinned: &Pinned, outside: &Outside) -> Option<Finding> {
+    let accepted = case.deploy.request.accepts.older.is_some();
+    if case.deploy.is_rollback() {
+        return None;
+    }
+    // What people saw and approved was compared with what ran then. Going on is fine; silently going back is not.
+    match (&outside.rebased, &pinned.diff) {
+        (Some(Read::Known(now)), Read::Known(_)) if now.behind > 0 => {
+            let overtaken = Reason::Overtaken { by: now.base_version.clone(), lost: now.behind };
+            Some(Finding::closed(overtaken))
+        }
+        _ if accepted => None,
+        (Some(Read::Unknown(why)), _) | (None, Read::Unknown(why)) => {
+            Some(Finding::waiting(Reason::VersionUnreadable { why: why.clone() }))
+        }
+        (Some(Read::Known(diff)), _) | (None, Read::Known(Some(diff)))
+            if diff.total == 0 && diff.behind > 0 =>
+        {
+            let older = Reason::Older { than: diff.base_version.clone(), lost: diff.behind };
+            Some(Finding::closed(older))
+        }
+        (Some(Read::Known(_)), _) | (None, Read::Known(_)) => None,
+    }
 }

@@ -2,7 +2,7 @@
 //! fetching or changing anything.
 
 use super::{CommandPipelines, GIT_ANSWER};
-use crate::text::{inert, pull_of, title_of};
+use crate::text::{by_version, inert, pull_of, title_of};
 use async_trait::async_trait;
 use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
 use shipgate_domain::facts::{Change, Check, Pin, RefKind};
@@ -85,18 +85,33 @@ impl Repositories for CommandPipelines {
         Ok(Vec::new())
     }
 
+    async fn changed_files(
+        &self,
+        repo: &str,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Vec<String>, OutsideError> {
+        let range = format!("{base}...{head}");
+        // Nothing is taken for renamed: a file that moved is new where it went.
+        let arguments =
+            ["diff", "--name-only", "--no-renames", "--diff-filter=d", "-z", "--end-of-options", &range];
+        let printed = self.git(repo, &arguments).await?.text(repo)?;
+        Ok(printed.split('\0').filter(|path| !path.is_empty()).map(ToOwned::to_owned).collect())
+    }
+
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
         let format = "--format=%(refname:strip=2) %(objectname) %(*objectname)";
-        let count = format!("--count={}", limit.clamp(1, 1000));
-        let arguments =
-            ["for-each-ref", "--sort=-version:refname", "--sort=-creatordate", &count, format, "refs/tags"];
+        let arguments = ["for-each-ref", format, "refs/tags"];
         let printed = self.git(repo, &arguments).await?.text(repo)?;
         let read = |line: &str| {
             let mut words = line.split_whitespace();
             let (name, object, peeled) = (words.next()?, words.next()?, words.next());
             Some(Recent { version: name.parse().ok()?, commit: peeled.unwrap_or(object).parse().ok()? })
         };
-        Ok(printed.lines().filter_map(read).take(limit).collect())
+        let mut recent: Vec<Recent> = printed.lines().filter_map(read).collect();
+        recent.sort_by(|a, b| by_version(b.version.as_str(), a.version.as_str()));
+        recent.truncate(limit.clamp(1, 1000));
+        Ok(recent)
     }
 }
 

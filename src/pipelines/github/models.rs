@@ -98,6 +98,8 @@ pub(super) struct Signature {
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub login: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
     pub id: Option<u64>,
 }
 
@@ -119,8 +121,135 @@ pub(super) struct Compared {
     pub behind_by: Option<u64>,
     pub total_commits: Option<u64>,
     pub html_url: Option<String>,
+    pub merge_base_commit: Option<PullCommit>,
+    /// At most 300, on the first page only.
+    pub files: Option<Vec<ChangedFile>>,
     #[serde(default)]
     pub commits: Vec<Commit>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ChangedFile {
+    pub filename: String,
+    pub status: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Tree {
+    #[serde(default)]
+    pub truncated: bool,
+    pub tree: Vec<TreeEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TreeEntry {
+    pub path: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Contents {
+    pub sha: String,
+}
+
+/// A rule of a rule set.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rule {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub parameters: RuleParameters,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RuleParameters {
+    pub required_approving_review_count: Option<u32>,
+    #[serde(default)]
+    pub required_status_checks: Vec<RequiredCheck>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RequiredCheck {
+    pub context: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Branch {
+    pub protected: bool,
+    pub protection: Option<BranchProtection>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BranchProtection {
+    pub required_status_checks: Option<BranchChecks>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BranchChecks {
+    #[serde(default)]
+    pub contexts: Vec<String>,
+    #[serde(default)]
+    pub checks: Vec<RequiredCheck>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Protection {
+    pub required_pull_request_reviews: Option<RequiredReviews>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RequiredReviews {
+    pub required_approving_review_count: Option<u32>,
+}
+
+/// A pull request with what its reviews are held against.
+#[derive(Debug, Deserialize)]
+pub(super) struct MergedPull {
+    pub number: u64,
+    pub merged_at: Option<Timestamp>,
+    pub merge_commit_sha: Option<String>,
+    pub user: Option<User>,
+    pub head: PullSide,
+    pub base: PullSide,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PullSide {
+    #[serde(rename = "ref")]
+    pub name: Option<String>,
+    pub sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PullCommit {
+    pub sha: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ReviewGiven {
+    pub user: Option<User>,
+    pub state: String,
+    pub commit_id: Option<String>,
+    pub submitted_at: Option<Timestamp>,
+    #[serde(default)]
+    pub author_association: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Deployment {
+    pub id: u64,
+    pub sha: String,
+    pub environment: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DeploymentStatus {
+    pub state: String,
+    pub created_at: Timestamp,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,6 +285,11 @@ pub(super) struct App {
 #[derive(Debug, Deserialize)]
 pub(super) struct Suite {
     pub id: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Suites {
+    pub total_count: u64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,14 +4,14 @@ use super::GitHub;
 use super::client::{Repo, in_path};
 use super::limits::Urgency::{Display, Needed};
 use super::models::{
-    CheckRun, CheckRuns, Combined, Commit, Compared, Pull, Reference, Runs, Status, Tag, WorkflowRun,
+    CheckRun, CheckRuns, Combined, Commit, Compared, Pull, Reference, Runs, Status, Suites, Tag, WorkflowRun,
 };
 use crate::text::{by_version, inert, pull_of, title_of};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use http::Method;
 use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
-use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Writer};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Reviews, SeenBefore, Writer};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -20,7 +20,11 @@ use tokio::time::timeout;
 const PAGE: usize = 100;
 /// A list of versions is for a form, which can be opened within three seconds. Without it, people type the version.
 const LIST_TIME: Duration = Duration::from_millis(1500);
+/// Pages of tags that are sorted for such a list.
+const TAG_PAGES: usize = 5;
 const MOST_COMMITS: usize = 250;
+/// Check suites of a commit whose runs GitHub lists.
+const MOST_SUITES: usize = 1000;
 /// Commits whose pull request is asked for, when their message does not name it.
 const PULLS_ASKED: usize = 20;
 
@@ -142,9 +146,8 @@ impl Repositories for GitHub {
 
     async fn recent(&self, repo: &str, limit: usize) -> Result<Vec<Recent>, OutsideError> {
         let repo = Repo::parse(repo)?;
-        let tags = self.client.get(&repo, "/tags?per_page=100", Display);
         let late = || OutsideError::Later { why: "GitHub is slow to list versions".into(), after: None };
-        let mut tags: Vec<Tag> = timeout(LIST_TIME, tags).await.map_err(|_| late())??;
+        let mut tags: Vec<Tag> = timeout(LIST_TIME, self.newest_tags(&repo)).await.map_err(|_| late())??;
         // GitHub sorts tags by name, not by age; dates of tags can be set by anybody.
         tags.sort_by(|a, b| by_version(&b.name, &a.name));
         let read = |tag: &Tag| {
@@ -152,9 +155,60 @@ impl Repositories for GitHub {
         };
         Ok(tags.iter().filter_map(read).take(limit).collect())
     }
+
+    async fn required_checks(&self, repo: &str, branch: &str) -> Result<Vec<String>, OutsideError> {
+        self.checks_required(repo, branch).await
+    }
+
+    async fn reviews(
+        &self,
+        repo: &str,
+        branch: &str,
+        commits: &[CommitId],
+        is_demand_read: bool,
+    ) -> Result<Reviews, OutsideError> {
+        self.reviews_of(repo, branch, commits, is_demand_read).await
+    }
+
+    async fn changed_files(
+        &self,
+        repo: &str,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Vec<String>, OutsideError> {
+        self.files_changed(repo, base, head).await
+    }
+
+    async fn seen(
+        &self,
+        repo: &str,
+        commit: &CommitId,
+        environment: &str,
+    ) -> Result<Option<SeenBefore>, OutsideError> {
+        self.deployment_seen(repo, commit, environment).await
+    }
+
+    async fn workflow(&self, repo: &str, branch: &str, file: &str) -> Result<Option<String>, OutsideError> {
+        self.workflow_file(repo, branch, file).await
+    }
 }
 
 impl GitHub {
+    /// The first pages of tags: GitHub lists v0.9.0 before v0.10.0, so the newest need not be on the first one.
+    async fn newest_tags(&self, repo: &Repo) -> Result<Vec<Tag>, OutsideError> {
+        let mut tags: Vec<Tag> = Vec::new();
+        for number in 1..=TAG_PAGES {
+            let page: Vec<Tag> =
+                self.client.get(repo, &format!("/tags?per_page={PAGE}&page={number}"), Display).await?;
+            let is_last = page.len() < PAGE;
+            tags.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(tags)
+    }
+
     /// The commit that a reference names; annotated tags are followed. `None` when there is no such reference.
     async fn reference(&self, repo: &Repo, rest: &str) -> Result<Option<String>, OutsideError> {
         let Some(found) = self.client.find::<Reference>(repo, rest, Needed).await? else { return Ok(None) };
@@ -220,6 +274,19 @@ impl GitHub {
             }
             if is_last {
                 return Err(incomplete("check runs", commit));
+            }
+        }
+        // GitHub, “List check runs for a Git reference”: only those of the 1,000 newest suites are listed.
+        if all.len() >= MOST_SUITES {
+            let path = format!("/commits/{commit}/check-suites?per_page=1");
+            let suites: Suites = self.client.get(repo, &path, Needed).await?;
+            if suites.total_count > MOST_SUITES as u64 {
+                let why = format!(
+                    "{} has {} check suites, and GitHub lists the runs of {MOST_SUITES} only; push a new commit",
+                    commit.short(),
+                    suites.total_count
+                );
+                return Err(OutsideError::Refused { why });
             }
         }
         Ok(all)

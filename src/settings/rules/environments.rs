@@ -3,14 +3,15 @@
 use super::super::operations::web_address;
 use super::super::problem::Finding;
 use super::super::reader::{Section, Word, clip};
+use super::preflight::{checks, preflight};
 use super::{Kind, Names, group_list, named_people};
 use jiff::SignedDuration;
 use shipgate_domain::calendar::Length;
 use shipgate_domain::ids::{EnvironmentName, GroupName, PersonId, ServiceName};
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, Escalation, OverrideRule, Provider, QueueBy, RollbackRule, Service,
-    Share, WhenFrozen,
+    ApprovalRule, Environment, Escalation, OverrideRule, Provider, QueueBy, RollbackRule, Service, Share,
+    WhenFrozen,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -120,6 +121,8 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
     let queue =
         section.choice("queue", &[("environment", QueueBy::Environment), ("service", QueueBy::Service)]);
     let frozen = [("finish", WhenFrozen::Finish), ("cancel_queued", WhenFrozen::CancelQueued)];
+    let (checks, ignored) = checks(section, services);
+    let preflight = preflight(section, names, &voters, services, ignored);
     Environment {
         name: "unnamed".parse().expect("a valid name"),
         aliases: Vec::new(),
@@ -128,16 +131,17 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
         deployers: deployers.unwrap_or_default(),
         approvals: approvals.unwrap_or_else(ApprovalRule::none),
         overrides,
-        checks: checks(section, services),
+        checks,
         queue: queue.unwrap_or(QueueBy::Environment),
         when_frozen: section.choice("when_frozen", &frozen).unwrap_or_default(),
         rollback,
         url: url.map(|word| word.text),
+        preflight,
     }
 }
 
 /// Who could say yes, to find rules that nobody can fulfil.
-struct Voters<'a> {
+pub(super) struct Voters<'a> {
     section: &'a Section<'a>,
     groups: &'a Groups,
     /// None when they are not known.
@@ -146,7 +150,14 @@ struct Voters<'a> {
 
 impl Voters<'_> {
     /// Notes a number of people that can never be reached.
-    fn check(&self, needed: u32, place: Range<usize>, from: &[GroupName], own: bool, what_for: &str) {
+    pub(super) fn check(
+        &self,
+        needed: u32,
+        place: Range<usize>,
+        from: &[GroupName],
+        own: bool,
+        what_for: &str,
+    ) {
         let Some(people) = named_people(from, self.groups) else { return };
         let most = if own { people.len() } else { self.most_without_requester(&people) };
         if most >= usize::try_from(needed).unwrap_or(usize::MAX) {
@@ -172,7 +183,7 @@ impl Voters<'_> {
 }
 
 /// Notes that a list of groups is empty or not there.
-fn no_group(section: &Section<'_>, key: &str, why: &str, example: &str) {
+pub(super) fn no_group(section: &Section<'_>, key: &str, why: &str, example: &str) {
     match section.place_of(key) {
         None => section.missing(key, why, example),
         Some(place) => {
@@ -354,35 +365,4 @@ fn rollback(section: &Section<'_>, approvals: &Option<ApprovalRule>, voters: &Vo
     }
     let in_window_only = table.flag("in_window_only").unwrap_or(false);
     RollbackRule { needed: needed.map_or(0, |(needed, _)| needed), in_window_only }
-}
-
-fn checks(section: &Section<'_>, services: &Services) -> CheckRule {
-    let (rule, place) = match section.text_or_list("checks", "all") {
-        None => (CheckRule::All, section.place.clone()),
-        Some(Ok(word)) => match word.as_str() {
-            "all" => (CheckRule::All, word.place),
-            "none" => (CheckRule::None, word.place),
-            other => {
-                let what = format!("`{}.checks` cannot be “{}”", section.title, clip(other));
-                let instead = format!("write \"all\", \"none\", or a list such as [\"{}\"]", clip(other));
-                section.note(Finding::at(word.place, "unknown_word", what).instead(instead));
-                return CheckRule::All;
-            }
-        },
-        Some(Err(list)) => {
-            if list.words.is_empty() {
-                let found = Finding::at(list.place.clone(), "contradiction", "the list of checks is empty");
-                section.note(found.instead("write checks = \"none\", if no check is to be looked at"));
-                return CheckRule::None;
-            }
-            (CheckRule::Named(list.words.into_iter().map(|word| word.text).collect()), list.place)
-        }
-    };
-    let by_command = services.values().find(|service| service.pipeline.provider == Provider::Command);
-    if let (true, Some(service)) = (rule != CheckRule::None, by_command) {
-        let what = format!("{} can never be deployed to {}", service.name, section.title);
-        let why = "a service of provider \"command\" has no checks on its commits, and this environment demands some";
-        section.note(Finding::at(place, "never_opens", what).why(why).instead("write checks = \"none\""));
-    }
-    rule
 }

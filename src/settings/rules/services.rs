@@ -3,6 +3,7 @@
 use super::super::near::advice;
 use super::super::problem::Finding;
 use super::super::reader::{Section, Word, clip};
+use super::preflight::of_service;
 use shipgate_domain::ids::{ServiceName, Version};
 use shipgate_domain::policy::{Pipeline, Provider, Service};
 use std::collections::BTreeMap;
@@ -36,8 +37,9 @@ pub(super) fn services(root: &Section<'_>) -> BTreeMap<ServiceName, Service> {
             default.get_or_insert_with(|| clip(&word.text));
         }
         let pipeline = pipeline(&section);
+        let preflight = of_service(&section, check_placeholders);
         if let (Some(name), Some(pipeline)) = (name, pipeline) {
-            services.insert(name.clone(), Service { name, default: is_default, pipeline });
+            services.insert(name.clone(), Service { name, default: is_default, pipeline, preflight });
         }
     }
     services

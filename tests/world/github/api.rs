@@ -115,8 +115,14 @@ impl GitHub {
         match (call.method.as_str(), rest) {
             ("GET", []) => Ok(Answer::json(200, &self.repo_json(repo))),
             ("GET", ["installation"]) => Ok(Answer::json(200, &self.installation_json())),
+            ("GET", ["git", "trees", ..] | ["branches", .., "protection"]) => {
+                self.read_change(repo, rest, call)
+            }
             ("GET", ["git", ..] | ["commits", ..] | ["branches", ..] | ["tags"] | ["compare", ..]) => {
                 self.read_refs(repo, rest, call)
+            }
+            ("GET", ["rules" | "pulls" | "deployments" | "contents", ..]) => {
+                self.read_change(repo, rest, call)
             }
             (_, ["actions", ..]) => self.actions(state, &full_name, rest, call),
             _ => Err(not_found()),

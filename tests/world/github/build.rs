@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::GitHub;
+use super::change::Demands;
 use super::state::{Access, Check, Commit, Pull, Repo, State, Tag};
 use crate::locked;
 use crate::sign::object_id;
@@ -158,6 +159,9 @@ impl GitHub {
             statuses: HashMap::new(),
             workflows: Vec::new(),
             plans: HashMap::new(),
+            demands: Demands::default(),
+            deployed: Vec::new(),
+            is_huge: false,
         });
         drop(state);
         self.commit(full_name, "main", "Begin", "octocat")
@@ -216,7 +220,9 @@ impl GitHub {
 
     /// Says that a merged pull request brought `sha`.
     pub fn add_pull(&self, repo: &str, sha: &str, number: u64, title: &str, login: &str) {
-        let pull = Pull { number, title: title.into(), login: login.into(), sha: sha.into() };
+        let commits = vec![sha.to_owned()];
+        let (title, login, sha) = (title.to_owned(), login.to_owned(), sha.to_owned());
+        let pull = Pull { number, title, login, sha, commits, reviews: Vec::new() };
         self.in_repo(repo, |repo| repo.pulls.push(pull));
     }
 
@@ -264,7 +270,7 @@ impl GitHub {
         locked(&self.0.state).repo(full_name).is_some()
     }
 
-    fn in_repo<T>(&self, full_name: &str, change: impl FnOnce(&mut Repo) -> T) -> T {
+    pub(super) fn in_repo<T>(&self, full_name: &str, change: impl FnOnce(&mut Repo) -> T) -> T {
         let mut state = locked(&self.0.state);
         let state: &mut State = &mut state;
         match state.repo_mut(full_name) {

@@ -133,6 +133,7 @@ impl GitHub {
         let files: Vec<_> = ahead
             .iter()
             .flat_map(|commit| &commit.files)
+            .take(300)
             .map(|file| self.file_json(repo, &head.sha, file))
             .collect();
         let (shown, link) = self.page(call, ahead);

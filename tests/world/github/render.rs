@@ -172,7 +172,9 @@ impl GitHub {
         if full {
             json["commit"] = self.commit_json(repo, commit, false);
             json["_links"] = json!({"html": format!("{}/tree/{name}", self.html_url(repo)), "self": format!("{url}/branches/{name}")});
-            json["protection"] = json!({"enabled": protected, "url": protection_url});
+            let checks = self.required_checks_json(&repo.demands.protection.0);
+            json["protection"] =
+                json!({"enabled": protected, "url": protection_url, "required_status_checks": checks});
         }
         Some(json)
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::GitHubConfig;
 use super::build::{Plan, Workflow};
+use super::change::Demands;
 use super::hooks::{HookDelivery, HookMode, PendingHook};
 use crate::serve::Call;
 
@@ -83,6 +84,28 @@ pub(super) struct Pull {
     pub title: String,
     pub login: String,
     pub sha: String,
+    /// Its commits as they were before the merge; the last one is its head.
+    pub commits: Vec<String>,
+    pub reviews: Vec<Reviewed>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Reviewed {
+    pub login: String,
+    pub state: String,
+    pub commit: String,
+    pub association: String,
+}
+
+/// A deployment in the host's own list.
+#[derive(Clone, Debug)]
+pub(super) struct Deployed {
+    pub id: u64,
+    pub sha: String,
+    pub environment: String,
+    pub at: i64,
+    /// Oldest first, each with its time.
+    pub states: Vec<(String, i64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +175,10 @@ pub(super) struct Repo {
     pub workflows: Vec<(u64, Workflow)>,
     /// What the next runs of a workflow file do; the last one stays.
     pub plans: HashMap<String, Vec<Plan>>,
+    pub demands: Demands,
+    pub deployed: Vec<Deployed>,
+    /// Whether lists of all files are cut off.
+    pub is_huge: bool,
 }
 
 impl Repo {

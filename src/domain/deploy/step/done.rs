@@ -25,6 +25,7 @@ impl Deploy {
             Event::Delayed { .. }
             | Event::Pinned { .. }
             | Event::RulesChanged { .. }
+            | Event::WorkflowChanged { .. }
             | Event::Judged { .. }
             | Event::Refused { .. }
             | Event::FrozenOut { .. }

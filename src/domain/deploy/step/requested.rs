@@ -44,6 +44,7 @@ impl Deploy {
                 Ok(Some(vec![Do::Announce, Do::FreePlace]))
             }
             Event::RulesChanged { .. }
+            | Event::WorkflowChanged { .. }
             | Event::Judged { .. }
             | Event::Approved { .. }
             | Event::Withdrawn { .. }

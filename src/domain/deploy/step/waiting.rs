@@ -23,6 +23,11 @@ impl Deploy {
                 pinned.digest.clone_from(digest);
                 Ok(Some(vec![Do::Judge(None)]))
             }
+            Event::WorkflowChanged { plan, digest } => {
+                pinned.plan.clone_from(plan);
+                pinned.digest.clone_from(digest);
+                Ok(Some(vec![Do::Judge(None)]))
+            }
             Event::Judged { verdicts, outside } => {
                 self.verdicts.clone_from(verdicts);
                 self.outside.clone_from(outside);

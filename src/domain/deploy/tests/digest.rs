@@ -1,6 +1,6 @@
 //! What people approve is exactly what is sent: the digest changes with everything in it. Not here: who approves.
 
-use crate::deploy::{Kind, Request, StartWhen, plan_and_digest};
+use crate::deploy::{Accepts, Kind, Request, StartWhen, plan_and_digest};
 use crate::ids::{Account, CommitId, DeployId, Digest, Platform, PolicyVersion};
 use crate::policy::{Pipeline, Provider, Service};
 use crate::run::{RunPlan, Start};
@@ -16,6 +16,7 @@ struct Parts {
     commit: CommitId,
     service: Service,
     policy: PolicyVersion,
+    workflow_id: Option<String>,
 }
 
 impl Parts {
@@ -26,10 +27,18 @@ impl Parts {
             commit: commit('a'),
             service: samples::service(),
             policy: samples::policy_version(),
+            workflow_id: None,
         }
     }
     fn plan_and_digest(&self) -> (RunPlan, Digest) {
-        plan_and_digest(&self.id, &self.request, &self.commit, &self.service, &self.policy)
+        plan_and_digest(
+            &self.id,
+            &self.request,
+            &self.commit,
+            &self.service,
+            &self.policy,
+            self.workflow_id.as_deref(),
+        )
     }
 }
 
@@ -49,8 +58,10 @@ fn changes() -> Vec<Change> {
         reason: _,
         emergency: _,
         when: _,
+        accepts: Accepts { older: _, across_migrations: _ },
     } = samples::request();
-    let Service { name: _, default: _, pipeline } = samples::service();
+    // What is looked for in a change is in the policy's version.
+    let Service { name: _, default: _, pipeline, preflight: _ } = samples::service();
     let Pipeline { provider: _, repo: _, workflow: _, git_ref: _, inputs: _, command: _ } = pipeline;
     vec![
         ("id", |p| p.id = DeployId::new(at(samples::ASKED), [8; 10])),
@@ -80,6 +91,10 @@ fn changes() -> Vec<Change> {
             p.request.when = StartWhen::At(at(samples::ASKED) + SignedDuration::from_secs(1));
         }),
         ("when open", |p| p.request.when = StartWhen::WhenOpen),
+        ("an older version is meant", |p| p.request.accepts.older = Some("why".to_owned())),
+        ("crossing migrations is meant", |p| p.request.accepts.across_migrations = Some("why".to_owned())),
+        ("workflow file", |p| p.workflow_id = Some("b".repeat(40))),
+        ("another workflow file", |p| p.workflow_id = Some("c".repeat(40))),
         ("provider", |p| p.service.pipeline.provider = Provider::Command),
         ("repo", |p| p.service.pipeline.repo = "acme/apis".to_owned()),
         ("workflow", |p| p.service.pipeline.workflow = "other.yml".to_owned()),

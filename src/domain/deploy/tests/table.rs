@@ -14,6 +14,7 @@ delayed                       requested x         x         x         x        x
 pinned                        waiting   x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 pinned_with_[HOLD]            held      x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 rules_changed                 x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
+workflow_changed              x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
 judged                        x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
 refused                       refused   refused   refused   x         x        x         x         x         x        x        x               x               x               x               x               x
 approved                      x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
@@ -68,6 +69,7 @@ delayed                        =       =        =         =       =         =   
 pinned                         =       =        =         =       =         =      =      =
 pinned_with_[HOLD]             =       =        =         =       =         =      =      =
 rules_changed                  =       =        =         =       =         =      =      =
+workflow_changed               =       =        =         =       =         =      =      =
 judged                         =       =        =         =       =         =      =      =
 refused                        =       =        =         =       =         =      =      =
 approved                       x       x        x         x       x         x      x      x

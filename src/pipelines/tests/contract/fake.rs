@@ -142,6 +142,7 @@ pub fn plan() -> RunPlan {
         provider: Provider::Github,
         repo: "acme/api".into(),
         workflow: "deploy.yml".into(),
+        workflow_id: None,
         git_ref: "main".into(),
         commit: SHA.parse().unwrap(),
         inputs: [("deployment_id".to_owned(), DEPLOY.to_owned())].into(),

@@ -67,6 +67,7 @@ impl Repo {
             provider: shipgate_domain::policy::Provider::Command,
             repo: self.path(),
             workflow: String::new(),
+            workflow_id: None,
             inputs: inputs.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
             command: ["sh", "-c", script].map(str::to_owned).into(),
             start: Start::New,

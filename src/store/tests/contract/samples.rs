@@ -55,6 +55,7 @@ pub fn deploy_to(n: u8, environment: &str) -> Deploy {
         reason: None,
         emergency: None,
         when: shipgate_domain::deploy::StartWhen::Now,
+        accepts: Default::default(),
     };
     Deploy::new(DeployId::new(request.at, [n; 10]), request, "0".repeat(64).parse().unwrap())
 }
@@ -65,6 +66,7 @@ pub fn plan(deploy: &Deploy, commit: CommitId) -> RunPlan {
         provider: Provider::Github,
         repo: "acme/shop".into(),
         workflow: "deploy.yml".into(),
+        workflow_id: None,
         git_ref: "main".into(),
         inputs: BTreeMap::new(),
         command: Vec::new(),

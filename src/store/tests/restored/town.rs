@@ -167,7 +167,7 @@ fn service(name: &str, provider: Provider) -> Service {
         inputs: BTreeMap::new(),
         command: Vec::new(),
     };
-    Service { name: name.parse().unwrap(), default: name == "shop", pipeline }
+    Service { name: name.parse().unwrap(), default: name == "shop", pipeline, preflight: Default::default() }
 }
 
 fn environment(name: &str) -> Environment {
@@ -184,6 +184,7 @@ fn environment(name: &str) -> Environment {
         when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
+        preflight: Default::default(),
     }
 }
 
