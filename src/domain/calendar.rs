@@ -34,6 +34,7 @@ mod compiled;
 mod cron;
 mod freeze;
 mod lead;
+pub mod outlook;
 mod reading;
 mod schedule;
 mod weekly;

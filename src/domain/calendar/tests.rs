@@ -3,6 +3,7 @@
 mod compiled;
 mod cron;
 mod freezes;
+mod outlook;
 mod reference;
 mod sweep;
 mod windows;

@@ -5,6 +5,7 @@ mod decision;
 mod freeze;
 mod inside;
 mod missing;
+mod outlook;
 mod outside;
 mod planned;
 mod schedule;
