@@ -16,6 +16,7 @@ mod intake;
 mod judge;
 pub mod limits;
 pub mod messages;
+pub mod outlook;
 mod places;
 pub mod points;
 mod poison;
