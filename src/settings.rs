@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod http;
 mod keys;
+mod lint;
 mod near;
 mod operations;
 mod problem;

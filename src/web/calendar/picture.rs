@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 /// Colours and patterns, for the picture alone and for the page, whose own style may not stand in it.
 const STYLE: &str = include_str!("../assets/picture.css");
 
-const LEFT: f64 = 92.0;
+const LEFT: f64 = 108.0;
 const TOP: f64 = 40.0;
 const DAY: f64 = 96.0;
 const BETWEEN: f64 = 6.0;
@@ -100,8 +100,8 @@ impl Picture<'_> {
         );
         heading(&mut svg);
         labels(&mut svg, &days);
-        for stretch in &self.outlook.stretches {
-            self.stretch(&mut svg, stretch, &days);
+        for stretch in joined(&self.outlook.stretches) {
+            self.stretch(&mut svg, &stretch, &days);
         }
         for day in &days {
             marks(&mut svg, day, self.now);
@@ -161,6 +161,20 @@ const PATTERNS: &str = "<defs>\
     <pattern id=\"cal-frozen\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">\
     <rect class=\"cal-frozen-fill\" width=\"8\" height=\"8\"/><circle class=\"cal-frozen-dot\" cx=\"2\" cy=\"2\" r=\"1.3\"/>\
     <circle class=\"cal-frozen-dot\" cx=\"6\" cy=\"6\" r=\"1.3\"/></pattern></defs>";
+
+/// What looks the same is drawn as one: under a freeze nobody sees what the schedule would say.
+fn joined(stretches: &[Stretch]) -> Vec<Stretch> {
+    let mut joined: Vec<Stretch> = Vec::new();
+    for stretch in stretches {
+        match joined.last_mut() {
+            Some(last) if last.holds() == stretch.holds() && last.freezes == stretch.freezes => {
+                last.until = stretch.until;
+            }
+            _ => joined.push(stretch.clone()),
+        }
+    }
+    joined
+}
 
 /// Class and letter of an answer; open has none, as most of a calendar should be that.
 fn look(holds: Holds) -> (&'static str, &'static str) {
@@ -250,6 +264,6 @@ fn legend(svg: &mut String, y: f64) {
             x + 31.0,
             words::holds(holds)
         );
-        x += 130.0;
+        x += 160.0;
     }
 }
