@@ -23,6 +23,7 @@ mod load;
 mod oddities;
 mod operating;
 mod outages;
+mod outlook;
 mod planned;
 mod postgres;
 mod refusals;

@@ -22,6 +22,7 @@ slack = "U3"
 deployers = ["ada", "grace"]
 release-managers = ["grace", "linus"]
 [services.api]
+provider = "github"
 repo = "acme/api"
 workflow = "deploy.yml"
 ref = "main"
