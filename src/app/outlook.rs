@@ -41,12 +41,12 @@ pub fn causes(all: &[Cause]) -> String {
     phrases.join(" and ")
 }
 
-/// A stretch in words: "frozen: Black Friday", "closed".
+/// A stretch in words: "frozen (Black Friday)", "closed".
 #[must_use]
 pub fn stretch(stretch: &Stretch) -> String {
     match names(&stretch.freezes) {
         names if names.is_empty() => holds(stretch.holds()).to_owned(),
-        names => format!("frozen: {names}"),
+        names => format!("frozen ({names})"),
     }
 }
 

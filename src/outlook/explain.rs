@@ -56,7 +56,7 @@ fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Resu
     let place = rules.place(Some(&asked.environment), asked.service.as_deref())?;
     let zone = &rules.policy.zone;
     let at = match &asked.at {
-        None => now,
+        None => Timestamp::from_second(now.as_second()).unwrap_or(now),
         Some(text) => WrittenTime::read(text).and_then(|time| time.resolve(now, zone.tz()).ok()).ok_or_else(|| {
             format!(
                 "“{}” is no time; write 14:00, tomorrow 9:00, Fri 15:00, 2026-11-26, \"2026-11-26 09:00\" or in 2h",

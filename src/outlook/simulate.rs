@@ -3,7 +3,7 @@
 use super::{Place, Rules, clean, grid, json};
 use crate::output::{print, tell};
 use clap::Args;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 use shipgate_app::messages::duration;
 use shipgate_app::outlook;
 use shipgate_domain::calendar::outlook::{Closure, Outlook};
@@ -56,7 +56,7 @@ fn answer(rules: &Rules, asked: &Simulate, as_json: bool, now: Timestamp) -> Res
     let zone = &rules.policy.zone;
     let unknown = || "these days are out of the calendar's reach".to_owned();
     // To the minute: rules know nothing finer, and nobody wants to read seconds.
-    let now = now.checked_sub(SignedDuration::from_secs(now.as_second().rem_euclid(60))).unwrap_or(now);
+    let now = Timestamp::from_second(now.as_second().div_euclid(60) * 60).unwrap_or(now);
     let until =
         zone.civil(now).checked_add(i64::from(asked.days).days()).map_err(|error| error.to_string())?;
     let outlook = rules.view(&place).outlook(now, until.timestamp()).ok_or_else(unknown)?;
