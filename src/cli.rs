@@ -2,7 +2,7 @@
 
 use crate::output::{NOBODY_READS, is_unread, print, tell};
 use crate::wiring::SystemClock;
-use crate::{audit, database, demo, serve, settings};
+use crate::{audit, database, demo, outlook, serve, settings};
 use clap::{Parser, Subcommand};
 use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
 use shipgate_app::ports::Clock as _;
@@ -50,6 +50,10 @@ enum Command {
     },
     /// All problems of the settings and the environment at once.
     Check,
+    /// Why a moment is open for deploys or not. Ends with 0 when it is, with 3 when it is not.
+    Explain(outlook::Explain),
+    /// When deploys will be open and closed in the next weeks, and why.
+    Simulate(outlook::Simulate),
     /// What a chat platform must be told about the app.
     Manifest {
         #[command(subcommand)]
@@ -130,6 +134,12 @@ fn run(cli: Cli) -> ExitCode {
         Command::Check => {
             let (output, code) = settings::check(&cli.config, cli.json);
             answered(print(output), code)
+        }
+        Command::Explain(asked) => {
+            outlook::explain(&cli.config, &asked, cli.json, SystemClock::default().now())
+        }
+        Command::Simulate(asked) => {
+            outlook::simulate(&cli.config, &asked, cli.json, SystemClock::default().now())
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
             match grammar(cli.commands.as_deref()) {

@@ -8,6 +8,7 @@ mod repository;
 mod sites;
 
 use crate::database;
+use crate::outlook::Served;
 use crate::output::{print, tell};
 use crate::selfcheck::{Anchoring, Lookout, Status};
 use crate::serve::{Operations, commands, keep_house, rules, run_until_stopped};
@@ -24,9 +25,9 @@ use shipgate_app::{App, Ports};
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::policy::Provider;
 use shipgate_store::postgres::Opening;
-use shipgate_web::ops;
 use shipgate_web::playground::{Channel, CommandHint, Person, Playground, PlaygroundSettings, World};
 use shipgate_web::server::Hosts;
+use shipgate_web::{calendar, ops};
 use sites::DemoSites;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -123,7 +124,9 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
         sockets: None,
         self_check: self_check.clone(),
     };
-    let routes = page.routes().merge(ops::routes(Arc::new(operations)));
+    let served = Served { app: app.clone(), clock: clock.clone() };
+    let routes =
+        page.routes().merge(ops::routes(Arc::new(operations))).merge(calendar::routes(Arc::new(served)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));
     let lookout = Lookout::new(app.clone(), Anchoring::default(), self_check, clock.clone());

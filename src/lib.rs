@@ -9,6 +9,7 @@ mod audit;
 pub mod cli;
 mod database;
 mod demo;
+mod outlook;
 mod output;
 mod selfcheck;
 mod serve;

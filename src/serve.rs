@@ -6,6 +6,7 @@ pub use ending::run_until_stopped;
 
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
+use crate::outlook::Served;
 use crate::output::tell;
 use crate::selfcheck::{Anchoring, Lookout, Status};
 use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
@@ -30,6 +31,7 @@ use shipgate_pipelines::artifacts::Shelves;
 use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
 use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
 use shipgate_store::postgres::Opening;
+use shipgate_web::calendar;
 use shipgate_web::ops::{self, Ops, Part, SelfChecked};
 use shipgate_web::server::Hosts;
 use std::path::{Path, PathBuf};
@@ -143,6 +145,10 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         self_check: self_check.clone(),
     };
     routes = routes.merge(ops::routes(Arc::new(operations)));
+    if settings.http.calendar {
+        let served = Served { app: app.clone(), clock: clock.clone() };
+        routes = routes.merge(calendar::routes(Arc::new(served)));
+    }
 
     let listener = TcpListener::bind(settings.http.listen)
         .await

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod http;
 mod keys;
+mod lint;
 mod near;
 mod operations;
 mod problem;
@@ -117,6 +118,27 @@ impl Settings {
         let text = text_of(path).unwrap_or_default();
         let (document, _) = DeTable::parse_recoverable(&text);
         rules::policy(&Section::root(document.get_ref(), &log))
+    }
+
+    /// The rules, for commands that judge by them and ask nobody: no secret has to be set for them.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or a rule in it is wrong: half of the rules would tell another story.
+    pub fn rules(path: &Path) -> Result<Policy, Problems> {
+        let text = text_of(path).map_err(|why| {
+            Problems::unreadable(path, why.to_string(), "name the settings file with --config")
+        })?;
+        let log = Log::default();
+        let text = secrets::without_secrets(&text, &log);
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            log.add(syntax_error(error, &text));
+        }
+        let root = Section::root(document.get_ref(), &log);
+        root.unknown_keys();
+        let policy = rules::policy(&root);
+        let problems = Problems::new(path, &text, log.into_findings());
+        if problems.are_fatal() { Err(problems) } else { Ok(policy) }
     }
 
     /// Where anchors are, and the key that signs them, for commands that need nothing else. What is wrong with them

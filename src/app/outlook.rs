@@ -1,266 +1,223 @@
-//! Reading what other systems know and the gates ask for. Not here: judging by it (`judge`).
+//! The words about what a calendar will say: in chat, on the command line, in the picture and in people's calendars.
+//! Not here: computing any of it (`domain::calendar::outlook`), or drawing it.
 
-use crate::bot::App;
-use crate::ports::{OutsideError, Repositories, Resolved};
-use crate::store::{Filter, StoreError};
-use jiff::Timestamp;
-use shipgate_domain::deploy::{Deploy, Pinned, State};
-use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
-use shipgate_domain::ids::CommitId;
-use shipgate_domain::migrations::Kinds;
-use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
-use std::collections::BTreeSet;
+use crate::messages::duration;
+pub use crate::reading::rules_of;
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::calendar::outlook::{Ahead, Cause, Closure, Held, Holds, Outlook, Stretch, Turn};
+use shipgate_domain::calendar::{Opening, Schedule, WeeklySpan};
+use shipgate_domain::policy::{Environment, Service};
+use shipgate_domain::zone::Zone;
 
-/// Different commits that may be in place after failures; beyond that nobody can say what was applied.
-const MOST_BASES: usize = 5;
-
-impl App {
-    /// Reads everything that other systems know and the gates ask for.
-    pub(crate) async fn look_outside(
-        &self,
-        pinned: &Pinned,
-        environment: &Environment,
-        service: &Service,
-        deploy: &Deploy,
-    ) -> Result<Outside, StoreError> {
-        let pipeline = &service.pipeline;
-        let commit = &pinned.pin.commit;
-        let mut groups = environment.deployers.clone();
-        groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
-        groups.extend(environment.preflight.migrations.iter().flat_map(|rule| rule.from.iter().cloned()));
-        let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
-            Err(error) => {
-                let why = error.to_string();
-                (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why))
-            }
-            Ok(repositories) => {
-                let resolves_to = if pinned.pin.kind == RefKind::Tag {
-                    match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
-                        Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
-                        Ok(Resolved::Unknown) => Read::Known(None),
-                        Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
-                        Err(error) => Read::Unknown(error.to_string()),
-                    }
-                } else {
-                    Read::Known(Some(commit.clone()))
-                };
-                let reachable =
-                    read(repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await);
-                let checks = if environment.checks == CheckRule::None {
-                    Read::Known(Vec::new())
-                } else {
-                    read(repositories.checks(&pipeline.repo, commit).await)
-                };
-                (resolves_to, reachable, checks)
-            }
-        };
-        // What could not be compared when the version was pinned is compared now.
-        let rebased = match (&pinned.diff, deploy.is_rollback()) {
-            (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
-                Read::Known(_) => None,
-                Read::Unknown(why) => Some(Read::Unknown(why)),
-            },
-            (Read::Unknown(_), false) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) => Some(Read::Known(now)),
-                Read::Known(None) => None,
-                Read::Unknown(why) => Some(Read::Unknown(why)),
-            },
-            (Read::Known(None), _) | (_, true) => None,
-        };
-        let diff = rebased.clone().map(|read| match read {
-            Read::Known(diff) => Read::Known(Some(diff)),
-            Read::Unknown(why) => Read::Unknown(why),
-        });
-        let diff = diff.unwrap_or_else(|| pinned.diff.clone());
-        let preflight = self.preflight((environment, service), deploy, commit, &diff).await?;
-        // Last, because it is believed for the shortest time.
-        let mut memberships = self.memberships(&groups).await;
-        for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
-            memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
-        }
-        let now = self.now();
-        for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {
-            memberships.insert_account(&away.account, self.still_counts(&away.account).await);
-        }
-        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased, preflight })
-    }
-
-    /// What the settings ask about the change itself. What they do not ask is not read.
-    async fn preflight(
-        &self,
-        (environment, service): (&Environment, &Service),
-        deploy: &Deploy,
-        commit: &CommitId,
-        diff: &Read<Option<Diff>>,
-    ) -> Result<Preflight, StoreError> {
-        let pipeline = &service.pipeline;
-        let mut preflight = Preflight {
-            workflow: Some(read(self.workflow(service).await)),
-            artifacts: self.artifacts(deploy, service, commit).await,
-            ..Preflight::default()
-        };
-        let repositories = match self.providers.repositories(pipeline.provider) {
-            Ok(repositories) => repositories,
-            // The gates wait for what was not read, and the version's says why.
-            Err(_) => return Ok(preflight),
-        };
-        let is_forward = !deploy.is_rollback();
-        if is_forward && environment.checks == CheckRule::Required {
-            let required = repositories.required_checks(&pipeline.repo, &pipeline.git_ref).await;
-            preflight.required_checks = Some(read(required));
-        }
-        if is_forward && !environment.preflight.reviews.is_none() {
-            preflight.reviews = Some(match new_commits(commit, diff) {
-                Ok(commits) => {
-                    let is_required = environment.preflight.reviews == ReviewRule::Required;
-                    let (repo, branch) = (&pipeline.repo, &pipeline.git_ref);
-                    read(repositories.reviews(repo, branch, &commits, is_required).await)
-                }
-                Err(why) => Read::Unknown(why),
-            });
-        }
-        if !service.preflight.migrations.is_empty() {
-            let bases = self.may_be_in_place(deploy).await?;
-            preflight.migrations = Some(match bases {
-                Ok(bases) => read(crossing(repositories, service, commit, &bases).await),
-                Err(why) => Read::Unknown(why),
-            });
-        }
-        let before = environment.after.as_ref().and_then(|name| self.rules.policy.environments.get(name));
-        if let Some(name) = before.and_then(|before| before.preflight.seen.as_ref()).filter(|_| is_forward) {
-            preflight.seen = Some(read(repositories.seen(&pipeline.repo, commit, name).await));
-        }
-        Ok(preflight)
-    }
-
-    /// The identity of the workflow file that a start would run now.
-    pub(crate) async fn workflow(&self, service: &Service) -> Result<Option<String>, OutsideError> {
-        let pipeline = &service.pipeline;
-        let repositories = self.providers.repositories(pipeline.provider)?;
-        repositories.workflow(&pipeline.repo, &pipeline.git_ref, &pipeline.workflow).await
-    }
-
-    /// Commits whose migrations may have been applied there: what last succeeded, and all that ran since and did not.
-    async fn may_be_in_place(&self, deploy: &Deploy) -> Result<Result<Vec<CommitId>, String>, StoreError> {
-        let mut bases: Vec<CommitId> = Vec::new();
-        for ran in self.ran(&deploy.request.service, &deploy.request.environment).await? {
-            bases.extend(ran.commit().filter(|commit| !bases.contains(commit)).cloned());
-            if ran.has_succeeded() {
-                break;
-            }
-        }
-        if bases.len() > MOST_BASES {
-            return Ok(Err(format!(
-                "{} different commits failed there since the last success, so nobody can say what was applied",
-                bases.len()
-            )));
-        }
-        Ok(Ok(bases))
-    }
-
-    async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {
-        let fill = |template: &str| {
-            template
-                .replace("{service}", deploy.request.service.as_str())
-                .replace("{environment}", deploy.request.environment.as_str())
-                .replace("{version}", deploy.request.version.as_str())
-                .replace("{sha}", commit.as_str())
-                .replace("{deploy}", deploy.id.as_str())
-        };
-        let mut found = Vec::new();
-        for template in &service.preflight.artifacts {
-            let what = fill(template);
-            let exists = match self.providers.artifacts() {
-                Ok(artifacts) => artifacts.is_there(&what).await,
-                Err(error) => Err(error),
-            };
-            found.push(Artifact { what, exists: read(exists) });
-        }
-        if let Some(template) = &service.preflight.image {
-            let what = fill(template);
-            let exists = match self.providers.artifacts() {
-                Ok(artifacts) => artifacts.has_image(&what).await,
-                Err(error) => Err(error),
-            };
-            found.push(Artifact { what, exists: read(exists) });
-        }
-        found
-    }
-
-    /// When another commit took a commit's place on the environment before, if the rules ask how long it was there.
-    pub(crate) async fn left_before(
-        &self,
-        deploy: &Deploy,
-        environment: &Environment,
-        succeeded: Option<(Timestamp, bool)>,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let (Some(_), Some(before), Some((at, true))) =
-            (environment.preflight.soak, &environment.after, succeeded)
-        else {
-            return Ok(None);
-        };
-        let service = &deploy.request.service;
-        let active = Filter {
-            service: Some(service.clone()),
-            environment: Some(before.clone()),
-            only_active: true,
-            limit: 100,
-            ..Filter::default()
-        };
-        let mut others = self.ran(service, before).await?;
-        others.extend(self.store.deploys(&active).await?);
-        let began = |other: &Deploy| match &other.state {
-            State::Dispatching { intent, .. } => Some(intent.at),
-            State::Running { since, .. } => Some(*since),
-            State::Done { ran, .. } => ran.as_ref().map(|ran| ran.since),
-            State::Requested { .. } | State::Waiting { .. } => None,
-        };
-        let is_other = |other: &&Deploy| other.commit() != deploy.commit();
-        Ok(others.iter().filter(is_other).filter_map(began).filter(|began| *began >= at).min())
+/// What holds, in one word or two.
+#[must_use]
+pub fn holds(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Open => "open",
+        Holds::EmergencyOnly => "emergencies only",
+        Holds::Closed => "closed",
+        Holds::Frozen => "frozen",
     }
 }
 
-/// The commits that would be new there, all of them.
-fn new_commits(commit: &CommitId, diff: &Read<Option<Diff>>) -> Result<Vec<CommitId>, String> {
-    match diff {
-        Read::Known(None) => Ok(vec![commit.clone()]),
-        Read::Known(Some(diff)) if diff.commits.len() as u64 != diff.total => Err(format!(
-            "{} commits are new, and only {} of them are listed; deploy in smaller steps",
-            diff.total,
-            diff.commits.len()
-        )),
-        Read::Known(Some(diff)) if diff.commits.is_empty() => Ok(vec![commit.clone()]),
-        Read::Known(Some(diff)) => Ok(diff.commits.iter().map(|change| change.commit.clone()).collect()),
-        Read::Unknown(why) => Err(why.clone()),
+/// Why it opens or closes: "end of the window", "Black Friday begins".
+#[must_use]
+pub fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::WindowEnds(Opening::EmergencyOnly) => {
+            "end of the window, emergencies only from then".to_owned()
+        }
+        Cause::WindowEnds(Opening::Open | Opening::Closed) => "end of the window".to_owned(),
+        Cause::WindowOpens => "the window opens".to_owned(),
+        Cause::FreezeBegins(name) => format!("{name} begins"),
+        Cause::FreezeEnds(name) => format!("{name} ends"),
     }
 }
 
-/// Migrations that come with a commit, and those that go with what may be in place.
-async fn crossing(
-    repositories: &dyn Repositories,
-    service: &Service,
-    commit: &CommitId,
-    bases: &[CommitId],
-) -> Result<Crossing, OutsideError> {
-    let rule = &service.preflight;
-    let kinds = Kinds {
-        migrations: &rule.migrations,
-        reversible: &rule.reversible,
-        irreversible: &rule.irreversible,
+/// All reasons in one phrase.
+#[must_use]
+pub fn causes(all: &[Cause]) -> String {
+    let phrases: Vec<String> = all.iter().map(cause).collect();
+    phrases.join(" and ")
+}
+
+/// A stretch in words: "frozen (Black Friday)", "closed".
+#[must_use]
+pub fn stretch(stretch: &Stretch) -> String {
+    match names(&stretch.freezes) {
+        names if names.is_empty() => holds(stretch.holds()).to_owned(),
+        names => format!("frozen ({names})"),
+    }
+}
+
+fn names(held: &[Held]) -> String {
+    let names: Vec<&str> = held.iter().map(|held| held.name.as_str()).collect();
+    names.join(", ")
+}
+
+/// A freeze with its time: "Black Friday, Thu 26 Nov, 00:00 to Tue 1 Dec, 00:00".
+#[must_use]
+pub fn held(held: &Held, zone: &Zone) -> String {
+    let from = zone.say_short(held.from);
+    match held.until {
+        Some(until) => format!("{}, {from} to {}", held.name, zone.say_short(until)),
+        None => format!("{}, since {from}, until somebody ends it", held.name),
+    }
+}
+
+/// Why a closed time is one, in a phrase: its freezes, or the window that is over.
+#[must_use]
+pub fn why_closed(closure: &Closure) -> String {
+    let emergencies = if closure.has_emergency_hours { "; emergencies for some of it" } else { "" };
+    match (closure.freezes.as_slice(), closure.begins.as_slice()) {
+        ([], []) => format!("outside of the windows{emergencies}"),
+        ([], begins) => format!("{}{emergencies}", causes(begins)),
+        (freezes, begins) => {
+            let also = begins.iter().any(|cause| matches!(cause, Cause::WindowEnds(_)));
+            let window = if also { "end of the window, then " } else { "" };
+            format!("{window}{}{emergencies}", freezes.join(", "))
+        }
+    }
+}
+
+/// A part of a whole in per cent; what is not nothing is never 0, what is not all never 100.
+#[must_use]
+pub fn share(part: SignedDuration, whole: SignedDuration) -> String {
+    let (part, whole) = (part.as_secs().max(0), whole.as_secs().max(1));
+    match (part * 200 / whole + 1) / 2 {
+        0 if part > 0 => "under 1 %".to_owned(),
+        100.. if part < whole => "over 99 %".to_owned(),
+        percent => format!("{percent} %"),
+    }
+}
+
+/// "Open 61 % of 60 days. Longest closed stretch: 5 d, from Thu 26 Nov, 00:00: Black Friday."
+#[must_use]
+pub fn summary(outlook: &Outlook, zone: &Zone) -> String {
+    let (sums, whole) = (outlook.sums(), outlook.until.duration_since(outlook.from));
+    let others = [Holds::EmergencyOnly, Holds::Closed, Holds::Frozen]
+        .into_iter()
+        .filter(|kind| !sums.of(*kind).is_zero())
+        .map(|kind| format!("{} {}", holds(kind), share(sums.of(kind), whole)));
+    let others: Vec<String> = others.collect();
+    let mut text = format!("Open {} of {}", share(sums.open, whole), length(whole));
+    if !others.is_empty() {
+        text.push_str(&format!(" ({})", others.join(", ")));
+    }
+    match outlook.closures().iter().max_by_key(|closure| (closure.length(), std::cmp::Reverse(closure.from)))
+    {
+        Some(longest) => format!(
+            "{text}. Longest closed stretch: {}, from {}: {}.",
+            duration(longest.length()),
+            zone.say_short(longest.from),
+            why_closed(longest)
+        ),
+        None => format!("{text}; nothing closes it."),
+    }
+}
+
+/// Whole days as days, also when the clocks change in between.
+fn length(whole: SignedDuration) -> String {
+    let hours = whole.as_hours();
+    let days = (hours + 12) / 24;
+    if hours >= 48 && (hours - days * 24).abs() <= 1 { format!("{days} days") } else { duration(whole) }
+}
+
+/// "Fri 14:00: end of the window", in whatever words the caller has for the instant.
+#[must_use]
+pub fn turn(turn: &Turn, when: impl Fn(Timestamp) -> String) -> String {
+    match turn.causes.as_slice() {
+        [] => when(turn.at),
+        all => format!("{}: {}", when(turn.at), causes(all)),
+    }
+}
+
+/// What comes next, one sentence each in the order of time.
+#[must_use]
+pub fn next(ahead: &Ahead, when: impl Fn(Timestamp) -> String) -> Vec<String> {
+    let opening = match &ahead.opening {
+        Some(opening) => format!("Opens {}.", turn(opening, &when)),
+        None if ahead.is_open && ahead.closing.is_none() => String::new(),
+        None => "No opening is known in the next two years.".to_owned(),
     };
-    let repo = &service.pipeline.repo;
-    let (mut come, mut left) = (BTreeSet::new(), BTreeSet::new());
-    for base in bases.iter().filter(|base| *base != commit) {
-        come.extend(kinds.find(&repositories.changed_files(repo, base, commit).await?));
-        left.extend(kinds.find(&repositories.changed_files(repo, commit, base).await?));
-    }
-    Ok(Crossing { come: come.into_iter().collect(), left: left.into_iter().collect() })
+    let closing = match &ahead.closing {
+        Some(closing) => format!("Closes {}.", turn(closing, &when)),
+        None if ahead.is_open || ahead.opening.is_some() => {
+            "Nothing closes it in the next two years.".to_owned()
+        }
+        None => String::new(),
+    };
+    let both = if ahead.is_open { [closing, opening] } else { [opening, closing] };
+    both.into_iter().filter(|sentence| !sentence.is_empty()).collect()
 }
 
-fn read<T>(answer: Result<T, OutsideError>) -> Read<T> {
-    match answer {
-        Ok(value) => Read::Known(value),
-        Err(error) => Read::Unknown(error.to_string()),
+/// The windows as somebody wrote them: "office, in America/New_York: open Mon-Thu 00:00-24:00; emergencies only …".
+#[must_use]
+pub fn windows(schedule: &Schedule) -> String {
+    let list = |spans: &[WeeklySpan]| spans.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let open = list(schedule.open());
+    let emergency = match schedule.emergency_only() {
+        [] => String::new(),
+        spans => format!("; emergencies only {}", list(spans)),
+    };
+    format!("{}, in {}: open {open}{emergency}", schedule.name, schedule.zone)
+}
+
+/// Which zone times are in, and which other one the windows are read in.
+#[must_use]
+pub fn zones(zone: &Zone, schedule: Option<&Schedule>) -> String {
+    match schedule {
+        Some(schedule) if schedule.zone != *zone => {
+            format!("Times are {zone}; the windows of {} are {}.", schedule.name, schedule.zone)
+        }
+        _ => format!("Times are {zone}."),
+    }
+}
+
+/// What the rules ask of a deploy besides the calendar.
+#[must_use]
+pub fn other_rules(service: &Service, environment: &Environment) -> Vec<(String, String)> {
+    let list = |groups: &[shipgate_domain::ids::GroupName]| crate::messages::groups(groups);
+    let mut rules = vec![("Permission".to_owned(), list(&environment.deployers))];
+    let told = rules_of(service, environment).into_iter();
+    rules.extend(told.map(|(name, text)| (name, text.to_plain())));
+    let approvals = &environment.approvals;
+    let asked = match approvals.needed {
+        0 => "none asked for".to_owned(),
+        needed => format!("{needed} from {}", list(&approvals.from)),
+    };
+    rules.push(("Approvals".to_owned(), asked));
+    let overrides = &environment.overrides;
+    let emergency = match overrides.from.as_slice() {
+        [] => "nobody can open a closed time".to_owned(),
+        from => format!("{} from {} opens a closed time", overrides.needed.max(1), list(from)),
+    };
+    rules.push(("Emergency".to_owned(), emergency));
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_neither_nothing_nor_all_when_it_is_not() {
+        let days = |n: i64| SignedDuration::from_hours(24 * n);
+        for (part, said) in [
+            (SignedDuration::ZERO, "0 %"),
+            (SignedDuration::from_mins(1), "under 1 %"),
+            (days(30), "50 %"),
+            (days(60) - SignedDuration::from_mins(1), "over 99 %"),
+            (days(60), "100 %"),
+        ] {
+            assert_eq!(share(part, days(60)), said);
+        }
+    }
+
+    #[test]
+    fn sixty_days_are_sixty_days_also_with_a_change_of_clocks() {
+        assert_eq!(length(SignedDuration::from_hours(60 * 24 + 1)), "60 days");
+        assert_eq!(length(SignedDuration::from_hours(60 * 24 - 1)), "60 days");
+        assert_eq!(length(SignedDuration::from_hours(60 * 24 + 5)), "60 d 5 h");
     }
 }

@@ -10,6 +10,8 @@ use crate::messages::{duration, field_for, groups};
 use crate::store::{About, Filter, StoreError};
 use crate::words::{Field, Form, Text};
 use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::calendar::Calendar;
+use shipgate_domain::calendar::outlook::View;
 use shipgate_domain::deploy::{Deploy, Kind as DeployKind, Request};
 use shipgate_domain::facts::{Case, Outside, Read};
 use shipgate_domain::gates::{Gate, judge};
@@ -145,12 +147,10 @@ impl App {
         let Some((service, environment)) = self.said_place(visit, said) else { return Ok(()) };
         let Some(from) = self.said_instant(visit, said, "after") else { return Ok(()) };
         let calendar = self.calendar_now().await?;
-        let schedule = environment.schedule.as_deref();
-        let (place, thing) = (environment.name.as_str(), service.name.as_str());
-        let next = calendar.next_start(place, thing, schedule, from, false);
-        let until = later(from, SignedDuration::from_hours(24 * 14));
-        let spans = calendar.spans(place, thing, schedule, from, until);
-        let answer = self.words().when(service, environment, from, next, &spans);
+        let view = view(&calendar, service, environment);
+        let outlook = view.outlook(from, later(from, SignedDuration::from_hours(24 * 14)));
+        let answer =
+            self.words().when(service, environment, from, view.ahead(from).as_ref(), outlook.as_ref());
         visit.answer(answer);
         Ok(())
     }
@@ -191,7 +191,10 @@ impl App {
             .filter(|v| !Gate::OF_A_COMMIT.contains(&v.gate))
             .map(|v| self.words().gate_line(v))
             .collect();
-        let answer = self.words().explain(service, environment, at, &lines, rules_of(service, environment));
+        let ahead = view(&calendar, service, environment).ahead(at);
+        let mut rules = self.words().time_rules(environment, ahead.as_ref());
+        rules.extend(rules_of(service, environment));
+        let answer = self.words().explain(service, environment, at, &lines, rules);
         visit.answer(answer);
         Ok(())
     }
@@ -371,11 +374,19 @@ impl App {
     }
 }
 
+/// The calendar as one service in one environment sees it.
+fn view<'a>(calendar: &'a Calendar, service: &'a Service, environment: &'a Environment) -> View<'a> {
+    let (place, thing) = (environment.name.as_str(), service.name.as_str());
+    View { calendar, environment: place, service: thing, schedule: environment.schedule.as_deref() }
+}
+
 fn summary(grammar: &Grammar, command: &str) -> String {
     grammar.command(command).map(|spec| spec.summary.clone()).unwrap_or_default()
 }
 
-fn rules_of(service: &Service, environment: &Environment) -> Vec<(String, Text)> {
+/// What the rules ask of a commit, which only a deploy with a version has.
+#[must_use]
+pub fn rules_of(service: &Service, environment: &Environment) -> Vec<(String, Text)> {
     let branch = Text::plain("must be part of ").code(service.pipeline.git_ref.clone());
     let mut rules = vec![("Version".to_owned(), branch)];
     if let Some(after) = &environment.after {

@@ -36,6 +36,7 @@ mod feed;
 mod freeze;
 mod holidays;
 mod lead;
+pub mod outlook;
 mod reading;
 mod recurrence;
 mod relative;

@@ -1,5 +1,6 @@
 //! `shipgate check`: what is wrong with the settings, for people or for programs. Not here: asking other systems.
 
+use super::lint::lint;
 use super::problem::{Finding, Problem, Problems};
 use super::reader::{Log, Section};
 use super::{Settings, environment};
@@ -19,18 +20,23 @@ use toml::de::DeTable;
 /// With `json`, an array of problems: severity, file, line, column, code, what, why, instead.
 #[must_use]
 pub fn check(path: &Path, json: bool) -> (String, ExitCode) {
-    check_with(path, json, &environment)
+    check_with(path, json, &environment, SystemClock::default().now())
 }
 
 pub(super) fn check_with(
     path: &Path,
     json: bool,
     environment: &dyn Fn(&str) -> Option<String>,
+    now: Timestamp,
 ) -> (String, ExitCode) {
     let (mut problems, summary) = match Settings::read(path, environment) {
         Ok(settings) => {
             let summary = summary(path, &settings);
-            (settings.warnings, summary)
+            let mut problems = settings.warnings.clone();
+            for problem in surely_wrong(path, &settings, now) {
+                problems.add(Some(problem));
+            }
+            (problems, summary)
         }
         Err(problems) => (problems, String::new()),
     };
@@ -46,6 +52,15 @@ pub(super) fn check_with(
         format!("{problems}\n{summary}")
     };
     (output, code)
+}
+
+/// What is legal but surely wrong, found by trying the rules out.
+fn surely_wrong(path: &Path, settings: &Settings, now: Timestamp) -> Vec<Problem> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let log = Log::default();
+    let (document, _) = DeTable::parse_recoverable(&text);
+    lint(settings, &Section::root(document.get_ref(), &log), now);
+    Problems::new(path, &text, log.into_findings()).list().to_vec()
 }
 
 fn summary(path: &Path, settings: &Settings) -> String {

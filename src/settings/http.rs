@@ -15,6 +15,8 @@ pub struct HttpSettings {
     pub public_url: String,
     /// More names by which it is called, in lower case: on the own network, for figures.
     pub hosts: Vec<String>,
+    /// Whether `/calendar` and its picture and feed are served: whoever reaches the server reads freezes in them.
+    pub calendar: bool,
 }
 
 impl HttpSettings {
@@ -54,7 +56,9 @@ pub(super) fn http(root: &Section<'_>) -> HttpSettings {
         Some(trimmed(&word.text))
     });
     let hosts = section.map(|s| hosts(s)).unwrap_or_default();
-    HttpSettings { listen, public_url: public_url.unwrap_or_else(|| format!("http://{listen}")), hosts }
+    let calendar = section.and_then(|s| s.flag("calendar")).unwrap_or(false);
+    let public_url = public_url.unwrap_or_else(|| format!("http://{listen}"));
+    HttpSettings { listen, public_url, hosts, calendar }
 }
 
 /// `hosts = ["shipgate.internal"]`: names alone.

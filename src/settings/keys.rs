@@ -24,6 +24,7 @@ pub(super) const KEYS: &[Key] = &[
     key("http.listen"),
     key("http.public_url"),
     key("http.hosts"),
+    key("http.calendar"),
     key("limits.person_each_second"),
     key("limits.person_each_minute"),
     key("limits.all_each_second"),

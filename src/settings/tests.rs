@@ -4,6 +4,7 @@
 mod compose;
 mod freezes;
 mod http;
+mod lint;
 mod preflight;
 
 use super::check::check_with;
@@ -20,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toml::de::DeTable;
+
+/// When the rules are tried out.
+const NOW: &str = "2026-11-20T12:00Z";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -91,18 +95,18 @@ fn each_bad_file_is_answered_with_all_its_problems() {
 fn people_see_the_line_and_programs_get_json() {
     let file = root().join("tests/fixtures/settings/zones.toml");
     let env = good_env();
-    let (people, code) = check_with(&file, false, &|name| env.get(name).cloned());
+    let (people, code) = check_with(&file, false, &|name| env.get(name).cloned(), NOW.parse().unwrap());
     assert_eq!(code, ExitCode::FAILURE);
     let folder = format!("{}/", root().display());
     insta::assert_snapshot!("check_for_people", people.replace(&folder, ""));
-    let (programs, code) = check_with(&file, true, &|name| env.get(name).cloned());
+    let (programs, code) = check_with(&file, true, &|name| env.get(name).cloned(), NOW.parse().unwrap());
     assert_eq!(code, ExitCode::FAILURE);
     insta::assert_snapshot!("check_for_programs", programs.replace(&folder, ""));
 }
 
 #[test]
 fn a_file_that_is_not_there_is_said_to_be_missing() {
-    let (answer, code) = check_with(Path::new("nowhere.toml"), false, &|_| None);
+    let (answer, code) = check_with(Path::new("nowhere.toml"), false, &|_| None, NOW.parse().unwrap());
     assert_eq!(code, ExitCode::FAILURE);
     assert!(answer.contains("there is no such file"), "{answer}");
     assert!(answer.contains("shipgate.example.toml"), "{answer}");

@@ -2,6 +2,7 @@
 //! sentence of a deploy; both come from `app` ready to be drawn.
 
 mod assets;
+pub mod calendar;
 pub mod ops;
 pub mod playground;
 pub mod security;

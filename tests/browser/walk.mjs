@@ -232,6 +232,25 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+for (const colorScheme of ["light", "dark"]) {
+  await step(`the calendar can be read in the ${colorScheme} scheme`, async () => {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 900 }, colorScheme });
+    const seen = await context.newPage();
+    seen.setDefaultTimeout(PATIENCE);
+    seen.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    await seen.goto(new URL("/calendar?weeks=5", base).href);
+    await seen.getByRole("img", { name: /When coffee on production is open/ }).waitFor();
+    const drawn = await seen.locator("svg .cal-open rect").first().evaluate((bar) => getComputedStyle(bar).fill);
+    expect(drawn !== "rgb(0, 0, 0)", "the picture has no colours: its style was not let in");
+    expect((await seen.getByRole("table").getByRole("row").count()) > 1, "no closed time in five weeks");
+    const troubles = await seen.evaluate(contrastTroubles);
+    expect(troubles.length === 0, `too little contrast: ${troubles.slice(0, 5).join("; ")}`);
+    const nameless = await namelessControls(seen);
+    expect(nameless.length === 0, `without a name: ${nameless.join(", ")}`);
+    await context.close();
+  });
+}
+
 await step("every control has a name", async () => {
   const nameless = await namelessControls(page);
   expect(nameless.length === 0, `without a name: ${nameless.join(", ")}`);

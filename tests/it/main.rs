@@ -24,6 +24,7 @@ mod load;
 mod oddities;
 mod operating;
 mod outages;
+mod outlook;
 mod planned;
 mod postgres;
 mod preflight;

@@ -1,8 +1,10 @@
 //! Freezes, reminders, locks, `when` and `explain`. Not here: computing any of it (`domain::calendar`).
 
 use super::{Words, duration};
+use crate::outlook;
 use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
+use shipgate_domain::calendar::outlook::{Ahead, Outlook, Stretch};
 use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, Opening};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::{EnvironmentName, PersonId};
@@ -189,7 +191,9 @@ impl Words<'_> {
         let until = format!("until {}", self.at(span.until));
         if !span.freezes.is_empty() {
             let names: Vec<String> = span.freezes.iter().map(|(_, name)| name.clone()).collect();
-            return Text::plain("frozen: ").bold(names.join(", ")).and(format!(" {until}"));
+            let text = Text::plain("frozen: ").bold(names.join(", "));
+            // A freeze that somebody must end goes on past everything that was looked at.
+            return if span.until >= horizon { text } else { text.and(format!(" {until}")) };
         }
         match (span.opening, next) {
             // A stretch that reaches the end of what was looked at ends nowhere that is known.
@@ -204,45 +208,66 @@ impl Words<'_> {
         }
     }
 
-    /// When the next deploy may start, and what lies between.
+    /// When the next deploy may start, until when, and what lies between.
     pub(crate) fn when(
         &self,
         service: &Service,
         environment: &Environment,
         from: Timestamp,
-        next: Option<Timestamp>,
-        spans: &[CalendarSpan],
+        ahead: Option<&Ahead>,
+        outlook: Option<&Outlook>,
     ) -> Message {
         let place = format!("{} on {}", service.name, environment.name);
-        let (tone, title) = match next {
-            Some(at) if at <= from => (
+        let Some(ahead) = ahead else {
+            let title = format!("{place}: {} is further away than the calendar reaches.", self.at(from));
+            return Message::line(Tone::Bad, title).paragraph("Ask about a time within the next two years.");
+        };
+        let (tone, title) = match &ahead.opening {
+            _ if ahead.is_open => (
                 Tone::Good,
                 format!("{place}: open {}.", if from <= self.now { "now".to_owned() } else { self.at(from) }),
             ),
-            Some(at) => (
-                Tone::Asking,
-                format!("{place}: opens {}, in {}.", self.at(at), duration(at.duration_since(self.now))),
-            ),
+            Some(opening) => {
+                let wait = duration(opening.at.duration_since(self.now));
+                (Tone::Asking, format!("{place}: opens {}, in {wait}.", self.at(opening.at)))
+            }
             None => (Tone::Bad, format!("{place}: no opening in the next two years. Look at the settings.")),
         };
-        let items = spans
-            .iter()
-            .take(10)
-            .map(|s| {
-                let word = match s.opening {
-                    _ if !s.freezes.is_empty() => {
-                        let names: Vec<String> = s.freezes.iter().map(|(_, name)| name.clone()).collect();
-                        format!("frozen ({})", names.join(", "))
-                    }
-                    Opening::Open => "open".to_owned(),
-                    Opening::EmergencyOnly => "emergencies only".to_owned(),
-                    Opening::Closed => "closed".to_owned(),
-                };
-                let zone = &self.policy.zone;
-                Text::plain(format!("{} to {}: ", zone.say_short(s.from), zone.say_short(s.until))).bold(word)
-            })
-            .collect();
-        Message::line(tone, title).list(items).paragraph(format!("Times are {}.", self.policy.zone.name()))
+        let items = outlook.map(|outlook| self.stretches(outlook)).unwrap_or_default();
+        let schedule = environment.schedule.as_deref().and_then(|name| self.policy.schedules.get(name));
+        let mut message = Message::line(tone, title);
+        for sentence in outlook::next(ahead, |at| self.at(at)) {
+            message = message.paragraph(sentence);
+        }
+        message.list(items).paragraph(outlook::zones(&self.policy.zone, schedule))
+    }
+
+    /// The first stretches of an outlook, one line each.
+    fn stretches(&self, outlook: &Outlook) -> Vec<Text> {
+        let zone = &self.policy.zone;
+        let line = |stretch: &Stretch| {
+            let endless = stretch.freezes.iter().any(|held| held.until.is_none());
+            let until = match stretch.until {
+                _ if endless => "until somebody ends it".to_owned(),
+                until if until >= outlook.until => "and on".to_owned(),
+                until => format!("to {}", zone.say_short(until)),
+            };
+            Text::plain(format!("{} {until}: ", zone.say_short(stretch.from))).bold(outlook::stretch(stretch))
+        };
+        outlook.stretches.iter().take(10).map(line).collect()
+    }
+
+    /// The rules about time: the windows as written, and what comes next.
+    pub(crate) fn time_rules(&self, environment: &Environment, ahead: Option<&Ahead>) -> Vec<(String, Text)> {
+        let schedule = environment.schedule.as_deref().and_then(|name| self.policy.schedules.get(name));
+        let mut rules = Vec::new();
+        if let Some(schedule) = schedule {
+            rules.push(("Windows".to_owned(), outlook::windows(schedule).into()));
+        }
+        if let Some(ahead) = ahead {
+            rules.push(("Next".to_owned(), outlook::next(ahead, |at| self.at(at)).join(" ").into()));
+        }
+        rules
     }
 
     /// Which rules hold at an instant, and what they say.

@@ -5,6 +5,7 @@ mod cron;
 mod feeds;
 mod freezes;
 mod kinds;
+mod outlook;
 mod recurrence;
 mod reference;
 mod relative;

@@ -6,6 +6,7 @@ mod decision;
 mod freeze;
 mod inside;
 mod missing;
+mod outlook;
 mod outside;
 mod planned;
 mod schedule;

@@ -7,7 +7,11 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use jiff::Timestamp;
+use shipgate::settings::Settings;
+use shipgate_domain::calendar::Calendar;
 use shipgate_guard::doors::{GITHUB_SECRET, Knock, NOW, SLACK_SECRET, Taken, doors};
+use shipgate_web::calendar::{self, Now, Source};
 use shipgate_web::ops::{self, Ops, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -82,6 +86,20 @@ impl Ops for Well {
     }
 }
 
+/// A calendar without a freeze.
+struct Quiet;
+
+#[async_trait]
+impl Source for Quiet {
+    async fn now(&self) -> Result<Now, String> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src/demo/shipgate.toml");
+        let policy = Arc::new(Settings::names(&file));
+        let at = Timestamp::from_second(NOW).map_err(|error| error.to_string())?;
+        let calendar = Arc::new(Calendar::compile(&policy.schedules, &policy.freezes, at));
+        Ok(Now { policy, calendar, revision: 0, at })
+    }
+}
+
 /// What asks for this address in the right form.
 fn body_for(path: &str) -> Vec<u8> {
     if let Some(original) = originals().into_iter().find(|original| original.path == path) {
@@ -140,6 +158,7 @@ impl Program {
     fn new() -> Self {
         let ((doors, taken), (page, heard)) = (doors(), playground());
         let routes = doors.merge(ops::routes(Arc::new(Well))).merge(page.routes());
+        let routes = routes.merge(calendar::routes(Arc::new(Quiet)));
         Self { routes, taken, heard }
     }
 

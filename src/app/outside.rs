@@ -1,0 +1,266 @@
+//! Reading what other systems know and the gates ask for. Not here: judging by it (`judge`).
+
+use crate::bot::App;
+use crate::ports::{OutsideError, Repositories, Resolved};
+use crate::store::{Filter, StoreError};
+use jiff::Timestamp;
+use shipgate_domain::deploy::{Deploy, Pinned, State};
+use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
+use shipgate_domain::ids::CommitId;
+use shipgate_domain::migrations::Kinds;
+use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
+use std::collections::BTreeSet;
+
+/// Different commits that may be in place after failures; beyond that nobody can say what was applied.
+const MOST_BASES: usize = 5;
+
+impl App {
+    /// Reads everything that other systems know and the gates ask for.
+    pub(crate) async fn look_outside(
+        &self,
+        pinned: &Pinned,
+        environment: &Environment,
+        service: &Service,
+        deploy: &Deploy,
+    ) -> Result<Outside, StoreError> {
+        let pipeline = &service.pipeline;
+        let commit = &pinned.pin.commit;
+        let mut groups = environment.deployers.clone();
+        groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
+        groups.extend(environment.preflight.migrations.iter().flat_map(|rule| rule.from.iter().cloned()));
+        let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
+            Err(error) => {
+                let why = error.to_string();
+                (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why))
+            }
+            Ok(repositories) => {
+                let resolves_to = if pinned.pin.kind == RefKind::Tag {
+                    match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
+                        Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
+                        Ok(Resolved::Unknown) => Read::Known(None),
+                        Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
+                        Err(error) => Read::Unknown(error.to_string()),
+                    }
+                } else {
+                    Read::Known(Some(commit.clone()))
+                };
+                let reachable =
+                    read(repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await);
+                let checks = if environment.checks == CheckRule::None {
+                    Read::Known(Vec::new())
+                } else {
+                    read(repositories.checks(&pipeline.repo, commit).await)
+                };
+                (resolves_to, reachable, checks)
+            }
+        };
+        // What could not be compared when the version was pinned is compared now.
+        let rebased = match (&pinned.diff, deploy.is_rollback()) {
+            (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
+                Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
+                Read::Known(_) => None,
+                Read::Unknown(why) => Some(Read::Unknown(why)),
+            },
+            (Read::Unknown(_), false) => match self.diff(deploy, service, commit).await? {
+                Read::Known(Some(now)) => Some(Read::Known(now)),
+                Read::Known(None) => None,
+                Read::Unknown(why) => Some(Read::Unknown(why)),
+            },
+            (Read::Known(None), _) | (_, true) => None,
+        };
+        let diff = rebased.clone().map(|read| match read {
+            Read::Known(diff) => Read::Known(Some(diff)),
+            Read::Unknown(why) => Read::Unknown(why),
+        });
+        let diff = diff.unwrap_or_else(|| pinned.diff.clone());
+        let preflight = self.preflight((environment, service), deploy, commit, &diff).await?;
+        // Last, because it is believed for the shortest time.
+        let mut memberships = self.memberships(&groups).await;
+        for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
+            memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
+        }
+        let now = self.now();
+        for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {
+            memberships.insert_account(&away.account, self.still_counts(&away.account).await);
+        }
+        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased, preflight })
+    }
+
+    /// What the settings ask about the change itself. What they do not ask is not read.
+    async fn preflight(
+        &self,
+        (environment, service): (&Environment, &Service),
+        deploy: &Deploy,
+        commit: &CommitId,
+        diff: &Read<Option<Diff>>,
+    ) -> Result<Preflight, StoreError> {
+        let pipeline = &service.pipeline;
+        let mut preflight = Preflight {
+            workflow: Some(read(self.workflow(service).await)),
+            artifacts: self.artifacts(deploy, service, commit).await,
+            ..Preflight::default()
+        };
+        let repositories = match self.providers.repositories(pipeline.provider) {
+            Ok(repositories) => repositories,
+            // The gates wait for what was not read, and the version's says why.
+            Err(_) => return Ok(preflight),
+        };
+        let is_forward = !deploy.is_rollback();
+        if is_forward && environment.checks == CheckRule::Required {
+            let required = repositories.required_checks(&pipeline.repo, &pipeline.git_ref).await;
+            preflight.required_checks = Some(read(required));
+        }
+        if is_forward && !environment.preflight.reviews.is_none() {
+            preflight.reviews = Some(match new_commits(commit, diff) {
+                Ok(commits) => {
+                    let is_required = environment.preflight.reviews == ReviewRule::Required;
+                    let (repo, branch) = (&pipeline.repo, &pipeline.git_ref);
+                    read(repositories.reviews(repo, branch, &commits, is_required).await)
+                }
+                Err(why) => Read::Unknown(why),
+            });
+        }
+        if !service.preflight.migrations.is_empty() {
+            let bases = self.may_be_in_place(deploy).await?;
+            preflight.migrations = Some(match bases {
+                Ok(bases) => read(crossing(repositories, service, commit, &bases).await),
+                Err(why) => Read::Unknown(why),
+            });
+        }
+        let before = environment.after.as_ref().and_then(|name| self.rules.policy.environments.get(name));
+        if let Some(name) = before.and_then(|before| before.preflight.seen.as_ref()).filter(|_| is_forward) {
+            preflight.seen = Some(read(repositories.seen(&pipeline.repo, commit, name).await));
+        }
+        Ok(preflight)
+    }
+
+    /// The identity of the workflow file that a start would run now.
+    pub(crate) async fn workflow(&self, service: &Service) -> Result<Option<String>, OutsideError> {
+        let pipeline = &service.pipeline;
+        let repositories = self.providers.repositories(pipeline.provider)?;
+        repositories.workflow(&pipeline.repo, &pipeline.git_ref, &pipeline.workflow).await
+    }
+
+    /// Commits whose migrations may have been applied there: what last succeeded, and all that ran since and did not.
+    async fn may_be_in_place(&self, deploy: &Deploy) -> Result<Result<Vec<CommitId>, String>, StoreError> {
+        let mut bases: Vec<CommitId> = Vec::new();
+        for ran in self.ran(&deploy.request.service, &deploy.request.environment).await? {
+            bases.extend(ran.commit().filter(|commit| !bases.contains(commit)).cloned());
+            if ran.has_succeeded() {
+                break;
+            }
+        }
+        if bases.len() > MOST_BASES {
+            return Ok(Err(format!(
+                "{} different commits failed there since the last success, so nobody can say what was applied",
+                bases.len()
+            )));
+        }
+        Ok(Ok(bases))
+    }
+
+    async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {
+        let fill = |template: &str| {
+            template
+                .replace("{service}", deploy.request.service.as_str())
+                .replace("{environment}", deploy.request.environment.as_str())
+                .replace("{version}", deploy.request.version.as_str())
+                .replace("{sha}", commit.as_str())
+                .replace("{deploy}", deploy.id.as_str())
+        };
+        let mut found = Vec::new();
+        for template in &service.preflight.artifacts {
+            let what = fill(template);
+            let exists = match self.providers.artifacts() {
+                Ok(artifacts) => artifacts.is_there(&what).await,
+                Err(error) => Err(error),
+            };
+            found.push(Artifact { what, exists: read(exists) });
+        }
+        if let Some(template) = &service.preflight.image {
+            let what = fill(template);
+            let exists = match self.providers.artifacts() {
+                Ok(artifacts) => artifacts.has_image(&what).await,
+                Err(error) => Err(error),
+            };
+            found.push(Artifact { what, exists: read(exists) });
+        }
+        found
+    }
+
+    /// When another commit took a commit's place on the environment before, if the rules ask how long it was there.
+    pub(crate) async fn left_before(
+        &self,
+        deploy: &Deploy,
+        environment: &Environment,
+        succeeded: Option<(Timestamp, bool)>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let (Some(_), Some(before), Some((at, true))) =
+            (environment.preflight.soak, &environment.after, succeeded)
+        else {
+            return Ok(None);
+        };
+        let service = &deploy.request.service;
+        let active = Filter {
+            service: Some(service.clone()),
+            environment: Some(before.clone()),
+            only_active: true,
+            limit: 100,
+            ..Filter::default()
+        };
+        let mut others = self.ran(service, before).await?;
+        others.extend(self.store.deploys(&active).await?);
+        let began = |other: &Deploy| match &other.state {
+            State::Dispatching { intent, .. } => Some(intent.at),
+            State::Running { since, .. } => Some(*since),
+            State::Done { ran, .. } => ran.as_ref().map(|ran| ran.since),
+            State::Requested { .. } | State::Waiting { .. } => None,
+        };
+        let is_other = |other: &&Deploy| other.commit() != deploy.commit();
+        Ok(others.iter().filter(is_other).filter_map(began).filter(|began| *began >= at).min())
+    }
+}
+
+/// The commits that would be new there, all of them.
+fn new_commits(commit: &CommitId, diff: &Read<Option<Diff>>) -> Result<Vec<CommitId>, String> {
+    match diff {
+        Read::Known(None) => Ok(vec![commit.clone()]),
+        Read::Known(Some(diff)) if diff.commits.len() as u64 != diff.total => Err(format!(
+            "{} commits are new, and only {} of them are listed; deploy in smaller steps",
+            diff.total,
+            diff.commits.len()
+        )),
+        Read::Known(Some(diff)) if diff.commits.is_empty() => Ok(vec![commit.clone()]),
+        Read::Known(Some(diff)) => Ok(diff.commits.iter().map(|change| change.commit.clone()).collect()),
+        Read::Unknown(why) => Err(why.clone()),
+    }
+}
+
+/// Migrations that come with a commit, and those that go with what may be in place.
+async fn crossing(
+    repositories: &dyn Repositories,
+    service: &Service,
+    commit: &CommitId,
+    bases: &[CommitId],
+) -> Result<Crossing, OutsideError> {
+    let rule = &service.preflight;
+    let kinds = Kinds {
+        migrations: &rule.migrations,
+        reversible: &rule.reversible,
+        irreversible: &rule.irreversible,
+    };
+    let repo = &service.pipeline.repo;
+    let (mut come, mut left) = (BTreeSet::new(), BTreeSet::new());
+    for base in bases.iter().filter(|base| *base != commit) {
+        come.extend(kinds.find(&repositories.changed_files(repo, base, commit).await?));
+        left.extend(kinds.find(&repositories.changed_files(repo, commit, base).await?));
+    }
+    Ok(Crossing { come: come.into_iter().collect(), left: left.into_iter().collect() })
+}
+
+fn read<T>(answer: Result<T, OutsideError>) -> Read<T> {
+    match answer {
+        Ok(value) => Read::Known(value),
+        Err(error) => Read::Unknown(error.to_string()),
+    }
+}

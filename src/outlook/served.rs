@@ -1,0 +1,27 @@
+//! The running bot's calendar for its page, picture and feed. Not here: drawing them (`shipgate-web`).
+
+use async_trait::async_trait;
+use shipgate_app::App;
+use shipgate_app::ports::Clock;
+use shipgate_web::calendar::{Now, Source};
+use std::sync::Arc;
+
+/// The calendar that this bot judges by.
+pub struct Served {
+    /// The bot.
+    pub app: Arc<App>,
+    /// The clock of its rules.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Source for Served {
+    async fn now(&self) -> Result<Now, String> {
+        let failed = |error: shipgate_app::store::StoreError| error.with_causes();
+        // The revision first: what changes in between is in the calendar, and the feed tells it a minute later.
+        let (revision, _) = self.app.store().freezes(false).await.map_err(failed)?;
+        let calendar = self.app.calendar_now().await.map_err(failed)?;
+        let policy = Arc::new(self.app.rules().policy.clone());
+        Ok(Now { policy, calendar, revision, at: self.clock.now() })
+    }
+}

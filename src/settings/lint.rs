@@ -1,0 +1,277 @@
+//! What is legal but surely wrong: rules that never let anything through, freezes that hold nothing, people who wait for
+//! nobody. Found by trying the next year out. Not here: what cannot be read at all (`rules`).
+
+use super::Settings;
+use super::problem::Finding;
+use super::reader::{Section, clip};
+use jiff::{SignedDuration, Timestamp};
+use shipgate_domain::calendar::outlook::{Holds, Outlook, View};
+use shipgate_domain::calendar::{Calendar, Freeze, Lead, Schedule, WeeklySpan};
+use shipgate_domain::ids::PersonId;
+use shipgate_domain::people::Member;
+use shipgate_domain::policy::{Environment, Policy};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+const YEAR: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Longer freezes are more often a slip in a date than meant.
+const LONG: SignedDuration = SignedDuration::from_hours(30 * 24 + 1);
+
+/// The settings and the year that they lead to.
+struct Tried<'a> {
+    policy: &'a Policy,
+    calendar: Calendar,
+    root: &'a Section<'a>,
+    now: Timestamp,
+    until: Timestamp,
+}
+
+/// Everything that is found; the settings were read without an error.
+pub(super) fn lint(settings: &Settings, root: &Section<'_>, now: Timestamp) {
+    let policy = &settings.policy;
+    let calendar = Calendar::compile(&policy.schedules, &policy.freezes, now);
+    let until = now.saturating_add(YEAR).unwrap_or(now);
+    let tried = Tried { policy, calendar, root, now, until };
+    freezes(&tried);
+    windows(&tried);
+    approvals(&tried);
+    reminders(&tried, &settings.reminders.leads);
+}
+
+/// Where each freeze of the settings stands, and its table.
+fn written<'a>(tried: &'a Tried<'_>) -> Vec<(&'a Freeze, Section<'a>)> {
+    let tables = tried.root.tables("freezes");
+    let of = |freeze: &Freeze| {
+        let named = |table: &&Section<'_>| {
+            table.text("name", "Black Friday").is_some_and(|name| name.text == freeze.name)
+        };
+        tables.iter().find(named).cloned()
+    };
+    tried.policy.freezes.iter().filter_map(|freeze| Some((freeze, of(freeze)?))).collect()
+}
+
+fn place(table: &Section<'_>, keys: &[&str]) -> Range<usize> {
+    keys.iter().find_map(|key| table.place_of(key)).unwrap_or(table.place.clone())
+}
+
+fn freezes(tried: &Tried<'_>) {
+    let occurrences = tried.calendar.occurrences(tried.now, tried.until);
+    let zone = &tried.policy.zone;
+    let all = written(tried);
+    for (number, (freeze, table)) in all.iter().enumerate() {
+        let name = clip(&freeze.name);
+        let mine: Vec<_> = occurrences.iter().filter(|o| o.freeze.id == freeze.id).collect();
+        if !matters(freeze, tried.policy) {
+            let what = format!("the freeze “{name}” holds for no service in any environment");
+            let found = Finding::at(
+                place(table, &["except_services", "services", "environments"]),
+                "freeze_of_nothing",
+                what,
+            );
+            let why = "every service that it names is excepted again";
+            table.note(found.why(why).instead("leave out `except_services`, or the freeze").warning());
+        }
+        if mine.is_empty() {
+            let what = format!("the freeze “{name}” does not hold at any time of the next year");
+            let found = Finding::at(place(table, &["until", "cron", "from"]), "freeze_never", what);
+            let why = "it is over, or its year is a slip; it stops nobody";
+            table.note(found.why(why).instead("correct its dates, or take it out").warning());
+        }
+        let long = mine.iter().find_map(|o| {
+            let length = o.until?.duration_since(o.from);
+            (length > LONG).then_some((o.from, length))
+        });
+        let together = freeze.runs_together(tried.now);
+        if let Some((from, until)) = together {
+            let length = days(until.duration_since(from));
+            let what = format!("the freeze “{name}” begins again before it is over, and so lasts {length}");
+            let found = Finding::at(place(table, &["lasts", "cron"]), "freeze_runs_together", what);
+            let why = format!("from {} to {}", zone.say(from), zone.say(until));
+            let instead = "shorten `lasts`, or let `cron` fire once for each freeze: “0 18 28 * *” is a minute, an \
+                           hour and a day";
+            table.note(found.why(why).instead(instead).warning());
+        } else if let Some((from, length)) = long {
+            let what = format!("the freeze “{name}” lasts {}", days(length));
+            let found = Finding::at(place(table, &["until", "lasts"]), "freeze_long", what);
+            let why = format!("from {} on nothing is deployed for more than a month", zone.say(from));
+            let instead =
+                "correct its end; if it is meant, tell people early and name the services it must not hold";
+            table.note(found.why(why).instead(instead).warning());
+        }
+        let same = |other: &&(&Freeze, Section<'_>)| {
+            other.0.when == freeze.when && other.0.scope == freeze.scope && other.0.zone == freeze.zone
+        };
+        if let Some((other, _)) = all[..number].iter().find(same) {
+            let what = format!("the freezes “{}” and “{name}” are the same", clip(&other.name));
+            let found = Finding::at(place(table, &["name"]), "freeze_twice", what);
+            let why = "people are reminded of each, and one of them was meant to differ";
+            table.note(
+                found.why(why).instead("correct the dates or the scope of one, or take it out").warning(),
+            );
+        }
+    }
+}
+
+/// Whether some service in some environment is meant.
+fn matters(freeze: &Freeze, policy: &Policy) -> bool {
+    let services = || policy.services.keys();
+    policy.environments.keys().any(|environment| {
+        services().any(|service| freeze.scope.covers(environment.as_str(), service.as_str()))
+    })
+}
+
+fn days(length: SignedDuration) -> String {
+    let hours = length.as_hours();
+    match ((hours + 12) / 24, hours) {
+        (0 | 1, 1) => "1 hour".to_owned(),
+        (0 | 1, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    }
+}
+
+/// Windows that nothing ever gets through, because freezes or the clocks take all of them.
+fn windows(tried: &Tried<'_>) {
+    let mut never: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut used: BTreeMap<&str, Vec<Outlook>> = BTreeMap::new();
+    for environment in tried.policy.environments.values() {
+        let looks = outlooks(tried, environment);
+        let opens = looks.iter().any(|look| look.stretches.iter().any(|s| s.holds() == Holds::Open));
+        if !opens && !looks.is_empty() {
+            never_opens(tried, environment);
+        }
+        if let Some(schedule) = &environment.schedule {
+            *never.entry(schedule).or_insert(true) &= !opens;
+            used.entry(schedule).or_default().extend(looks);
+        }
+    }
+    for (name, table) in tried.root.sections("schedules") {
+        let (Some(schedule), Some(looks)) =
+            (tried.policy.schedules.get(&name.text), used.get(name.text.as_str()))
+        else {
+            continue;
+        };
+        if never.get(name.text.as_str()) == Some(&true) {
+            continue; // told already, for the whole of it
+        }
+        let Some(list) = table.list("open", "[\"Mon-Thu 00:00-24:00\"]") else { continue };
+        for (window, word) in schedule.open().iter().zip(list.words) {
+            if !gets_through(window, schedule, looks, tried) {
+                let what = format!("nothing gets through the window “{}” in the next year", clip(&word.text));
+                let found = Finding::at(word.place, "window_never_opens", what);
+                let why = "freezes cover it each time, or the clocks never show it";
+                table.note(
+                    found.why(why).instead("take it out, or shorten the freeze that covers it").warning(),
+                );
+            }
+        }
+    }
+}
+
+/// The next year of an environment, for each service.
+fn outlooks(tried: &Tried<'_>, environment: &Environment) -> Vec<Outlook> {
+    let services = tried.policy.services.keys();
+    let look = |service: &str| {
+        let (calendar, schedule) = (&tried.calendar, environment.schedule.as_deref());
+        View { calendar, environment: environment.name.as_str(), service, schedule }
+            .outlook(tried.now, tried.until)
+    };
+    services.filter_map(|service| look(service.as_str())).collect()
+}
+
+fn never_opens(tried: &Tried<'_>, environment: &Environment) {
+    let sections = tried.root.sections("environments");
+    let Some((name, section)) = sections.into_iter().find(|(name, _)| name.text == environment.name.as_str())
+    else {
+        return;
+    };
+    let what = format!("{} is not open for a single minute of the next year", clip(&name.text));
+    let found = Finding::at(section.place_of("schedule").unwrap_or(name.place), "never_opens", what);
+    let why = "its windows and the freezes together leave nothing, so no deploy could ever start";
+    section.note(
+        found.why(why).instead("shorten the freeze that covers it, or widen the windows of its schedule"),
+    );
+}
+
+/// Whether some moment of this window alone is open for some service.
+fn gets_through(window: &WeeklySpan, schedule: &Schedule, looks: &[Outlook], tried: &Tried<'_>) -> bool {
+    let Ok(alone) = Schedule::new("alone", schedule.zone.clone(), vec![window.clone()], Vec::new()) else {
+        return true;
+    };
+    let schedules = BTreeMap::from([("alone".to_owned(), alone)]);
+    let calendar = Calendar::compile(&schedules, &[], tried.now);
+    let view = View { calendar: &calendar, environment: "", service: "", schedule: Some("alone") };
+    let Some(alone) = view.outlook(tried.now, tried.until) else { return true };
+    let open = |look: &Outlook| {
+        let stretches = look.stretches.iter().filter(|stretch| stretch.holds() == Holds::Open);
+        stretches.map(|stretch| (stretch.from, stretch.until)).collect::<Vec<_>>()
+    };
+    let mine = open(&alone);
+    looks.iter().flat_map(open).any(|(from, until)| mine.iter().any(|span| span.0 < until && from < span.1))
+}
+
+/// People who may ask for a deploy that nobody but they could approve.
+fn approvals(tried: &Tried<'_>) {
+    for (name, section) in tried.root.sections("environments") {
+        let environment = tried.policy.environments.values().find(|e| e.name.as_str() == name.text);
+        let Some(environment) = environment.filter(|e| e.approvals.needed > 0 && !e.approvals.own) else {
+            continue;
+        };
+        let rule = &environment.approvals;
+        let (Some(voters), deployers) = (people(&rule.from, tried.policy), &environment.deployers) else {
+            continue;
+        };
+        let named = deployers.iter().filter_map(|group| tried.policy.groups.get(group)).flatten();
+        let stuck: BTreeSet<&PersonId> = named
+            .filter_map(|member| match member {
+                Member::Person(person) => Some(person),
+                Member::Outside(_) => None,
+            })
+            .filter(|asker| voters.iter().filter(|voter| *voter != asker).count() < rule.needed as usize)
+            .collect();
+        // When nobody at all could be helped, that is an error which the rules found.
+        let Some(first) = stuck.first().filter(|_| voters.len() >= rule.needed as usize) else { continue };
+        let table = section.section("approvals");
+        let at = table.and_then(|table| table.place_of("needed")).unwrap_or(name.place);
+        let others = if stuck.len() > 1 { format!(" and {} more", stuck.len() - 1) } else { String::new() };
+        let what = format!("nobody could approve what {first}{others} asks for on {}", clip(&name.text));
+        let why = "the person who asks does not count, and too few others are in the groups";
+        let instead = "add people to the groups in `from`, or write a smaller number";
+        section.note(Finding::at(at, "approval_of_nobody", what).why(why).instead(instead).warning());
+    }
+}
+
+/// The people of these groups; none where a chat platform keeps a part of them.
+fn people<'a>(
+    from: &[shipgate_domain::ids::GroupName],
+    policy: &'a Policy,
+) -> Option<BTreeSet<&'a PersonId>> {
+    let mut found = BTreeSet::new();
+    for member in from.iter().filter_map(|group| policy.groups.get(group)).flatten() {
+        match member {
+            Member::Person(person) => found.insert(person),
+            Member::Outside(_) => return None,
+        };
+    }
+    Some(found)
+}
+
+/// Reminders of an end that lies before the beginning of every freeze there is.
+fn reminders(tried: &Tried<'_>, leads: &[Lead]) {
+    let Some(section) = tried.root.section("reminders") else { return };
+    let Some(list) = section.list("freeze", "[\"24h\", \"start\", \"end\"]") else { return };
+    let occurrences = tried.calendar.occurrences(tried.now, tried.until);
+    if occurrences.is_empty() {
+        return;
+    }
+    for word in list.words {
+        let lead = word.text.parse::<Lead>().ok().filter(|lead| leads.contains(lead));
+        let Some(lead @ Lead::BeforeEnd(_)) = lead else { continue };
+        let comes = occurrences.iter().any(|o| lead.due(o).is_some_and(|due| due > o.from));
+        if !comes {
+            let what = format!("no freeze is long enough for the reminder “{}”", clip(&word.text));
+            let found = Finding::at(word.place, "reminder_never", what);
+            let why = "it would come before the freeze begins";
+            section.note(found.why(why).instead("write a shorter time, such as \"1h before end\"").warning());
+        }
+    }
+}
