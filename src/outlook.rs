@@ -14,8 +14,10 @@ pub use simulate::{Simulate, simulate};
 use crate::database;
 use crate::settings::{Problems, Settings, environment};
 use jiff::Timestamp;
+use shipgate_app::feeds;
+use shipgate_app::store::StoreError;
 use shipgate_domain::calendar::outlook::View;
-use shipgate_domain::calendar::{Calendar, Freeze};
+use shipgate_domain::calendar::{Calendar, Feeds, Freeze, FreezeWhen};
 use shipgate_domain::hidden::is_hidden;
 use shipgate_domain::policy::{Environment, Policy, Service};
 use std::path::Path;
@@ -32,11 +34,14 @@ impl Rules {
     /// The settings' rules and, where the database lets itself be looked at, the freezes added in chat.
     fn read(config: &Path, now: Timestamp) -> Result<Self, Problems> {
         let policy = Settings::rules(config)?;
-        let chat = chat_freezes(config);
+        let known = look(config, &policy);
         let mut freezes = policy.freezes.clone();
-        freezes.extend(chat.iter().flatten().cloned());
-        let calendar = Calendar::compile(&policy.schedules, &freezes, now);
-        Ok(Self { policy, calendar, chat: chat.map(|freezes| freezes.len()) })
+        freezes.extend(known.iter().flat_map(|known| &known.chat).cloned());
+        // Calendars that others keep count as unreadable where the database does not say what is in them.
+        let none = Feeds::new();
+        let feeds = known.as_ref().map_or(&none, |known| &known.feeds);
+        let calendar = Calendar::compile_with(&policy.schedules, &freezes, feeds, now);
+        Ok(Self { policy, calendar, chat: known.map(|known| known.chat.len()) })
     }
 
     /// The place that was named: an environment by name or alias, and a service, which is the default one unless said.
@@ -77,15 +82,30 @@ impl Rules {
         }
     }
 
+    fn has_feeds(&self) -> bool {
+        self.policy.freezes.iter().any(|freeze| matches!(freeze.when, FreezeWhen::Feed { .. }))
+    }
+
     /// What people should know about the freezes of chat.
     fn about_chat(&self) -> String {
         match &self.chat {
             Ok(0) => "No freeze was added in chat.".to_owned(),
             Ok(1) => "1 freeze that was added in chat is included.".to_owned(),
             Ok(count) => format!("{count} freezes that were added in chat are included."),
+            Err(why) if self.has_feeds() => format!(
+                "Freezes added in chat are NOT included, and calendars that others keep count as unreadable: {why}"
+            ),
             Err(why) => format!("Freezes added in chat are NOT included: {why}"),
         }
     }
+}
+
+/// What the database knows and the settings do not.
+struct Known {
+    /// Freezes added in chat.
+    chat: Vec<Freeze>,
+    /// What calendars of others said last.
+    feeds: Feeds,
 }
 
 struct Place<'a> {
@@ -99,14 +119,18 @@ fn names<T: ToString>(all: impl Iterator<Item = T>) -> String {
 }
 
 /// Looks at the database without a right to write; a server that runs on it notices nothing.
-fn chat_freezes(config: &Path) -> Result<Vec<Freeze>, String> {
+fn look(config: &Path, policy: &Policy) -> Result<Known, String> {
     let settings = Settings::store(config, &environment)
         .map_err(|problems| problems.list().first().map_or_else(String::new, |p| p.what.clone()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let store = database::look_at(&settings).await.map_err(|error| format!("{error:#}"))?;
-        store.freezes(false).await.map(|(_, freezes)| freezes).map_err(|error| error.with_causes())
+        let read = async {
+            let (_, chat) = store.freezes(false).await?;
+            Ok(Known { chat, feeds: feeds::stored(store.as_ref(), policy).await? })
+        };
+        read.await.map_err(|error: StoreError| error.with_causes())
     })
 }
 

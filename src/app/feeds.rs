@@ -8,13 +8,14 @@ use crate::bot::{App, touch};
 use crate::effects::{Effect, Finish, NewEffect};
 use crate::judge::later;
 use crate::ports::{Fetched, OutsideError};
-use crate::store::{Changes, Scope, StoreError};
+use crate::store::{Changes, Scope, Store, StoreError};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{
     FeedSource, FeedState, FeedTrouble, Feeds, Freeze, FreezeId, FreezeWhen, try_content,
 };
+use shipgate_domain::policy::Policy;
 
 /// A calendar that could not be read is asked for again after so long at the latest.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -38,19 +39,46 @@ fn note_of(freeze: &FreezeId) -> String {
     format!("feed/{freeze}")
 }
 
+fn fed(policy: &Policy) -> impl Iterator<Item = Fed<'_>> {
+    policy.freezes.iter().filter_map(|freeze| match &freeze.when {
+        FreezeWhen::Feed { source, refresh, max_age } => {
+            Some(Fed { freeze, source, refresh: *refresh, max_age: *max_age })
+        }
+        FreezeWhen::Dates { .. }
+        | FreezeWhen::Cron { .. }
+        | FreezeWhen::Rule { .. }
+        | FreezeWhen::On { .. }
+        | FreezeWhen::Holidays { .. }
+        | FreezeWhen::Instants { .. } => None,
+    })
+}
+
+/// What a database knows of the calendars that others keep. One whose stored state cannot be read is one that was never
+/// read.
+///
+/// # Errors
+/// The database failed.
+pub async fn stored(store: &dyn Store, policy: &Policy) -> Result<Feeds, StoreError> {
+    let mut feeds = Feeds::new();
+    for fed in fed(policy) {
+        let Some(text) = store.note(&note_of(&fed.freeze.id)).await? else { continue };
+        match serde_json::from_str::<FeedState>(&text) {
+            // The settings may name another place under the same name by now.
+            Ok(state) if state.source == *fed.source => {
+                feeds.insert(fed.freeze.id.clone(), state);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(freeze = fed.freeze.name, "a stored calendar is unreadable: {error}");
+            }
+        }
+    }
+    Ok(feeds)
+}
+
 impl App {
     fn fed(&self) -> impl Iterator<Item = Fed<'_>> {
-        self.rules.policy.freezes.iter().filter_map(|freeze| match &freeze.when {
-            FreezeWhen::Feed { source, refresh, max_age } => {
-                Some(Fed { freeze, source, refresh: *refresh, max_age: *max_age })
-            }
-            FreezeWhen::Dates { .. }
-            | FreezeWhen::Cron { .. }
-            | FreezeWhen::Rule { .. }
-            | FreezeWhen::On { .. }
-            | FreezeWhen::Holidays { .. }
-            | FreezeWhen::Instants { .. } => None,
-        })
+        fed(&self.rules.policy)
     }
 
     /// Whether the settings name any.
@@ -58,24 +86,9 @@ impl App {
         self.fed().next().is_some()
     }
 
-    /// What all calendars of others said last, as far as anybody knows. One whose stored state cannot be read is one
-    /// that was never read.
+    /// What all calendars of others said last, as far as anybody knows.
     pub(crate) async fn feeds(&self) -> Result<Feeds, StoreError> {
-        let mut feeds = Feeds::new();
-        for fed in self.fed() {
-            let Some(text) = self.store.note(&note_of(&fed.freeze.id)).await? else { continue };
-            match serde_json::from_str::<FeedState>(&text) {
-                // The settings may name another place under the same name by now.
-                Ok(state) if state.source == *fed.source => {
-                    feeds.insert(fed.freeze.id.clone(), state);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::error!(freeze = fed.freeze.name, "a stored calendar is unreadable: {error}")
-                }
-            }
-        }
-        Ok(feeds)
+        stored(self.store.as_ref(), &self.rules.policy).await
     }
 
     /// Reads every calendar that is due, and says when the next one is.

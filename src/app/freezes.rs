@@ -211,6 +211,7 @@ impl App {
     /// Says of each freeze that people were told of, and that is not so any more, what became of it.
     pub(crate) async fn correct_announced(
         &self,
+        calendar: &Calendar,
         occurrences: &[FreezeOccurrence<'_>],
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
@@ -218,6 +219,11 @@ impl App {
         let (text, told) = self.announced().await?;
         let mut kept = Vec::new();
         for freeze in &told {
+            // A calendar that cannot be read now takes nothing back.
+            if calendar.is_unreadable(&freeze.id, now) {
+                kept.push(freeze.clone());
+                continue;
+            }
             match freeze.became(occurrences, now) {
                 Became::Same => kept.push(freeze.clone()),
                 Became::Over => {}

@@ -9,7 +9,7 @@ pub mod commands;
 mod dispatch;
 pub mod effects;
 mod emergency;
-mod feeds;
+pub mod feeds;
 pub mod follow;
 mod freezes;
 pub mod inbound;

@@ -62,7 +62,7 @@ impl App {
                 ));
             }
         }
-        self.correct_announced(&occurrences, &mut changes).await?;
+        self.correct_announced(&calendar, &occurrences, &mut changes).await?;
         self.renew_topic(&calendar, &mut changes).await?;
         changes.notes.push((CURSOR.to_owned(), now.to_string()));
         let next = self.next_reminder(&occurrences, now);

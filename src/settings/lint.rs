@@ -6,7 +6,7 @@ use super::problem::Finding;
 use super::reader::{Section, clip};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::outlook::{Holds, Outlook, View};
-use shipgate_domain::calendar::{Calendar, Freeze, Lead, Schedule, WeeklySpan};
+use shipgate_domain::calendar::{Calendar, Freeze, FreezeWhen, Lead, Schedule, WeeklySpan};
 use shipgate_domain::ids::PersonId;
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{Environment, Policy};
@@ -29,13 +29,19 @@ struct Tried<'a> {
 /// Everything that is found; the settings were read without an error.
 pub(super) fn lint(settings: &Settings, root: &Section<'_>, now: Timestamp) {
     let policy = &settings.policy;
-    let calendar = Calendar::compile(&policy.schedules, &policy.freezes, now);
+    // What others keep is not known here, and is not judged.
+    let known: Vec<Freeze> = policy.freezes.iter().filter(|freeze| !is_feed(freeze)).cloned().collect();
+    let calendar = Calendar::compile(&policy.schedules, &known, now);
     let until = now.saturating_add(YEAR).unwrap_or(now);
     let tried = Tried { policy, calendar, root, now, until };
     freezes(&tried);
     windows(&tried);
     approvals(&tried);
     reminders(&tried, &settings.reminders.leads);
+}
+
+fn is_feed(freeze: &Freeze) -> bool {
+    matches!(freeze.when, FreezeWhen::Feed { .. })
 }
 
 /// Where each freeze of the settings stands, and its table.
@@ -71,7 +77,7 @@ fn freezes(tried: &Tried<'_>) {
             let why = "every service that it names is excepted again";
             table.note(found.why(why).instead("leave out `except_services`, or the freeze").warning());
         }
-        if mine.is_empty() {
+        if mine.is_empty() && !is_feed(freeze) {
             let what = format!("the freeze “{name}” does not hold at any time of the next year");
             let found = Finding::at(place(table, &["until", "cron", "from"]), "freeze_never", what);
             let why = "it is over, or its year is a slip; it stops nobody";

@@ -45,6 +45,9 @@ const LISTS: [(&str, &str); 5] = [
     ("liveness", include_str!("planted/liveness.toml")),
 ];
 
+/// Mistakes in the gates and the calendar, which the tests of `domain` catch.
+const OF_GATES: &str = include_str!("planted/gates.toml");
+
 /// A mistake in the source of the product.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +88,15 @@ pub fn all() -> Result<Vec<Planted>, String> {
         all.extend(list.mistake);
     }
     Ok(all)
+}
+
+/// All mistakes in the gates and the calendar that the tests of `domain` catch, in their order.
+///
+/// # Errors
+/// The list cannot be read, with the reason.
+pub fn of_gates() -> Result<Vec<Planted>, String> {
+    let list: List = toml::from_str(OF_GATES).map_err(|error| format!("planted/gates.toml: {error}"))?;
+    Ok(list.mistake)
 }
 
 /// The files that change, with all mistakes planted.

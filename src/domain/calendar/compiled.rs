@@ -211,18 +211,36 @@ impl Calendar {
     /// The next freeze that begins after an instant, as far as the calendar reaches.
     #[must_use]
     pub fn next_freeze(&self, environment: &str, service: &str, at: Timestamp) -> Option<ActiveFreeze<'_>> {
+        let next = self.next_occurrence(environment, service, at, |o| !o.is_unreadable)?;
+        Some(self.active(&next))
+    }
+
+    /// When a freeze begins next, or nobody can say any more whether one holds: from then on nothing starts.
+    #[must_use]
+    pub fn next_hold(&self, environment: &str, service: &str, at: Timestamp) -> Option<Timestamp> {
+        Some(self.next_occurrence(environment, service, at, |_| true)?.from)
+    }
+
+    fn next_occurrence(
+        &self,
+        environment: &str,
+        service: &str,
+        at: Timestamp,
+        counts: impl Fn(&Occurrence) -> bool,
+    ) -> Option<Occurrence> {
         let first = |list: &'_ [Occurrence]| {
             let begun = list.partition_point(|occurrence| occurrence.from <= at);
             let mut ahead = list[begun..].iter();
-            let is_meant = |o: &&Occurrence| {
-                !o.is_unreadable && self.freezes[o.freeze].scope.covers(environment, service)
-            };
-            ahead.find(is_meant).copied()
+            ahead.find(|o| counts(o) && self.freezes[o.freeze].scope.covers(environment, service)).copied()
         };
         let soonest = [first(&self.short), first(&self.long)].into_iter().flatten();
-        soonest
-            .min_by_key(|occurrence| (occurrence.from, occurrence.freeze))
-            .map(|occurrence| self.active(&occurrence))
+        soonest.min_by_key(|occurrence| (occurrence.from, occurrence.freeze))
+    }
+
+    /// Whether nobody can say at an instant whether a freeze holds.
+    #[must_use]
+    pub fn is_unreadable(&self, freeze: &FreezeId, at: Timestamp) -> bool {
+        self.touching(at, at).any(|o| o.is_unreadable && self.freezes[o.freeze].id == *freeze)
     }
 
     /// What a schedule says at an instant, and when that changes. No schedule is always open; one that the calendar

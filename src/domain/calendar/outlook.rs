@@ -226,7 +226,7 @@ impl View<'_> {
         let active = self.calendar.freezes_at(self.environment, self.service, at);
         let held = active.into_iter().map(|found| Held {
             id: found.freeze.id.clone(),
-            name: found.freeze.name.clone(),
+            name: found.title(),
             from: found.from,
             until: found.until,
         });
@@ -236,7 +236,7 @@ impl View<'_> {
     /// When it closes, asked at an instant at which it is open.
     fn first_close(&self, at: Timestamp) -> Option<Timestamp> {
         let (_, window) = self.calendar.opening(self.schedule, at);
-        let freeze = self.calendar.next_freeze(self.environment, self.service, at).map(|freeze| freeze.from);
+        let freeze = self.calendar.next_hold(self.environment, self.service, at);
         [window, freeze].into_iter().flatten().min()
     }
 

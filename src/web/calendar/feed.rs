@@ -129,7 +129,7 @@ fn freezes(feed: &Feed<'_>) -> Vec<Event> {
             from: occurrence.from,
             until,
             zone: freeze.zone.clone(),
-            summary: format!("Freeze: {}", freeze.name),
+            summary: format!("Freeze: {}", occurrence.title()),
             description,
             category: "FREEZE",
         }
