@@ -17,6 +17,14 @@ use shipgate_domain::policy::Environment;
 /// Longest reason that is kept.
 const REASON: usize = 500;
 
+/// Whether a word can only be the short id of another deploy: as long as those on cards, with a digit in it.
+fn is_deploy_id(text: &str) -> bool {
+    let word = text.trim();
+    word.len() == 6
+        && word.bytes().all(|b| b.is_ascii_alphanumeric())
+        && word.bytes().any(|b| b.is_ascii_digit())
+}
+
 impl App {
     /// `approve 7K2M`, `reject because …`, `hold`, `resume`, `cancel`.
     pub(crate) async fn ask_by_words(
@@ -32,6 +40,12 @@ impl App {
             Wish::DeployResume => matches!(d.state, State::Waiting { .. }) && d.hold.is_some(),
             _ => !d.is_done(),
         };
+        // Whoever names two deploys would believe that they approved both.
+        if said.action == Wish::DeployApprove && said.text("comment").is_some_and(is_deploy_id) {
+            let answer = self.words().one_approval_at_a_time();
+            visit.answer(answer);
+            return Ok(());
+        }
         let Some(deploy) = self.which(visit, said, fits).await? else { return Ok(()) };
         let reason = said.text("reason").map(ToOwned::to_owned);
         let ask = match said.action {

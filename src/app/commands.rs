@@ -40,9 +40,9 @@ macro_rules! builtin {
 
 /// The files that come with Shipgate, as (name, content), in the order of help.
 pub const BUILTIN: &[(&str, &str)] = builtin!(
-    "deploy" "rollback" "approve" "reject" "cancel" "hold" "resume" "rerun"
+    "deploy" "rollback" "approve" "withdraw" "reject" "cancel" "hold" "resume" "rerun"
     "status" "history" "diff" "logs" "when" "explain" "who-can"
-    "lock" "unlock" "freeze" "help"
+    "lock" "unlock" "freeze" "away" "incident" "help"
 );
 
 /// All commands, read and checked.

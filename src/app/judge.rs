@@ -20,6 +20,8 @@ use shipgate_domain::run::RunPlan;
 const FRESH: SignedDuration = SignedDuration::from_secs(15);
 /// Something that could not be read is asked again after this long.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// So many past runs are looked through, as everywhere.
+const RAN_AT_MOST: u32 = 200;
 /// How often one judgement starts over because something changed under it, before it waits a moment.
 const TRIES: usize = 8;
 
@@ -193,6 +195,31 @@ impl App {
         }
     }
 
+    /// The commit that a deploy builds on: what last succeeded there. A rollback builds on nothing.
+    async fn runs_there(&self, deploy: &Deploy) -> Result<Option<CommitId>, StoreError> {
+        if deploy.is_rollback() {
+            return Ok(None);
+        }
+        let mut filter = Filter {
+            service: Some(deploy.request.service.clone()),
+            environment: Some(deploy.request.environment.clone()),
+            only_ran: true,
+            limit: 8,
+            ..Filter::default()
+        };
+        loop {
+            let ran = self.store.deploys(&filter).await?;
+            let is_all = (ran.len() as u64) < u64::from(filter.limit) || filter.limit >= RAN_AT_MOST;
+            if let Some(good) = ran.iter().find(|other| other.has_succeeded()) {
+                return Ok(good.commit().cloned());
+            }
+            if is_all {
+                return Ok(None);
+            }
+            filter.limit = RAN_AT_MOST;
+        }
+    }
+
     /// What changes compared to what runs there now.
     pub(crate) async fn diff(
         &self,
@@ -247,7 +274,10 @@ impl App {
             let age = now.duration_since(o.read_at);
             age.is_negative() || age > FRESH
         };
-        if candidate.outside.as_ref().is_none_or(is_stale) {
+        // Whoever went live meanwhile is compared with, however fresh the rest is: nothing is silently taken away again.
+        let runs = self.runs_there(deploy).await?;
+        let is_overtaken = |o: &Outside| compared_with(pinned, o).is_some_and(|base| base != runs.as_ref());
+        if candidate.outside.as_ref().is_none_or(|o| is_stale(o) || is_overtaken(o)) {
             candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await?);
         }
         let (away, absences) = self.absences().await?;
@@ -278,6 +308,9 @@ impl App {
         };
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
+        if self.runs_there(deploy).await? != runs {
+            return Ok(None);
+        }
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let permission = self.may_dispatch().await?;
         let mut place = self.place(&candidate, &around, &calendar, now);
@@ -455,4 +488,14 @@ fn summary(verdicts: &[Verdict]) -> Vec<(Gate, Answer, Reason)> {
 
 pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The commit that the change was compared with last; none inside where there was nothing to compare with, and none at
+/// all where that could not be read, which closes the gate by itself.
+fn compared_with<'a>(pinned: &'a Pinned, outside: &'a Outside) -> Option<Option<&'a CommitId>> {
+    match (&outside.rebased, &pinned.diff) {
+        (Some(Read::Known(diff)), _) | (None, Read::Known(Some(diff))) => Some(Some(&diff.base)),
+        (Some(Read::Unknown(_)), _) => None,
+        (None, Read::Known(None) | Read::Unknown(_)) => Some(None),
+    }
 }

@@ -61,12 +61,15 @@ impl App {
                 Read::Known(_) => None,
                 Read::Unknown(why) => Some(Read::Unknown(why)),
             },
-            (Read::Unknown(_), false) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) => Some(Read::Known(now)),
-                Read::Known(None) => None,
-                Read::Unknown(why) => Some(Read::Unknown(why)),
-            },
-            (Read::Known(None), _) | (_, true) => None,
+            // Nothing ran there then, or nobody could say what: what went live since is compared with.
+            (Read::Known(None) | Read::Unknown(_), false) => {
+                match self.diff(deploy, service, commit).await? {
+                    Read::Known(Some(now)) => Some(Read::Known(now)),
+                    Read::Known(None) => None,
+                    Read::Unknown(why) => Some(Read::Unknown(why)),
+                }
+            }
+            (_, true) => None,
         };
         let diff = rebased.clone().map(|read| match read {
             Read::Known(diff) => Read::Known(Some(diff)),

@@ -223,6 +223,10 @@ fn the_reader_asks_for_every_key_it_lists() {
         .replace("# [services.site]", "[services.site]")
         .replace("# command", "command")
         .replace("\nchecks = \"all\"", "")
+        .replace("\ngithub = \"grace\"", "")
+        .replace("# github = {", "github = {")
+        .replace("\napprovals = { needed", "\n# approvals = { was_needed")
+        .replace("# approvals = { needed", "approvals = { needed")
         .replace("# checks = { rule", "checks = { rule")
         .replace("# migrations = { needed", "migrations = { needed");
     let (log, document) = (Log::default(), DeTable::parse(&text).expect("TOML"));
@@ -298,7 +302,7 @@ fn what_is_left_out_has_the_default_of_the_example() {
         ("#deployments", "#deployments")
     );
     let leads: Vec<String> = settings.reminders.leads.iter().map(ToString::to_string).collect();
-    assert_eq!(leads, ["7d", "24h", "1h", "start", "end"]);
+    assert_eq!(leads, ["7d", "24h", "1h", "start", "1h before end", "end"]);
     assert_eq!((settings.log.filter.as_str(), settings.log.format), ("info", LogFormat::Human));
 }
 

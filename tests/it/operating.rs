@@ -166,7 +166,7 @@ async fn a_backup_can_be_made_while_the_bot_works() {
     let verified = bot.output(&["audit", "verify"]);
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.success(), "{said}");
-    bot.deploy("ada", "staging", "v1.2.2").await;
+    bot.deploy("ada", "staging", "v1.2.2 --older \"to have another one\"").await;
     bot.end(&world).await;
 }
 

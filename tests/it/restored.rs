@@ -32,7 +32,7 @@ async fn a_backup_that_was_put_back_starts_only_when_told_and_then_decides_nothi
     // What comes now is forgotten: the approval with its run, which goes on, and a deploy that nobody will know.
     bot.click("grace", "api v1.2.3 → production", "Approve").await;
     let kept = bot.run_of_dispatch(2).await;
-    bot.slash("ada", "/deploy", "staging v1.2.2").await;
+    bot.slash("ada", "/deploy", "staging v1.2.2 --older \"to have another one\"").await;
     let lost = bot.run_of_dispatch(3).await;
     bot.finish(lost).await;
     bot.announced(&["staging now runs api v1.2.2"]).await;
@@ -68,7 +68,7 @@ async fn a_backup_that_was_put_back_starts_only_when_told_and_then_decides_nothi
     bot.card_says(STAGING, &["closed off", "restored"]).await;
     bot.ask("linus", "/unlock", "production because it is fine", "may not decide about unknown runs").await;
     bot.ask("ada", "/unlock", "staging because v1.2.2 runs there", "unlocked").await;
-    bot.deploy("ada", "staging", "v1.2.1").await;
+    bot.deploy("ada", "staging", "v1.2.1 --older \"to have another one\"").await;
     bot.slash("ada", "/rollback", "production").await;
     bot.ask("grace", "/shipgate", "status production", "closed off").await;
     assert_eq!(bot.announcements(&["was put back to a backup of"]).len(), 1, "{}", bot.picture());

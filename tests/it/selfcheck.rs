@@ -89,7 +89,7 @@ async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
         "{body}"
     );
 
-    bot.slash("ada", "/deploy", "staging v1.2.2").await;
+    bot.slash("ada", "/deploy", "staging v1.2.2 --older \"to have another one\"").await;
     let headline = "api v1.2.2 → staging";
     bot.card_says(headline, &["Self-check", "nothing is started anywhere since"]).await;
     assert_eq!(world.github.dispatches().len(), 1, "only the one before");
@@ -108,7 +108,7 @@ async fn a_changed_record_stops_every_start_until_somebody_lets_them_go_on() {
 
     // What was accepted stops nothing again.
     bot.crash().await;
-    bot.deploy("ada", "staging", "v1.2.1").await;
+    bot.deploy("ada", "staging", "v1.2.1 --older \"to have another one\"").await;
     let (_, said) = says(&bot, &["audit", "export", "deploys", "--format", "csv"]);
     assert_eq!(said.matches("\r\n").count(), 4, "{said}");
     let (_, entries) = says(&bot, &["audit", "export", "entries", "--format", "csv"]);
@@ -207,7 +207,7 @@ async fn the_head_is_written_down_elsewhere_and_an_older_database_is_not_worked_
     let mut bot = Bot::start(&world, Transport::Http, with_anchors).await;
     bot.deploy("ada", "staging", "v1.2.3").await;
     assert!(bot.output(&["backup", "old.db"]).status.success());
-    bot.deploy("ada", "staging", "v1.2.2").await;
+    bot.deploy("ada", "staging", "v1.2.2 --older \"to have another one\"").await;
     // The first look of a process anchors the head that it finds.
     bot.crash().await;
     let anchors = bot.folder().join("anchors.jsonl");

@@ -21,7 +21,7 @@ async fn every_question_is_answered() {
         ("diff production v1.2.1", "0 new, 1 lost"),
         ("when production", "api on production: open now"),
         ("explain production", "the same commit must have succeeded on staging"),
-        ("who-can deploy production", "deployers: ada, linus, grace"),
+        ("who-can deploy production", "deployers: ada, grace and linus"),
         ("who can approve production", "everybody in slack group S0RELEASE"),
         ("logs", "Nothing has failed"),
         ("freeze list", "none"),

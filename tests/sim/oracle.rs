@@ -109,6 +109,8 @@ pub struct Oracle {
     pub places: places::Places,
     /// Deploys of which only the queue says wait, by what was written about them last, and since when.
     in_line: BTreeMap<DeployId, Ms>,
+    /// Notes about emergencies that are asked for on the next mornings, with the time.
+    pub mornings: BTreeMap<String, Timestamp>,
 }
 
 /// An answer of the inline store, which is always there at once.
@@ -190,6 +192,7 @@ impl Oracle {
             stops: BTreeMap::new(),
             places: places::Places::default(),
             in_line: BTreeMap::new(),
+            mornings: BTreeMap::new(),
         }
     }
 
@@ -199,6 +202,8 @@ impl Oracle {
             return Err(format!("S7: epoch {} was used by another process", changes.by.0));
         }
         let writer = Writer { me, drawn: &life.drawn, version: &life.version };
+        let asked_for = changes.effects.iter().filter(|new| new.key.starts_with("incident/"));
+        self.mornings.extend(asked_for.map(|new| (new.key.clone(), new.due)));
         let fresh = at_once(world.store.audit(self.seq, 10_000));
         let mut events = Vec::new();
         for row in fresh {

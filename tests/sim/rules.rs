@@ -99,6 +99,8 @@ pub struct Place {
     pub by_service: bool,
     /// Are runs that wait for a machine stopped when a freeze begins?
     pub cancels_queued: bool,
+    /// Are the hours outside of its windows for emergencies, or for nothing at all?
+    pub emergency_hours: bool,
     /// Approvals needed for a way back.
     pub back_needed: u32,
     /// Is the way back bound to windows and freezes?
@@ -352,10 +354,12 @@ impl Place {
             checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
             by_service: dice.chance(400),
             cancels_queued: false,
+            emergency_hours: false,
             back_needed: u32::try_from(dice.below(2)).unwrap_or(0),
             back_in_window: dice.chance(300),
         };
         place.cancels_queued = place.lasts == 60;
+        place.emergency_hours = place.lasts == 20;
         place
     }
 
@@ -372,7 +376,7 @@ impl Place {
             let days = (0..7).filter(|day| window.days[*day]);
             days.map(move |day| parsed(&format!("{} {hours}", DAYS[day]))).collect::<Vec<_>>()
         });
-        let rest = vec![parsed("Mon-Sun 00:00-24:00")];
+        let rest = if self.emergency_hours { vec![parsed("Mon-Sun 00:00-24:00")] } else { Vec::new() };
         Some(Schedule::new(self.name, zone.clone(), open.collect(), rest).expect("it has a window"))
     }
 

@@ -174,6 +174,12 @@ impl Words<'_> {
         hint(title)
     }
 
+    pub(crate) fn one_approval_at_a_time(&self) -> Message {
+        no("One deploy is approved at a time. Nothing changed.").paragraph(
+            "Say it once for each, or press Approve on its card; a comment has more than one word.",
+        )
+    }
+
     pub(crate) fn emergency_cannot_wait(&self) -> Message {
         no("An emergency is for what cannot wait, so it has no planned start. Nothing was asked for.")
             .paragraph(

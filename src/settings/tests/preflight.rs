@@ -52,7 +52,7 @@ fn rules_about_a_change_that_cannot_be_are_refused() {
         ("", "checks = { rule = \"all\", ignore = [\"*\"] }", "every check is ignored"),
         ("", "checks = { rules = \"all\" }", "rules"),
         ("", "migrations = { needed = 2, from = [\"all\"] }", "a migration needs 2 people"),
-        ("", "migrations = { needed = 1 }", "names no group"),
+        ("", "migrations = { needed = 1 }", "nobody could agree"),
         ("", "seen = \"gitlab\"", "cannot be “gitlab”"),
     ];
     for (service, environment, expected) in rows {

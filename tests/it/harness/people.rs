@@ -164,6 +164,7 @@ impl Bot {
         self.slash(user, "/deploy", &format!("{environment} {version}")).await;
         let run = self.run_of_dispatch(n).await;
         self.finish(run).await;
+        let version = version.split(' ').next().unwrap_or(version);
         self.announced(&[&format!("{environment} now runs api {version}")]).await;
     }
 

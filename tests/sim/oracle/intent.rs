@@ -128,9 +128,13 @@ impl Oracle {
         }
         let (open, frozen) = (is_open(drawn, place, intent.at), is_frozen(self, drawn, name, intent.at));
         let is_exempt = is_back && !place.back_in_window;
-        let is_shut = frozen || !open;
+        // Hours for emergencies need nobody but those who approve anyway.
+        let is_for_emergencies = place.emergency_hours && now.request.emergency.is_some();
+        let is_shut = frozen || !(open || is_for_emergencies);
         if is_shut && !is_exempt {
-            let agreed = self.agreed(world, writer, now, intent, place, false, "leads", Some(open)).len();
+            let agreed = self
+                .agreed(world, writer, now, intent, place, false, "leads", Some(open || is_for_emergencies))
+                .len();
             let enough = place.overriders.max(1) as usize;
             if now.request.emergency.is_none() || place.overriders == 0 || agreed < enough {
                 return Err(format!("S5: {id} started at {} with open={open} frozen={frozen}", intent.at));
