@@ -289,7 +289,7 @@ fn moments(property: &Property<'_>) -> Result<Vec<Moment>, String> {
 }
 
 fn of(text: &str, tzid: Option<&str>) -> Result<Moment, String> {
-    let (civil, form) = basic(text.trim()).map_err(|()| format!("“{}” is no date or time", cut(text)))?;
+    let (civil, form) = basic(text.trim()).ok_or_else(|| format!("“{}” is no date or time", cut(text)))?;
     let zone = match (form, tzid) {
         (Form::Day, _) | (Form::Local, None) => None,
         (Form::Utc, _) => Some(Zone::utc()),

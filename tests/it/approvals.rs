@@ -159,7 +159,7 @@ async fn while_somebody_is_away_another_approves_for_them_and_everybody_reads_it
     bot.announced(&["production now runs api v1.2.3"]).await;
     bot.ask("grace", "/deploy", "away end", "grace is back").await;
     bot.ask("grace", "/deploy", "away end", "You are not away").await;
-    bot.slash("ada", "/deploy", "production v1.2.2").await;
+    bot.slash("ada", "/deploy", "production v1.2.2 --older \"to have another one\"").await;
     bot.card_says("api v1.2.2 → production", &["Waiting for approval"]).await;
     bot.ask("linus", "/approve", "", "You may not approve").await;
     bot.end(&world).await;

@@ -22,7 +22,7 @@ async fn every_question_is_answered() {
         ("when production", "api on production: open now"),
         ("explain production", "the same commit must have succeeded on staging"),
         ("who-can deploy production", "deployers: ada, grace and linus"),
-        ("who can approve production", "everybody in slack group S0RELEASE"),
+        ("who can approve production", "release-managers: grace and slack:U0MAX"),
         ("logs", "Nothing has failed"),
         ("freeze list", "none"),
         ("freeze", "none"),

@@ -505,7 +505,7 @@ fn numbered(text: &str) -> Result<(Option<i16>, Weekday), String> {
 /// `20301231`, `20301231T180000` or `20301231T170000Z`.
 fn until(text: &str) -> Result<Until, String> {
     let bad = || "it takes a day such as 20301231, or a time such as 20301231T180000".to_owned();
-    basic(text).map_err(|()| bad()).map(|(local, form)| match form {
+    basic(text).ok_or_else(bad).map(|(local, form)| match form {
         Form::Day => Until::Day(local.date()),
         Form::Local => Until::Local(local),
         Form::Utc => Offset::UTC.to_timestamp(local).map_or(Until::Local(local), Until::Instant),
@@ -524,30 +524,27 @@ pub enum Form {
 }
 
 /// Reads a date or time of RFC 5545 §3.3: `20261224`, `20261224T090000`, `20261224T080000Z`. A leap second is the
-/// second before it.
-///
-/// # Errors
-/// It is none of these, or does not exist.
-pub fn basic(text: &str) -> Result<(DateTime, Form), ()> {
+/// second before it. None: it is none of these, or does not exist.
+#[must_use]
+pub fn basic(text: &str) -> Option<(DateTime, Form)> {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let date = text.get(..8).filter(|date| digits(date)).ok_or(())?;
-    let number = |part: &str| part.parse::<i8>().map_err(|_| ());
-    let year: i16 = date[..4].parse().map_err(|_| ())?;
-    let day = Date::new(year, number(&date[4..6])?, number(&date[6..])?).map_err(|_| ())?;
+    let date = text.get(..8).filter(|date| digits(date))?;
+    let number = |part: &str| part.parse::<i8>().ok();
+    let year: i16 = date[..4].parse().ok()?;
+    let day = Date::new(year, number(&date[4..6])?, number(&date[6..])?).ok()?;
     let Some(rest) = text[8..].strip_prefix(['T', 't']) else {
-        return if text.len() == 8 { Ok((day.at(0, 0, 0, 0), Form::Day)) } else { Err(()) };
+        return if text.len() == 8 { Some((day.at(0, 0, 0, 0), Form::Day)) } else { None };
     };
     let (time, form) = match rest.strip_suffix(['Z', 'z']) {
         Some(time) => (time, Form::Utc),
         None => (rest, Form::Local),
     };
     if time.len() != 6 || !digits(time) {
-        return Err(());
+        return None;
     }
     let second = number(&time[4..])?.min(if time.ends_with("60") { 59 } else { i8::MAX });
-    let time =
-        jiff::civil::Time::new(number(&time[..2])?, number(&time[2..4])?, second, 0).map_err(|_| ())?;
-    Ok((day.to_datetime(time), form))
+    let time = jiff::civil::Time::new(number(&time[..2])?, number(&time[2..4])?, second, 0).ok()?;
+    Some((day.to_datetime(time), form))
 }
 
 impl PartialEq for Recurrence {

@@ -249,14 +249,13 @@ fn period_pieces(period: &FeedPeriod, from: Timestamp, until: Timestamp) -> Opti
     let last = |line: &super::FiveFieldCron| line.before(from, zone).next().unwrap_or(from);
     // What happened before the last start and the last end makes no difference; some days make up for changed clocks.
     let base = later(last(&period.start).min(last(&period.end)), SignedDuration::from_hours(-49));
-    let mut starts =
-        period.start.upcoming_with_clocks(base, zone).map(|(fire, _)| fire).take(MOST).peekable();
+    let starts = period.start.upcoming_with_clocks(base, zone).map(|(fire, _)| fire).take(MOST);
     let ends = period.end.upcoming_with_clocks(base, zone);
     let mut ends =
         ends.map(|(fire, meant)| fire.max(instant(tz, meant, Reading::Late))).take(MOST).peekable();
     let (mut pieces, mut looked) = (Vec::new(), 0);
     let mut over = Timestamp::MIN;
-    while let Some(start) = starts.next() {
+    for start in starts {
         if start >= until {
             return Some(pieces);
         }

@@ -70,7 +70,7 @@ fn bad_input_is_refused_by_its_name() {
         ("freeze add Black Friday from 2026-11-26", "unknown_environment"),
         ("status production web now", "too_many_words"),
         ("logs 7K2M9Q 8K2M9Q", "too_many_words"),
-        ("approve !!", "bad_deploy_id"),
+        ("logs !!", "bad_deploy_id"),
         ("rollback production --reason broken v1.2.2", "ambiguous_word"),
         ("reject tests red on 7K2M9Q", "ambiguous_word"),
         ("lock migrating the db production", "ambiguous_word"),
