@@ -219,8 +219,9 @@ impl App {
         // has none so far.
         let rule = &environment.approvals;
         let age = visit.now.duration_since(deploy.request.at);
-        let groups: Vec<GroupName> =
+        let mut groups: Vec<GroupName> =
             rule.shares(rule.needed, age).into_iter().flat_map(|share| share.from).collect();
+        groups.extend(environment.preflight.migrations.iter().flat_map(|rule| rule.from.iter().cloned()));
         let mut outside = self.memberships(&groups).await;
         let (_, away) = self.absences().await?;
         outside.set_away(away.into_iter().filter(|away| away.holds(visit.now)).collect());

@@ -25,6 +25,15 @@ const RAN_AT_MOST: u32 = 200;
 /// How often one judgement starts over because something changed under it, before it waits a moment.
 const TRIES: usize = 8;
 
+/// What is in place where a deploy goes.
+#[derive(PartialEq, Eq)]
+struct There {
+    /// What last succeeded; a rollback builds on nothing.
+    runs: Option<CommitId>,
+    /// The commits whose migrations may have been applied, or why nobody can say; none where nobody asks.
+    applied: Result<Vec<CommitId>, String>,
+}
+
 impl App {
     /// Judges one deploy, and writes what follows. Says when to look again.
     pub(crate) async fn judge(&self, id: &DeployId) -> Result<Finish, StoreError> {
@@ -195,6 +204,17 @@ impl App {
         }
     }
 
+    /// What is in place where a deploy goes, read before and after the snapshot that a decision rests on.
+    async fn there(&self, deploy: &Deploy, service: &Service) -> Result<There, StoreError> {
+        let runs = self.runs_there(deploy).await?;
+        let applied = if service.preflight.migrations.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.may_be_in_place(deploy).await?
+        };
+        Ok(There { runs, applied })
+    }
+
     /// The commit that a deploy builds on: what last succeeded there. A rollback builds on nothing.
     async fn runs_there(&self, deploy: &Deploy) -> Result<Option<CommitId>, StoreError> {
         if deploy.is_rollback() {
@@ -275,8 +295,13 @@ impl App {
             age.is_negative() || age > FRESH
         };
         // Whoever went live meanwhile is compared with, however fresh the rest is: nothing is silently taken away again.
-        let runs = self.runs_there(deploy).await?;
-        let is_overtaken = |o: &Outside| compared_with(pinned, o).is_some_and(|base| base != runs.as_ref());
+        let there = self.there(deploy, service).await?;
+        let is_overtaken = |o: &Outside| {
+            let base = compared_with(pinned, o).filter(|_| !deploy.is_rollback());
+            let crossed = o.preflight.migrations.as_ref().and_then(|read| read.known());
+            base.is_some_and(|base| base != there.runs.as_ref())
+                || crossed.is_some_and(|crossing| there.applied.as_ref().is_ok_and(|all| *all != crossing.of))
+        };
         if candidate.outside.as_ref().is_none_or(|o| is_stale(o) || is_overtaken(o)) {
             candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await?);
         }
@@ -308,7 +333,7 @@ impl App {
         };
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
-        if self.runs_there(deploy).await? != runs {
+        if self.there(deploy, service).await? != there {
             return Ok(None);
         }
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;

@@ -145,7 +145,10 @@ impl App {
     }
 
     /// Commits whose migrations may have been applied there: what last succeeded, and all that ran since and did not.
-    async fn may_be_in_place(&self, deploy: &Deploy) -> Result<Result<Vec<CommitId>, String>, StoreError> {
+    pub(crate) async fn may_be_in_place(
+        &self,
+        deploy: &Deploy,
+    ) -> Result<Result<Vec<CommitId>, String>, StoreError> {
         let mut bases: Vec<CommitId> = Vec::new();
         for ran in self.ran(&deploy.request.service, &deploy.request.environment).await? {
             bases.extend(ran.commit().filter(|commit| !bases.contains(commit)).cloned());
@@ -258,7 +261,8 @@ async fn crossing(
         come.extend(kinds.find(&repositories.changed_files(repo, base, commit).await?));
         left.extend(kinds.find(&repositories.changed_files(repo, commit, base).await?));
     }
-    Ok(Crossing { come: come.into_iter().collect(), left: left.into_iter().collect() })
+    let of = bases.to_vec();
+    Ok(Crossing { of, come: come.into_iter().collect(), left: left.into_iter().collect() })
 }
 
 fn read<T>(answer: Result<T, OutsideError>) -> Read<T> {

@@ -205,7 +205,7 @@ impl App {
             return Ok(());
         };
         let newer = self.ran(&service.name, &environment.name).await?;
-        if newer.first().is_some_and(|d| d.id != failed.id && d.id > failed.id) {
+        if newer.first().is_some_and(|d| d.id != failed.id) {
             let answer = self.words().newer_deploy_ran(failed, &newer[0]);
             visit.answer(answer);
             return Ok(());

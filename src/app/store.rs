@@ -298,7 +298,7 @@ pub struct Filter {
     pub only_open: bool,
     /// Only those that hold their place: a start was decided and its end is not known.
     pub only_active: bool,
-    /// Only those that had a run and are over.
+    /// Only those that had a run and are over: the one that ended last comes first, whenever it was asked for.
     pub only_ran: bool,
     /// Whose short id ends with this (upper case).
     pub short_id: Option<String>,

@@ -88,6 +88,9 @@ pub enum Said {
 /// Migrations on the way from what runs to the commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crossing {
+    /// The commits that may be in place there, with which it was compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<CommitId>,
     /// Those that come with the commit.
     pub come: Vec<Migration>,
     /// Those that may have been applied there and that the commit does not have.

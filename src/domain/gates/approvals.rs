@@ -166,6 +166,10 @@ fn seat(case: &Case<'_>, groups: &[GroupName], own: bool, person: &PersonId) -> 
         Standing::Stranger => None,
         Standing::Unknown(why) => Some(why),
     };
+    // Nobody lends the requester a vote, not even where their own would count.
+    if is_requester(case, person) {
+        return unknown.map_or(Seat::None, Seat::Unknown);
+    }
     let authors = authors(case).unwrap_or_default();
     for away in outside.away_at(case.now).filter(|away| away.delegate == *person) {
         // Nobody gives away what they do not have; a stranger's account stands in for nobody.

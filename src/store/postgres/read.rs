@@ -76,7 +76,11 @@ pub(super) async fn deploys(pool: &Pool, filter: &Filter) -> Result<Vec<Deploy>,
     if filter.only_ran {
         wheres.push("ran".into());
     }
-    let order = if filter.above.is_some() { "id" } else { "requested_at DESC, id DESC" };
+    let order = match (&filter.above, filter.only_ran) {
+        (Some(_), _) => "id",
+        (None, true) => "ended_at DESC, id DESC",
+        (None, false) => "requested_at DESC, id DESC",
+    };
     let sql = format!(
         "SELECT id, body FROM shipgate.deploys WHERE {} ORDER BY {order} LIMIT {}",
         wheres.join(" AND "),

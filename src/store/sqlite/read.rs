@@ -66,7 +66,11 @@ pub(super) fn listing(filter: &Filter) -> (String, Vec<Box<dyn ToSql>>) {
         wheres.push("ran = 1".into());
     }
     values.push(Box::new(filter.limit));
-    let order = if filter.above.is_some() { "id" } else { "requested_at DESC, id DESC" };
+    let order = match (&filter.above, filter.only_ran) {
+        (Some(_), _) => "id",
+        (None, true) => "ended_at DESC, id DESC",
+        (None, false) => "requested_at DESC, id DESC",
+    };
     let sql = format!(
         "SELECT id, body FROM deploys WHERE {} ORDER BY {order} LIMIT ?{}",
         wheres.join(" AND "),

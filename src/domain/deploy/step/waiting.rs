@@ -18,6 +18,8 @@ impl Deploy {
         let Some(pinned) = self.pinned.as_mut() else { return Err(refused) };
         match event {
             Event::RulesChanged { policy, plan, digest } => {
+                // What was read under other rules may answer other questions.
+                self.outside = None;
                 self.policy.clone_from(policy);
                 pinned.plan.clone_from(plan);
                 pinned.digest.clone_from(digest);

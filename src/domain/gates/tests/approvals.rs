@@ -424,6 +424,16 @@ const ROWS: &[Row] = &[
         Waiting,
         "approvals_missing",
     ),
+    (
+        "the requester who stands in for a member, where their own would count",
+        |s| {
+            s.deploy.approvals.clear();
+            s.environment.approvals.own = true;
+            away(s, "linus", "ada", 3600);
+        },
+        Waiting,
+        "approvals_missing",
+    ),
     ("somebody who stands in for a stranger", |s| away(s, "olga", "eve", 3600), Waiting, "approvals_missing"),
     (
         "somebody who stands in for one who stands in for a member",

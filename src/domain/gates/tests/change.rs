@@ -469,7 +469,7 @@ fn migration(path: &str, one_way: bool) -> Migration {
 fn migrations(scene: &mut Scene, come: &[Migration], left: &[Migration]) {
     scene.service.preflight.migrations = vec![Pattern::Rails];
     scene.environment.preflight.migrations = Some(MigrationRule { needed: 1, from: vec![parsed("on-call")] });
-    let crossing = Crossing { come: come.to_vec(), left: left.to_vec() };
+    let crossing = Crossing { of: Vec::new(), come: come.to_vec(), left: left.to_vec() };
     scene.outside().preflight.migrations = Some(Read::Known(crossing));
 }
 

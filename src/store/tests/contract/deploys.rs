@@ -102,6 +102,21 @@ pub async fn lists_are_newest_first_and_filtered(store: &dyn Store) {
     assert_eq!(store.open_ids(1).await.unwrap(), ids(&[&new]));
 }
 
+/// What was planned early and went live late is what runs there.
+pub async fn what_ran_is_listed_by_its_end(store: &dyn Store) {
+    let planned = ended(pinned(deploy(1), commit('a')), "71", true, at(90), 30);
+    let quick = ended(pinned(deploy(2), commit('b')), "72", true, at(50), 30);
+    let failed = ended(pinned(deploy(3), commit('c')), "73", false, at(70), 30);
+    for deploy in [&planned, &quick, &failed] {
+        store_at_once(store, deploy).await;
+    }
+    let ran = Filter { only_ran: true, limit: 10, ..Filter::default() };
+    let found = store.deploys(&ran).await.unwrap();
+    assert_eq!(found, [planned, failed, quick]);
+    let newest = store.deploys(&Filter { limit: 1, ..ran }).await.unwrap();
+    assert_eq!(newest[0].commit(), Some(&commit('a')));
+}
+
 pub async fn a_run_leads_to_the_deploy_that_is_not_over(store: &dyn Store) {
     let failed = ended(pinned(deploy(1), commit('a')), "77", false, at(50), 30);
     store_at_once(store, &failed).await;

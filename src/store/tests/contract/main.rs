@@ -86,6 +86,7 @@ on_every_store! {
         lock_groups_do_not_disturb_each_other,
         one_write_may_hand_the_place_over,
         lists_are_newest_first_and_filtered,
+        what_ran_is_listed_by_its_end,
         a_run_leads_to_the_deploy_that_is_not_over;
     effects:
         once_is_once_for_ever,
