@@ -27,7 +27,7 @@ async fn started_while_slack_is_down_it_deploys_and_tells_everything_later() {
     bot.announced(&[RUNS]).await;
     bot.card_says(STAGING, &["Succeeded"]).await;
     bot.next_private("ada", seen, "cannot check now whether you may deploy. Nothing changed").await;
-    bot.deploy("ada", "staging", "v1.2.2").await;
+    bot.deploy("ada", "staging", "v1.2.2 --older \"to have another one\"").await;
     assert_eq!(world.github.dispatches().len(), 2);
     assert_eq!(bot.announcements(&[RUNS]).len(), 1, "{}", bot.picture());
     bot.end(&world).await;

@@ -36,6 +36,11 @@ impl Oracle {
         if !acts {
             return Ok(());
         }
+        // Whoever takes their yes back may give it again, by the same button too.
+        if events.iter().any(|event| event == "withdrawn") {
+            let who = format!(" {}", world.drawn.person_of(&done.inbound.account));
+            self.acted.retain(|acted| !acted.ends_with(&who));
+        }
         match done.sort {
             Sort::Said => Ok(()),
             Sort::NotTheirs => Err(format!("S13: {key}, a made-up or foreign button, changed something")),
