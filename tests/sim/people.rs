@@ -284,14 +284,14 @@ impl World {
         self.say_as(&account, text.to_owned());
     }
 
-    /// Some want it later: at a time, or as soon as the window opens.
-    fn plan(&mut self) -> String {
+    /// Some want it later: at a time, or as soon as the window opens, if that is in the next hours.
+    fn plan(&mut self, place: &str) -> String {
         match self.plans.below(20) {
             0 | 1 => {
                 let ahead = SignedDuration::from_secs(self.plans.between(-30, 40 * 60));
                 format!(" --at {}", self.now() + ahead)
             }
-            2 => " --when-open".to_owned(),
+            2 if self.opens_within(place, 5 * 60) => " --when-open".to_owned(),
             _ => String::new(),
         }
     }
@@ -308,7 +308,7 @@ impl World {
         };
         let account = self.anybody(&DEVS);
         let text = match self.dice.below(20) {
-            0..12 => format!("deploy {service} to {place} {version}{}", self.plan()),
+            0..12 => format!("deploy {service} to {place} {version}{}", self.plan(place)),
             12..15 => format!("deploy {service} to {place} {version} --emergency \"it burns\""),
             15 => format!("deploy {service} to {place} {version} --hold"),
             16 | 17 => format!("rollback {service} on {place}"),

@@ -67,6 +67,14 @@ pub fn closes_and_opens(world: &World, name: &str) -> Option<(Ms, Ms)> {
 }
 
 impl World {
+    /// Whether a place is inside one of its windows at some minute of the next ones.
+    pub fn opens_within(&self, name: &str, minutes: i64) -> bool {
+        self.drawn.place(name).is_some_and(|place| {
+            (0..minutes)
+                .any(|ahead| is_open(&self.drawn, place, self.now() + SignedDuration::from_mins(ahead)))
+        })
+    }
+
     /// Whether nothing of the calendar kept a deploy from starting for the last minutes.
     pub fn was_open(&self, deploy: &Deploy) -> bool {
         let Some(place) = self.drawn.place(deploy.request.environment.as_str()) else { return false };
