@@ -132,7 +132,7 @@ await step("a command can be completed from the keyboard alone", async () => {
 
 await then("Ada deploys v1.2.2 to staging and the site changes", async () => {
   await become(page, "Ada");
-  await say(page, "/deploy staging v1.2.2");
+  await say(page, "/deploy staging v1.2.2 --older \"to show it\"");
   await card(page, /v1\.2\.2 → staging/).waitFor();
   await serves(page, "staging", "v1.2.2");
 });
@@ -165,7 +165,7 @@ for (const [preset, gate] of [
     const time = await clock.locator(".moment").textContent();
     await clock.getByRole("button", { name: preset }).first().click();
     await page.waitForFunction((old) => document.querySelector(".moment")?.textContent !== old, time);
-    await say(page, "/deploy production v1.2.2");
+    await say(page, "/deploy production v1.2.2 --older \"to show it\"");
     const gates = card(page, /v1\.2\.2 → production/).getByRole("listitem");
     await gates.filter({ hasText: new RegExp(`^${gate}\\s*closed`) }).waitFor();
     await serves(page, "production", "v1.2.3");
