@@ -140,7 +140,7 @@ impl Sim {
         if self.is_broken() || !is_up || self.has_two_rules() {
             return;
         }
-        let waiting: Vec<DeployId> = {
+        let waiting: Vec<(DeployId, usize)> = {
             let world = self.parts.shared.look();
             let list = world.oracle.deploys.values();
             // Who waits behind an active deploy is not forgotten: that one may end in the very seconds of this look.
@@ -150,7 +150,7 @@ impl Sim {
             };
             list.clone()
                 .filter(|d| matches!(d.state, State::Waiting { .. }) && world.was_open(d) && !is_behind(d))
-                .map(|d| d.id.clone())
+                .map(|d| (d.id.clone(), d.approvals.len()))
                 .collect()
         };
         if waiting.is_empty() {
@@ -167,12 +167,14 @@ impl Sim {
             self.freeze_for_a_moment();
         }
         let mut world = self.parts.shared.look();
-        let forgotten = waiting.iter().find(|id| {
-            let deploy = world.oracle.deploys.get(*id);
-            deploy.is_some_and(|deploy| deploy.attempts > 0 || deploy.is_active())
+        // A click that was on its way, and arrived in the very seconds of this look, explains the start.
+        let forgotten = waiting.iter().find(|(id, yeses)| {
+            let deploy = world.oracle.deploys.get(id);
+            deploy.is_some_and(|deploy| deploy.approvals.len() == *yeses)
+                && deploy.is_some_and(|deploy| deploy.attempts > 0 || deploy.is_active())
                 && deploy.is_some_and(|deploy| !matches!(deploy.state, State::Waiting { .. }))
         });
-        if let Some(id) = forgotten.cloned() {
+        if let Some((id, _)) = forgotten.cloned() {
             world.fail(format!("L6: {} could start long ago, and nobody looked", id.short()));
         }
     }

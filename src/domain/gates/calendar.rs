@@ -48,7 +48,8 @@ pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
         return Some(Finding::open(Reason::EmergencyHours { schedule }).until(changes));
     }
     if let Some(finding) = emergency(case, Some(opening), &[], vec![CLOSED_HOURS.to_owned()]) {
-        return Some(finding.until(opens));
+        // When the window opens there is less to pass, and the yeses that are there may be enough.
+        return Some(finding.until(changes));
     }
     let reason = match opening {
         Opening::EmergencyOnly => Reason::EmergencyOnly { schedule: schedule.clone() },
@@ -84,7 +85,8 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     let names: Vec<String> = active.iter().map(ActiveFreeze::title).collect();
     let passes = active.iter().map(|f| format!("freeze {}", f.key())).collect();
     if let Some(finding) = emergency(case, None, &names, passes) {
-        return Some(finding.until(ends));
+        // When the first of several ends there is less to pass, and the yeses that are there may be enough.
+        return Some(finding.until(active.iter().filter_map(|f| f.until).min()));
     }
     let helpers = case.environment.overrides.from.clone();
     let finding = match holding.iter().map(|f| f.from).min() {
