@@ -142,6 +142,10 @@ impl Sim {
         }
         let waiting: Vec<(DeployId, usize)> = {
             let world = self.parts.shared.look();
+            // Nobody tells Shipgate that somebody came into a group again, or got their account back.
+            if !world.chat.is_settled(0) {
+                return;
+            }
             let list = world.oracle.deploys.values();
             // Who waits behind an active deploy is not forgotten: that one may end in the very seconds of this look.
             let is_behind = |d: &Deploy| {
