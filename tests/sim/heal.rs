@@ -143,7 +143,7 @@ impl Sim {
         let waiting: Vec<(DeployId, usize)> = {
             let world = self.parts.shared.look();
             // Nobody tells Shipgate that somebody came into a group again, or got their account back.
-            if !world.chat.is_settled(0) {
+            if !world.chat.is_settled(1) {
                 return;
             }
             let list = world.oracle.deploys.values();
