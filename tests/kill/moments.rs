@@ -3,7 +3,7 @@
 
 use crate::dice::Dice;
 use crate::harness::Bot;
-use crate::killer::{Shared, kill_and_start};
+use crate::killer::{Shared, kill_and_start, kill_at};
 use crate::oracle;
 use crate::people::People;
 use crate::points::{self, Ledger};
@@ -26,9 +26,16 @@ fn number(name: &str, otherwise: u64) -> u64 {
     }
 }
 
+/// What the killer does.
+enum Kills {
+    /// So many, at moments of this seed.
+    Seeded(u32, u64),
+    /// One, at this point.
+    At(String),
+}
+
 /// Returns how many deploys there were.
-async fn stories_with_kills(part: u64, kills: u32, program: PathBuf, ledger: Arc<Ledger>) -> usize {
-    let seed = number("SHIPGATE_SEED", 2026) * 100_000 + part;
+async fn stories_with_kills(kills: Kills, program: PathBuf, ledger: Arc<Ledger>) -> usize {
     let world = Arc::new(world().await);
     // Only over HTTP does whoever sends learn at once whether it was taken, and send again what was not.
     let mut bot = Bot::prepared(&world, Transport::Http, |_| {});
@@ -37,8 +44,15 @@ async fn stories_with_kills(part: u64, kills: u32, program: PathBuf, ledger: Arc
     bot.kill9();
     let shared = Arc::new(Shared::default());
     let folder = bot.folder().to_owned();
-    let (dice, deaths) = (Dice::new(seed), kill_and_start);
-    let killer = tokio::spawn(deaths(bot, world.clone(), shared.clone(), ledger, dice, kills));
+    let (for_killer, with_people) = (world.clone(), shared.clone());
+    let killer = tokio::spawn(async move {
+        match kills {
+            Kills::Seeded(kills, seed) => {
+                kill_and_start(bot, for_killer, with_people, ledger, Dice::new(seed), kills).await
+            }
+            Kills::At(point) => kill_at(bot, for_killer, with_people, ledger, point).await,
+        }
+    });
     let mut people = People::new(world.clone(), shared.clone(), folder);
     let mut n = 2;
     while n == 2 || !shared.is_spent.load(Ordering::SeqCst) {
@@ -55,21 +69,33 @@ async fn stories_with_kills(part: u64, kills: u32, program: PathBuf, ledger: Arc
 async fn killed_at_any_moment_the_story_goes_on_where_it_was() {
     let kills = number("SHIPGATE_KILLS", 500);
     let wanted = if kills >= 10_000 { 50 } else { kills / 500 };
-    let program = with_points();
+    let (program, first) = (with_points(), number("SHIPGATE_SEED", 2026) * 100_000);
     let ledger = Arc::new(Ledger::new());
     let (mut worlds, mut deploys, mut begun, mut part) = (JoinSet::new(), 0, 0, 0);
     loop {
-        // A point that stories seldom come by may need more of them.
-        let is_enough = begun >= kills && (ledger.below(wanted).is_empty() || begun >= 2 * kills);
-        if !is_enough && worlds.len() < SIDE_BY_SIDE {
-            let now = KILLS_OF_A_WORLD.min(kills.saturating_sub(begun).max(KILLS_OF_A_WORLD / 2));
+        if begun < kills && worlds.len() < SIDE_BY_SIDE {
+            let now = KILLS_OF_A_WORLD.min((kills - begun).max(KILLS_OF_A_WORLD / 2));
             (begun, part) = (begun + now, part + 1);
             let now = u32::try_from(now).expect("not that many");
-            worlds.spawn(stories_with_kills(part, now, program.clone(), ledger.clone()));
+            worlds.spawn(stories_with_kills(
+                Kills::Seeded(now, first + part),
+                program.clone(),
+                ledger.clone(),
+            ));
             continue;
         }
         let Some(ended) = worlds.join_next().await else { break };
         deploys += ended.expect("a story is true to its end");
+    }
+    // Chance seldom finds points that a story comes by late, between so many deaths: each gets a story of its own.
+    for round in 0..wanted {
+        for missed in ledger.below(round + 1) {
+            (begun, part) = (begun + 1, part + 1);
+            worlds.spawn(stories_with_kills(Kills::At(missed), program.clone(), ledger.clone()));
+        }
+        while let Some(ended) = worlds.join_next().await {
+            deploys += ended.expect("a story is true to its end");
+        }
     }
     println!("{begun} kills in {part} worlds, {deploys} deploys, none twice, none lost");
     println!("{}", ledger.report());
