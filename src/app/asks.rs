@@ -6,7 +6,7 @@ use crate::cards::Press;
 use crate::commands::{Action as Wish, Invocation};
 use crate::intake::Visit;
 use crate::ports::OutsideError;
-use crate::store::{CardButton, Filter, StoreError};
+use crate::store::{CardButton, CardRow, Filter, StoreError};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
 use shipgate_domain::gates;
@@ -50,6 +50,11 @@ impl App {
         let reason = said.text("reason").map(ToOwned::to_owned);
         let ask = match said.action {
             Wish::DeployApprove => match deploy.digest() {
+                Some(_) if !self.is_as_shown(&deploy).await? => {
+                    let answer = self.words().not_shown_yet(&deploy);
+                    visit.answer(answer);
+                    return Ok(());
+                }
                 Some(digest) => Ask::Approve(digest.clone(), said.text("comment").map(ToOwned::to_owned)),
                 None => {
                     let answer = self.words().not_pinned_yet(&deploy);
@@ -64,6 +69,21 @@ impl App {
             _ => Ask::Cancel(reason),
         };
         self.ask(visit, &deploy, ask).await
+    }
+
+    /// Whether a yes now would be to what the card shows: its commit and rules, and the closed hours, freezes and
+    /// migrations. Only those need a card; without one there is nothing else to see than what was asked for.
+    async fn is_as_shown(&self, deploy: &Deploy) -> Result<bool, StoreError> {
+        let row = self.store.card(&deploy.id).await?;
+        let is_current = |button: &&CardButton, row: &CardRow| {
+            button.generation == row.generation && button.press == Press::Approve.name()
+        };
+        let button = row.as_ref().and_then(|row| row.buttons.iter().find(|button| is_current(button, row)));
+        let (digest, passes) = (deploy.digest().map(ToString::to_string), deploy.to_pass());
+        Ok(match button {
+            Some(button) => button.digest == digest && button.passes == passes,
+            None => passes.is_empty(),
+        })
     }
 
     /// A click on Approve, Hold, Resume, Cancel, Close, It did not start, Look longer.

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// What a platform said about people is believed for this long (SECURITY 6.3).
-const PEOPLE_TTL: SignedDuration = SignedDuration::from_secs(45);
+const PEOPLE_TTL: SignedDuration = SignedDuration::from_secs(40);
 
 /// A clock that lost fewer milliseconds than this was not set back.
 const SET_BACK: i64 = 1000;

@@ -167,9 +167,9 @@ impl App {
         }
         let (mut found, mut not_compared) = (Vec::new(), 0);
         for (service, environment) in places {
-            let ran = self.succeeded(&service.name, &environment.name).await?;
+            let past = self.past(&service.name, &environment.name).await?;
             let Some((commit, runs)) =
-                ran.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
+                past.in_place().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
             else {
                 continue;
             };

@@ -9,7 +9,9 @@ use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundin
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
-use shipgate_domain::deploy::{Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, plan_and_digest};
+use shipgate_domain::deploy::{
+    Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, WayBack, plan_and_digest,
+};
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId, Digest, PolicyVersion};
@@ -20,8 +22,6 @@ use shipgate_domain::run::RunPlan;
 const FRESH: SignedDuration = SignedDuration::from_secs(15);
 /// Something that could not be read is asked again after this long.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
-/// So many past runs are looked through, as everywhere.
-const RAN_AT_MOST: u32 = 200;
 /// How often one judgement starts over because something changed under it, before it waits a moment.
 const TRIES: usize = 8;
 
@@ -30,8 +30,10 @@ const TRIES: usize = 8;
 struct There {
     /// What last succeeded; a rollback builds on nothing.
     runs: Option<CommitId>,
-    /// The commits whose migrations may have been applied, or why nobody can say; none where nobody asks.
+    /// The commits whose migrations may have been applied, or why nobody can say.
     applied: Result<Vec<CommitId>, String>,
+    /// A way back that was taken since the request.
+    rolled_back: Option<WayBack>,
 }
 
 impl App {
@@ -197,47 +199,26 @@ impl App {
                 Ok(earlier.and_then(|d| d.pinned).map(|p| as_commit(&p.pin)))
             }
             Kind::Rollback { .. } => {
-                let good = self.succeeded(&deploy.request.service, &deploy.request.environment).await?;
-                let same = good.iter().find(|d| d.request.version == deploy.request.version);
+                let past = self.past(&deploy.request.service, &deploy.request.environment).await?;
+                let same = past.successes().find(|d| d.request.version == deploy.request.version);
                 Ok(same.and_then(|d| d.pinned.as_ref()).map(|p| as_commit(&p.pin)))
             }
         }
     }
 
     /// What is in place where a deploy goes, read before and after the snapshot that a decision rests on.
-    async fn there(&self, deploy: &Deploy, service: &Service) -> Result<There, StoreError> {
-        let runs = self.runs_there(deploy).await?;
-        let applied = if service.preflight.migrations.is_empty() {
-            Ok(Vec::new())
-        } else {
-            self.may_be_in_place(deploy).await?
-        };
-        Ok(There { runs, applied })
-    }
-
-    /// The commit that a deploy builds on: what last succeeded there. A rollback builds on nothing.
-    async fn runs_there(&self, deploy: &Deploy) -> Result<Option<CommitId>, StoreError> {
+    async fn there(&self, deploy: &Deploy) -> Result<There, StoreError> {
+        let (request, asked) = (&deploy.request, deploy.request.at);
+        let past =
+            self.past_of(&request.service, &request.environment, 8, |past| past.reaches(asked)).await?;
         if deploy.is_rollback() {
-            return Ok(None);
+            return Ok(There { runs: None, applied: past.may_be_applied(), rolled_back: None });
         }
-        let mut filter = Filter {
-            service: Some(deploy.request.service.clone()),
-            environment: Some(deploy.request.environment.clone()),
-            only_ran: true,
-            limit: 8,
-            ..Filter::default()
-        };
-        loop {
-            let ran = self.store.deploys(&filter).await?;
-            let is_all = (ran.len() as u64) < u64::from(filter.limit) || filter.limit >= RAN_AT_MOST;
-            if let Some(good) = ran.iter().find(|other| other.has_succeeded()) {
-                return Ok(good.commit().cloned());
-            }
-            if is_all {
-                return Ok(None);
-            }
-            filter.limit = RAN_AT_MOST;
-        }
+        Ok(There {
+            runs: past.in_place().and_then(Deploy::commit).cloned(),
+            applied: past.may_be_applied(),
+            rolled_back: past.rolled_back_since(asked),
+        })
     }
 
     /// What changes compared to what runs there now.
@@ -247,13 +228,11 @@ impl App {
         service: &Service,
         head: &CommitId,
     ) -> Result<Read<Option<Diff>>, StoreError> {
-        let mut ran = self.ran(&deploy.request.service, &deploy.request.environment).await?;
+        let past = self.past(&deploy.request.service, &deploy.request.environment).await?;
         // What a rollback leaves is what ran last, also when it failed; a deploy builds on what last succeeded.
-        if !deploy.is_rollback() {
-            ran.retain(Deploy::has_succeeded);
-        }
+        let left = if deploy.is_rollback() { past.newest() } else { past.in_place() };
         let Some((base, base_version)) =
-            ran.first().and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
+            left.and_then(|d| Some((d.commit()?.clone(), d.request.version.clone())))
         else {
             return Ok(Read::Known(None));
         };
@@ -295,7 +274,7 @@ impl App {
             age.is_negative() || age > FRESH
         };
         // Whoever went live meanwhile is compared with, however fresh the rest is: nothing is silently taken away again.
-        let there = self.there(deploy, service).await?;
+        let there = self.there(deploy).await?;
         let is_overtaken = |o: &Outside| {
             let base = compared_with(pinned, o).filter(|_| !deploy.is_rollback());
             let crossed = o.preflight.migrations.as_ref().and_then(|read| read.known());
@@ -331,15 +310,21 @@ impl App {
             commit: deploy.commit().cloned(),
             after: environment.after.clone(),
         };
+        let before = environment.after.clone().map(Scope::Environment);
+        let before_revision = match &before {
+            Some(scope) => self.store.revision(scope).await?,
+            None => 0,
+        };
         let mut around = self.store.surroundings(&about).await?;
         around.active = self.active_beside(deploy, &about.lock_group).await?;
-        if self.there(deploy, service).await? != there {
+        if self.there(deploy).await? != there {
             return Ok(None);
         }
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let permission = self.may_dispatch().await?;
         let mut place = self.place(&candidate, &around, &calendar, now);
         place.stopped = permission.stopped.clone();
+        place.rolled_back = there.rolled_back.clone();
         place.before_left = self.left_before(deploy, environment, around.before).await?;
         let case = Case {
             deploy: &candidate,
@@ -371,6 +356,8 @@ impl App {
             (Decision::Start, Some(outside)) => {
                 let send_by = later(now, START_MARGIN);
                 changes.expect.push(permission.expectation());
+                // What was on the environment before may have been replaced while this was judged.
+                changes.expect.extend(before.map(|scope| Expect::Scope(scope, before_revision)));
                 self.learn_with(deploy, Event::IntentMade { verdicts, outside, send_by }, changes).await?;
                 // Looked at once more: the deploy refuses an intent whose time ran out while it was judged.
                 Ok(None)
@@ -417,6 +404,7 @@ impl App {
         ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
         Place {
             before_left: None,
+            rolled_back: None,
             lock: around.lock.clone(),
             active: around.active.iter().find(|d| d.id != deploy.id).map(other),
             ahead: ahead.into_iter().map(other).collect(),

@@ -4,15 +4,12 @@ use crate::bot::App;
 use crate::ports::{OutsideError, Repositories, Resolved};
 use crate::store::{Filter, StoreError};
 use jiff::Timestamp;
-use shipgate_domain::deploy::{Deploy, Pinned, State};
+use shipgate_domain::deploy::{Deploy, Pinned};
 use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
 use shipgate_domain::ids::CommitId;
 use shipgate_domain::migrations::Kinds;
 use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
 use std::collections::BTreeSet;
-
-/// Different commits that may be in place after failures; beyond that nobody can say what was applied.
-const MOST_BASES: usize = 5;
 
 impl App {
     /// Reads everything that other systems know and the gates ask for.
@@ -124,8 +121,8 @@ impl App {
             });
         }
         if !service.preflight.migrations.is_empty() {
-            let bases = self.may_be_in_place(deploy).await?;
-            preflight.migrations = Some(match bases {
+            let past = self.past(&deploy.request.service, &deploy.request.environment).await?;
+            preflight.migrations = Some(match past.may_be_applied() {
                 Ok(bases) => read(crossing(repositories, service, commit, &bases).await),
                 Err(why) => Read::Unknown(why),
             });
@@ -142,27 +139,6 @@ impl App {
         let pipeline = &service.pipeline;
         let repositories = self.providers.repositories(pipeline.provider)?;
         repositories.workflow(&pipeline.repo, &pipeline.git_ref, &pipeline.workflow).await
-    }
-
-    /// Commits whose migrations may have been applied there: what last succeeded, and all that ran since and did not.
-    pub(crate) async fn may_be_in_place(
-        &self,
-        deploy: &Deploy,
-    ) -> Result<Result<Vec<CommitId>, String>, StoreError> {
-        let mut bases: Vec<CommitId> = Vec::new();
-        for ran in self.ran(&deploy.request.service, &deploy.request.environment).await? {
-            bases.extend(ran.commit().filter(|commit| !bases.contains(commit)).cloned());
-            if ran.has_succeeded() {
-                break;
-            }
-        }
-        if bases.len() > MOST_BASES {
-            return Ok(Err(format!(
-                "{} different commits failed there since the last success, so nobody can say what was applied",
-                bases.len()
-            )));
-        }
-        Ok(Ok(bases))
     }
 
     async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {
@@ -214,16 +190,14 @@ impl App {
             limit: 100,
             ..Filter::default()
         };
-        let mut others = self.ran(service, before).await?;
-        others.extend(self.store.deploys(&active).await?);
-        let began = |other: &Deploy| match &other.state {
-            State::Dispatching { intent, .. } => Some(intent.at),
-            State::Running { since, .. } => Some(*since),
-            State::Done { ran, .. } => ran.as_ref().map(|ran| ran.since),
-            State::Requested { .. } | State::Waiting { .. } => None,
-        };
-        let is_other = |other: &&Deploy| other.commit() != deploy.commit();
-        Ok(others.iter().filter(is_other).filter_map(began).filter(|began| *began >= at).min())
+        let past = self.past_of(service, before, 50, |past| past.reaches(at)).await?;
+        let running = self.store.deploys(&active).await?;
+        Ok(past
+            .all()
+            .chain(&running)
+            .filter(|other| other.commit() != deploy.commit())
+            .filter_map(|other| other.took_place(at))
+            .min())
     }
 }
 

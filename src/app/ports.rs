@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shipgate_domain::calendar::{FeedContent, FeedSource};
-use shipgate_domain::facts::{Change, Check, Pin, Reviews, SeenBefore};
+use shipgate_domain::facts::{Change, Check, Pin, Reviews, SeenThere};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
 use shipgate_domain::policy::{Pipeline, Provider};
@@ -131,14 +131,13 @@ pub trait Repositories: Send + Sync {
     ) -> Result<Vec<String>, OutsideError> {
         Err(cannot_tell(repo, "which files changed", "no `migrations` for the service"))
     }
-    /// How the newest deploy of exactly this commit to an environment ended that the host's own list tells of. None:
-    /// there is none, or it is not over.
+    /// What the host's own list tells of deploys to an environment, above all of exactly this commit.
     async fn seen(
         &self,
         repo: &str,
         _commit: &CommitId,
         _environment: &str,
-    ) -> Result<Option<SeenBefore>, OutsideError> {
+    ) -> Result<SeenThere, OutsideError> {
         Err(cannot_tell(repo, "what others deployed", "no `seen` for the environment"))
     }
     /// What a workflow file is on a branch, as an identity that changes with every change of it. None: there is no such

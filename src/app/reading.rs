@@ -42,7 +42,7 @@ impl App {
             .filter(|(_, e)| environment.as_ref().is_none_or(|name| e.name == *name))
             .collect();
         for (service, environment) in wanted {
-            let ran = self.ran(&service.name, &environment.name).await?;
+            let past = self.past(&service.name, &environment.name).await?;
             let open = Filter {
                 service: Some(service.name.clone()),
                 environment: Some(environment.name.clone()),
@@ -59,8 +59,8 @@ impl App {
             places.push(PlaceStatus {
                 service,
                 environment,
-                running: ran.iter().find(|d| d.has_succeeded()).cloned(),
-                newest: ran.into_iter().next(),
+                running: past.in_place().cloned(),
+                newest: past.newest().cloned(),
                 open: self.store.deploys(&open).await?,
                 lock: locks.iter().find(|l| l.environment == environment.name && is_held(&l.until)).cloned(),
                 calendar: self.words().calendar_line(spans.first(), next, ahead),
@@ -103,9 +103,9 @@ impl App {
     /// `diff production v1.2.3`; without a version, the head of the branch.
     pub(crate) async fn show_diff(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
         let Some((service, environment)) = self.said_place(visit, said) else { return Ok(()) };
-        let good = self.succeeded(&service.name, &environment.name).await?;
+        let past = self.past(&service.name, &environment.name).await?;
         let Some((base, base_word)) =
-            good.first().and_then(|d| Some((d.commit()?, d.request.version.as_str())))
+            past.in_place().and_then(|d| Some((d.commit()?, d.request.version.as_str())))
         else {
             let answer = crate::words::Message::line(
                 crate::words::Tone::Neutral,

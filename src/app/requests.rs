@@ -8,12 +8,11 @@ use crate::judge::later;
 use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
 use jiff::SignedDuration;
 use shipgate_domain::audit::{Actor, Entry};
-use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Request, StartWhen, State};
+use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Past, Request, StartWhen, State};
 use shipgate_domain::gates::Gate;
-use shipgate_domain::ids::{CommitId, EnvironmentName, ServiceName, Version};
+use shipgate_domain::ids::{EnvironmentName, ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
 use shipgate_domain::policy::{Environment, Service};
-use std::collections::BTreeSet;
 
 /// Open requests of one person for one environment, at most (SECURITY 6.6, queue stuffing).
 const OPEN_EACH: usize = 5;
@@ -135,29 +134,28 @@ impl App {
         version: Option<Version>,
         (reason, emergency, accepts): (Option<String>, Option<String>, Accepts),
     ) -> Result<(), StoreError> {
-        let ran = self.ran(&service.name, &environment.name).await?;
-        let from = ran.first().and_then(|d| d.commit()).cloned();
+        let past = self.past(&service.name, &environment.name).await?;
+        let from = past.newest().and_then(|d| d.commit()).cloned();
         let version = match version {
             Some(version) => {
-                let meant = ran.iter().find(|d| d.has_succeeded() && d.request.version == version);
-                let commit = meant.and_then(|d| d.commit());
-                let runs = ran.first().filter(|d| d.has_succeeded()).and_then(|d| d.commit());
+                let commit = past.successes().find(|d| d.request.version == version).and_then(Deploy::commit);
+                let runs = past.certainly_in_place().and_then(Deploy::commit);
                 if commit.is_some() && commit == runs {
                     let answer = self.words().runs_already(service, environment, &version);
                     visit.answer(answer);
                     return Ok(());
                 }
-                if commit.is_some_and(|commit| rolled_away_from(&ran).contains(commit)) {
+                if commit.is_some_and(|commit| past.rolled_away_from().contains(commit)) {
                     let answer = self.words().was_rolled_back(service, environment, &version);
                     visit.answer(answer);
                     return Ok(());
                 }
                 version
             }
-            None => match last_good(&ran) {
+            None => match past.last_good() {
                 Some(good) => good.request.version.clone(),
                 None => {
-                    let answer = self.words().nothing_to_roll_back_to(service, environment, ran.first());
+                    let answer = self.words().nothing_to_roll_back_to(service, environment, past.newest());
                     visit.answer(answer);
                     return Ok(());
                 }
@@ -204,9 +202,9 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
-        let newer = self.ran(&service.name, &environment.name).await?;
-        if newer.first().is_some_and(|d| d.id != failed.id) {
-            let answer = self.words().newer_deploy_ran(failed, &newer[0]);
+        let past = self.past(&service.name, &environment.name).await?;
+        if let Some(newer) = past.newest().filter(|newest| newest.id != failed.id) {
+            let answer = self.words().newer_deploy_ran(failed, newer);
             visit.answer(answer);
             return Ok(());
         }
@@ -456,62 +454,40 @@ impl App {
         }
     }
 
-    /// Finished deploys of a service to an environment that had a run, newest first.
-    pub(crate) async fn ran(
+    /// What ran of a service on an environment: the last 200 at least, and back to the last success.
+    pub(crate) async fn past(
         &self,
         service: &ServiceName,
         environment: &EnvironmentName,
-    ) -> Result<Vec<Deploy>, StoreError> {
-        let filter = Filter {
+    ) -> Result<Past, StoreError> {
+        self.past_of(service, environment, 200, |past| past.in_place().is_some()).await
+    }
+
+    /// As much of what ran as is enough to tell something, from so many on.
+    pub(crate) async fn past_of(
+        &self,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+        first: u32,
+        is_enough: impl Fn(&Past) -> bool,
+    ) -> Result<Past, StoreError> {
+        let mut filter = Filter {
             service: Some(service.clone()),
             environment: Some(environment.clone()),
             only_ran: true,
-            limit: 200,
+            limit: first,
             ..Filter::default()
         };
-        self.store.deploys(&filter).await
-    }
-
-    /// Those of them that succeeded.
-    pub(crate) async fn succeeded(
-        &self,
-        service: &ServiceName,
-        environment: &EnvironmentName,
-    ) -> Result<Vec<Deploy>, StoreError> {
-        let mut ran = self.ran(service, environment).await?;
-        ran.retain(Deploy::has_succeeded);
-        Ok(ran)
-    }
-}
-
-/// Where a rollback without a version goes: the newest commit that succeeded before what runs now, leaving out
-/// what was rolled away from since. After a run that did not succeed nobody knows what runs, so the newest success is
-/// meant. When everything else was rolled away from once, the newest other success is better than no way back.
-/// `ran` is newest first.
-#[must_use]
-pub fn last_good(ran: &[Deploy]) -> Option<&Deploy> {
-    let newest = ran.first()?;
-    let current = newest.commit().filter(|_| newest.has_succeeded());
-    let given_up = rolled_away_from(ran);
-    let others = || ran.iter().filter(|d| d.has_succeeded() && d.commit().is_some() && d.commit() != current);
-    others().find(|d| d.commit().is_some_and(|commit| !given_up.contains(commit))).or_else(|| others().next())
-}
-
-/// Commits that were rolled away from after they last succeeded by a deploy. `ran` is newest first.
-fn rolled_away_from(ran: &[Deploy]) -> BTreeSet<&CommitId> {
-    let mut given_up = BTreeSet::new();
-    for deploy in ran.iter().rev().filter(|d| d.has_succeeded()) {
-        match (&deploy.request.kind, deploy.commit()) {
-            (Kind::Rollback { from: Some(from) }, commit) if commit != Some(from) => {
-                given_up.insert(from);
+        loop {
+            let ran = self.store.deploys(&filter).await?;
+            let is_all = ran.len() < filter.limit as usize;
+            let past = Past::new(ran);
+            if is_all || is_enough(&past) {
+                return Ok(past);
             }
-            (Kind::Deploy | Kind::Rerun { .. }, Some(commit)) => {
-                given_up.remove(commit);
-            }
-            (Kind::Rollback { .. } | Kind::Deploy | Kind::Rerun { .. }, _) => {}
+            filter.limit = filter.limit.saturating_mul(4);
         }
     }
-    given_up
 }
 
 /// What the record keeps of a request: all of it, and the rules under which it was taken in.
@@ -520,6 +496,3 @@ fn requested(deploy: &Deploy) -> serde_json::Value {
     data["policy"] = serde_json::Value::String(deploy.policy.to_string());
     data
 }
-
-#[cfg(test)]
-mod tests;

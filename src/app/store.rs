@@ -217,7 +217,7 @@ pub struct CardButton {
     pub generation: u32,
     /// What was shown when it was made: approvals bind to this digest.
     pub digest: Option<String>,
-    /// The closed hours and freezes that a yes would pass, as they were shown: an emergency's approvals bind to these.
+    /// The closed hours, freezes and migrations that a yes would be to, as they were shown: approvals bind to these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
 }
@@ -298,7 +298,8 @@ pub struct Filter {
     pub only_open: bool,
     /// Only those that hold their place: a start was decided and its end is not known.
     pub only_active: bool,
-    /// Only those that had a run and are over: the one that ended last comes first, whenever it was asked for.
+    /// Only those that are over and had a run, or may have had one: the one that ended last comes first, whenever it was
+    /// asked for.
     pub only_ran: bool,
     /// Whose short id ends with this (upper case).
     pub short_id: Option<String>,

@@ -2,12 +2,14 @@
 
 mod digest;
 mod event;
+mod past;
 mod step;
 #[cfg(test)]
 mod tests;
 
 pub use digest::plan_and_digest;
 pub use event::{Event, Resolution};
+pub use past::{Past, WayBack};
 pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, Step};
 
 use crate::facts::{Diff, Outside, Pin, Read};
@@ -176,7 +178,7 @@ pub struct Approval {
     /// What they said with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The closed hours and freezes that the card asked them to pass: their yes passes these and no others.
+    /// The closed hours, freezes and migrations that the card showed them: their yes is to these and no others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
     /// When they took it back.
@@ -432,7 +434,8 @@ impl Deploy {
         }
     }
 
-    /// The closed hours and freezes that people are asked to pass, or agreed to pass, as the gates said last.
+    /// What people are asked to agree to besides the digest, or agreed to, as the gates said last: closed hours, freezes,
+    /// migrations.
     #[must_use]
     pub fn to_pass(&self) -> Vec<String> {
         let mut all: Vec<String> = self.verdicts.iter().flat_map(|v| v.reason.passes()).cloned().collect();
@@ -451,6 +454,30 @@ impl Deploy {
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done { .. })
+    }
+
+    /// When its life ended.
+    #[must_use]
+    pub fn ended(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Done { at, .. } => Some(*at),
+            State::Requested { .. }
+            | State::Waiting { .. }
+            | State::Dispatching { .. }
+            | State::Running { .. } => None,
+        }
+    }
+
+    /// Whether it is over and had a run, or nobody could say whether it had one.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        match &self.state {
+            State::Done { outcome, ran, .. } => ran.is_some() || *outcome == Outcome::Unknown,
+            State::Requested { .. }
+            | State::Waiting { .. }
+            | State::Dispatching { .. }
+            | State::Running { .. } => false,
+        }
     }
 
     /// Whether its run succeeded.

@@ -2,10 +2,10 @@
 
 mod preflight;
 
-pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews, Said, SeenBefore};
+pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews, Said, SeenEnd, SeenThere};
 
 use crate::calendar::Calendar;
-use crate::deploy::Deploy;
+use crate::deploy::{Deploy, WayBack};
 use crate::ids::{Account, CommitId, DeployId, EnvironmentName, PersonId, Version};
 use crate::people::Memberships;
 use crate::policy::{Environment, Policy, Service};
@@ -215,6 +215,8 @@ pub struct Place {
     pub before: Option<(Timestamp, bool)>,
     /// When another commit took its place there since, where the rules ask how long it was there.
     pub before_left: Option<Timestamp>,
+    /// A way back that was taken here since this was asked for.
+    pub rolled_back: Option<WayBack>,
     /// Whether a deploy of this commit to the environment before this one is on its way.
     pub before_is_open: bool,
     /// Whether this commit has ever succeeded here.

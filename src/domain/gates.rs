@@ -275,19 +275,16 @@ pub fn decide(verdicts: &[Verdict], patience: Patience) -> Decision {
 }
 
 /// The freezes that cover a started deploy now, by name, unless it need not heed them: it is a rollback that they do not
-/// bind, or people agreed that it passes them when its start was decided.
+/// bind, or people agreed that it passes exactly these when its start was decided.
 #[must_use]
 pub fn frozen_by(case: &Case<'_>) -> Vec<String> {
-    let mut names = match calendar::judge_freeze(case).map(|finding| finding.reason) {
-        Some(Reason::Frozen { names, .. } | Reason::OverrideAsked { freezes: names, .. }) => names,
-        Some(_) | None => Vec::new(),
-    };
-    for verdict in &case.deploy.verdicts {
-        if let Reason::Overridden { freezes, .. } = &verdict.reason {
-            names.retain(|name| !freezes.contains(name));
-        }
-    }
-    names
+    let passed: Vec<&String> =
+        case.deploy.verdicts.iter().flat_map(|verdict| verdict.reason.passes()).collect();
+    calendar::frozen(case)
+        .into_iter()
+        .filter(|freeze| !passed.contains(&&calendar::pass_key(freeze)))
+        .map(|freeze| freeze.title())
+        .collect()
 }
 
 /// Whether only its place in the queue keeps a deploy from starting.

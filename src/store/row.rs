@@ -118,7 +118,7 @@ pub(crate) struct Span {
     pub bound: Option<Timestamp>,
     /// When the deploy was over.
     pub ended: Option<Timestamp>,
-    /// Whether it is over and had a run.
+    /// Whether it is over and had a run, as far as anybody knows.
     pub ran: bool,
     /// Whether it is over and succeeded.
     pub succeeded: bool,
@@ -133,7 +133,7 @@ impl Span {
             State::Done { outcome, at, ran } => Self {
                 bound: ran.as_ref().map(|ran| ran.since),
                 ended: Some(*at),
-                ran: ran.is_some(),
+                ran: deploy.may_have_run(),
                 succeeded: *outcome == Outcome::Succeeded,
             },
         }

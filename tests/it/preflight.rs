@@ -110,12 +110,16 @@ async fn deployments_of_others_are_seen_by_their_newest_end() {
     let world = world().await;
     let github = adapter(&world);
     let sha = world.github.commit(REPO, "main", "Elsewhere", "ada");
-    let seen = async || github.seen(REPO, &id(&sha), "staging").await.unwrap().map(|seen| seen.succeeded);
+    let seen = async || github.seen(REPO, &id(&sha), "staging").await.unwrap().end.map(|end| end.succeeded);
     assert_eq!(seen().await, None);
     world.github.add_deployment(REPO, &sha, "production", &["success"]);
     assert_eq!(seen().await, None, "another environment");
     world.github.add_deployment(REPO, &sha, "staging", &["in_progress", "success", "inactive"]);
     assert_eq!(seen().await, Some(true), "replaced, but it had succeeded");
+    let other = world.github.commit(REPO, "main", "Another", "eve");
+    world.github.add_deployment(REPO, &other, "staging", &["pending"]);
+    let there = github.seen(REPO, &id(&sha), "staging").await.unwrap();
+    assert_eq!((there.others.len(), there.since), (1, None), "whoever takes its place is told of");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -344,6 +344,14 @@ impl Words<'_> {
             .paragraph("Approve when the card shows the commit.")
     }
 
+    pub(crate) fn not_shown_yet(&self, deploy: &Deploy) -> Message {
+        no(format!(
+            "The card of {} is being redrawn: what you would agree to is new. Nothing happened.",
+            what(deploy)
+        ))
+        .paragraph("Look at it, then approve again.")
+    }
+
     pub(crate) fn no_such_run(&self, link: &str) -> Message {
         no("That is no run of this deploy's repository. Nothing changed.")
             .paragraph(Text::plain("You gave ").code(link).and("; copy the address of the run's page."))

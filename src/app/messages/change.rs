@@ -38,10 +38,10 @@ impl Words<'_> {
             }
             Reason::NoMigrations => Text::plain("none"),
             Reason::MigrationsShown { files, count: all } => plain(contains(files, *all)),
-            Reason::MigrationsAgreed { files, count: all, by } => {
+            Reason::MigrationsAgreed { files, count: all, by, .. } => {
                 plain(contains(files, *all)).and("; agreed to by ").text(self.people(by, false))
             }
-            Reason::MigrationsAsked { files, count: all, by, needed } => {
+            Reason::MigrationsAsked { files, count: all, by, needed, .. } => {
                 let missing = u64::from(*needed).saturating_sub(by.len() as u64);
                 let text = plain(contains(files, *all)).and(format!(
                     "; needs {} from {}",

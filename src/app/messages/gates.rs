@@ -84,6 +84,15 @@ impl Words<'_> {
                 " went live meanwhile, and this would take {} away again; ask anew if that is meant",
                 count(*lost, "commit")
             )),
+            Reason::RolledBackSince { back } => {
+                let left = match &back.from {
+                    Some(from) => plain("").code(from.as_str()).and(" was rolled back to "),
+                    None => plain("there was a rollback to "),
+                };
+                left.code(back.to.as_str()).and(
+                    " after this was asked for, and this may bring back what was taken away; ask anew if it is meant",
+                )
+            }
             Reason::Older { than, lost } => plain("is older than ")
                 .code(than.as_str())
                 .and(format!(", which runs there, by {}; ", count(*lost, "commit")))

@@ -65,7 +65,7 @@ pub enum Event {
         /// What they said with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
-        /// The closed hours and freezes that their yes passes.
+        /// The closed hours, freezes and migrations that their yes is to.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         passes: Vec<String>,
     },

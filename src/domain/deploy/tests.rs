@@ -3,5 +3,6 @@
 mod digest;
 mod explore;
 mod pairs;
+mod past;
 mod stored;
 mod table;

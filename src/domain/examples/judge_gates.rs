@@ -1,18 +1,23 @@
 //! Measures what judging one deploy by all gates costs with 1,000 freezes and 100 windows, and prints it. Not a test: it
-//! asserts no time. Run it with `cargo run --release -p shipgate-domain --example judge_gates`. The goal is 100 µs.
+//! asserts no time. Run it with `cargo run --release -p shipgate-domain --example judge_gates`. The goals are 20,000
+//! decisions each second on one core, and 100 µs for one of them.
 
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{
     Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule,
 };
 use shipgate_domain::deploy::{Deploy, Event, Kind, Pinned, Request, plan_and_digest};
-use shipgate_domain::facts::{Case, Check, CheckState, Outside, Pin, Place, Read, RefKind};
+use shipgate_domain::facts::{
+    Case, Change, Check, CheckState, Crossing, Diff, Outside, Pin, Place, Preflight as FoundPreflight, Read,
+    RefKind, Writer,
+};
 use shipgate_domain::gates::{Patience, decide, judge};
 use shipgate_domain::ids::{Account, DeployId, Platform};
+use shipgate_domain::migrations::{Migration, Pattern};
 use shipgate_domain::people::{Member, Memberships, OutsideGroup};
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, OverrideRule, Pipeline, Policy, Provider, QueueBy, RollbackRule,
-    Service,
+    ApprovalRule, CheckRule, Environment, MigrationRule, OverrideRule, Pipeline, Policy, Preflight, Provider,
+    QueueBy, RollbackRule, Service, ServicePreflight, Share,
 };
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
@@ -24,6 +29,8 @@ const FREEZES: usize = 1_000;
 const WINDOWS: usize = 100;
 const PEOPLE: usize = 100;
 const CHECKS: usize = 100;
+const CHANGES: usize = 100;
+const MIGRATIONS: usize = 20;
 const ROUNDS: u32 = 50_000;
 const ZONES: [&str; 4] = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"];
 
@@ -66,10 +73,12 @@ fn main() -> Fallible<()> {
             time
         })
         .collect();
+    let each_second = u128::from(ROUNDS) * 1_000_000_000 / times.iter().sum::<u128>();
+    println!("{each_second} decisions each second on one core");
     times.sort_unstable();
     let micros = |part: usize| format!("{}.{:01}", times[part] / 1000, times[part] % 1000 / 100);
     println!(
-        "all gates, {FREEZES} freezes, {WINDOWS} windows, {PEOPLE} people, {CHECKS} checks: \
+        "all gates, {FREEZES} freezes, {WINDOWS} windows, {PEOPLE} people, {CHECKS} checks, {CHANGES} commits: \
          p50 {} µs, p99 {} µs, worst {} µs ({counted:?})",
         micros(times.len() / 2),
         micros(times.len() * 99 / 100),
@@ -104,7 +113,7 @@ fn policy() -> Fallible<Policy> {
             inputs: BTreeMap::from([("sha".to_owned(), "{sha}".to_owned())]),
             command: Vec::new(),
         },
-        preflight: Default::default(),
+        preflight: ServicePreflight { migrations: vec![Pattern::Rails], ..ServicePreflight::default() },
     };
     let production = Environment {
         name: "production".parse()?,
@@ -115,6 +124,8 @@ fn policy() -> Fallible<Policy> {
         approvals: ApprovalRule {
             needed: 2,
             from: vec!["managers".parse()?],
+            also: vec![Share { needed: 1, from: vec!["everybody".parse()?] }],
+            not_authors: true,
             expires: SignedDuration::from_hours(24 * 1000),
             ..ApprovalRule::none()
         },
@@ -124,7 +135,12 @@ fn policy() -> Fallible<Policy> {
         when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
-        preflight: Default::default(),
+        preflight: Preflight {
+            soak: Some(SignedDuration::from_mins(10)),
+            ignored_checks: vec!["codecov/*".to_owned()],
+            migrations: Some(MigrationRule { needed: 1, from: vec!["managers".parse()?] }),
+            ..Preflight::default()
+        },
     };
     Ok(Policy {
         zone: Zone::utc(),
@@ -150,17 +166,24 @@ fn schedule() -> Fallible<Schedule> {
     Ok(Schedule::new("office", Zone::named("Europe/Berlin")?, windows?, weekend)?)
 }
 
-/// Of ten freezes five are dates, four repeat monthly, one has instants; every fifth is for the asked service.
+/// Of ten freezes three are dates, three repeat by a cron line, one by a recurrence rule, one is on a day that each year
+/// has in another place, one on public holidays, one has instants; every fifth is for the asked service.
 fn freezes(now: Timestamp) -> Fallible<Vec<Freeze>> {
     (0..FREEZES)
         .map(|index| {
             let when = match index % 10 {
-                0..5 => {
+                0..3 => {
                     let (year, month, day) = (2026 + index % 3, 1 + index % 12, 1 + index % 27);
                     let from = format!("{year}-{month:02}-{day:02}");
                     FreezeWhen::dates(&from, &format!("{year}-{month:02}-{:02}T12:00", day + 1))?
                 }
-                5..9 => FreezeWhen::cron(&format!("{} 18 {} * *", index % 60, 1 + index % 28), "6h")?,
+                3..6 => FreezeWhen::cron(&format!("{} 18 {} * *", index % 60, 1 + index % 28), "6h")?,
+                6 => {
+                    let rule = format!("FREQ=MONTHLY;BYDAY={}FR", 1 + index % 4);
+                    FreezeWhen::rule(&rule, Some("2026-01-01T16:00"), "4h")?
+                }
+                7 => FreezeWhen::on(&format!("4th Thu of November + {}d", index % 30), "1d")?,
+                8 => FreezeWhen::holidays(["DE", "US", "GB", "FR"][index / 10 % 4])?,
                 _ => {
                     let from = now + SignedDuration::from_hours(i64::try_from(index)?);
                     FreezeWhen::instants(from, Some(from + SignedDuration::from_hours(2)))?
@@ -217,13 +240,40 @@ fn deploy(policy: &Policy, service: &Service, now: Timestamp) -> Fallible<Deploy
         checks: Read::Known((0..CHECKS).map(green).collect()),
         memberships,
         rebased: None,
-        preflight: Default::default(),
+        preflight: FoundPreflight {
+            migrations: Some(Read::Known(Crossing {
+                of: Vec::new(),
+                come: (0..MIGRATIONS)
+                    .map(|index| Migration {
+                        path: format!("db/migrate/{index}.rb"),
+                        one_way: index % 2 == 0,
+                    })
+                    .collect(),
+                left: Vec::new(),
+            })),
+            ..FoundPreflight::default()
+        },
     };
-    let pinned = Box::new(Pinned { pin, diff: Read::Known(None), plan, digest: digest.clone() });
+    let change = |index: usize| Change {
+        commit: format!("{index:040x}").parse().expect("40 hex digits"),
+        title: format!("Change {index}"),
+        author: "grace".to_owned(),
+        pull: None,
+        writers: vec![Writer { name: "grace".to_owned(), accounts: vec![account(60 + index % 30)] }],
+    };
+    let diff = Diff {
+        base: "b".repeat(40).parse()?,
+        base_version: "v1.2.2".parse()?,
+        commits: (0..CHANGES).map(change).collect(),
+        total: CHANGES as u64,
+        behind: 0,
+        url: None,
+    };
+    let pinned = Box::new(Pinned { pin, diff: Read::Known(Some(diff)), plan, digest: digest.clone() });
     let expires = now + SignedDuration::from_hours(24 * 1000);
     let mut deploy = Deploy::new(id, request, version).learn(Event::Pinned { pinned, expires }, now)?.deploy;
     deploy.outside = Some(outside);
-    for index in [48, 49] {
+    for index in [47, 48, 49] {
         let account = account(index);
         let by = policy.person_of(&account);
         let approval = shipgate_domain::deploy::Approval::plain(by, account, digest.clone(), now);

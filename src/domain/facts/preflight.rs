@@ -22,9 +22,9 @@ pub struct Preflight {
     /// Whether what would be deployed exists, in the order of the settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
-    /// The newest deploy of the commit to the environment before this one that the code host tells of.
+    /// What the code host tells of deploys to the environment before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Read<Option<SeenBefore>>>,
+    pub seen: Option<Read<SeenThere>>,
     /// The identity of the workflow file on the branch it is taken from; none when there is no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Read<Option<String>>>,
@@ -106,13 +106,34 @@ pub struct Artifact {
     pub exists: Read<bool>,
 }
 
-/// A deploy that Shipgate did not start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenBefore {
-    /// When it ended.
+/// What a code host's own list tells of deploys to an environment, also of those that Shipgate did not start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenThere {
+    /// How the newest deploy of the commit ended; none when there is none, or it is not over.
+    pub end: Option<SeenEnd>,
+    /// When deploys of other commits began, newest first.
+    pub others: Vec<Timestamp>,
+    /// How far back the list goes; none when it is all there is.
+    pub since: Option<Timestamp>,
+}
+
+/// How a deploy ended that the code host tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenEnd {
+    /// When.
     pub at: Timestamp,
     /// Whether well.
     pub succeeded: bool,
-    /// When another deploy took its place there.
-    pub left: Option<Timestamp>,
+}
+
+impl SeenThere {
+    /// When another commit took the place of one that was there from an instant on. Where the list does not go back
+    /// that far, so much was deployed since that it counts as replaced at once.
+    #[must_use]
+    pub fn left_after(&self, at: Timestamp) -> Option<Timestamp> {
+        if self.since.is_some_and(|since| since > at) {
+            return Some(at);
+        }
+        self.others.iter().copied().filter(|other| *other >= at).min()
+    }
 }

@@ -2,7 +2,7 @@
 
 mod shares;
 
-use super::{Finding, Reason, Share};
+use super::{Finding, LOOK_AGAIN, Reason, Share};
 use crate::deploy::{Approval, Deploy, OVERRIDE_LASTS};
 use crate::facts::{Case, Diff, Read};
 use crate::ids::{GroupName, PersonId};
@@ -39,12 +39,6 @@ enum Seat {
     Unknown(String),
 }
 
-/// Counts approvals of the current digest by members of `groups`, distinct, fresh, and (unless `own`) not the
-/// requester's. Membership is judged as it is now, not as it was at the click.
-pub(super) fn agreed(case: &Case<'_>, groups: &[GroupName], own: bool) -> Agreed {
-    among(case, groups, own, voices(case, own, usual_end(case), |_| true))
-}
-
 /// When a yes grows too old.
 fn usual_end<'a>(case: &'a Case<'a>) -> impl Fn(&Approval) -> Timestamp + 'a {
     |approval| case.deploy.counts_until(approval, case.environment.approvals.expires)
@@ -55,6 +49,12 @@ pub(super) fn agreed_to_pass(case: &Case<'_>, groups: &[GroupName], passes: &[St
     let lasts = case.environment.approvals.expires.min(OVERRIDE_LASTS);
     let end = |approval: &Approval| approval.at.saturating_add(lasts).unwrap_or(Timestamp::MAX);
     among(case, groups, false, voices(case, false, end, |approval| approval.covers(passes, case.now)))
+}
+
+/// The same for those who agreed to one thing that the card showed them then, by its key.
+pub(super) fn agreed_to_see(case: &Case<'_>, groups: &[GroupName], key: &str) -> Agreed {
+    let shown = |approval: &Approval| approval.passes.iter().any(|shown| shown == key);
+    among(case, groups, false, voices(case, false, usual_end(case), shown))
 }
 
 fn among(
@@ -143,12 +143,11 @@ fn seats(
     let mut unknown = None;
     let mut seats = Vec::new();
     for voice in voices {
-        seats.push(match seat(case, groups, own, &voice.person) {
+        let is_taken = |of: &PersonId| voices.iter().any(|other| other.person == *of);
+        seats.push(match seat(case, groups, own, &voice.person, is_taken) {
             Seat::Own => Some((None, voice.end)),
-            Seat::For(of, until) if voices.iter().all(|other| other.person != of) => {
-                Some((Some(of), voice.end.min(until)))
-            }
-            Seat::For(..) | Seat::None => None,
+            Seat::For(of, until) => Some((Some(of), voice.end.min(until))),
+            Seat::None => None,
             Seat::Unknown(why) => {
                 unknown = Some(why);
                 None
@@ -158,7 +157,13 @@ fn seats(
     (seats, unknown)
 }
 
-fn seat(case: &Case<'_>, groups: &[GroupName], own: bool, person: &PersonId) -> Seat {
+fn seat(
+    case: &Case<'_>,
+    groups: &[GroupName],
+    own: bool,
+    person: &PersonId,
+    is_taken: impl Fn(&PersonId) -> bool,
+) -> Seat {
     let nothing = Memberships::default();
     let outside = outside(case, &nothing);
     let mut unknown = match case.policy.standing(person, groups, outside) {
@@ -171,7 +176,7 @@ fn seat(case: &Case<'_>, groups: &[GroupName], own: bool, person: &PersonId) -> 
         return unknown.map_or(Seat::None, Seat::Unknown);
     }
     let authors = authors(case).unwrap_or_default();
-    for away in outside.away_at(case.now).filter(|away| away.delegate == *person) {
+    for away in outside.away_at(case.now).filter(|away| away.delegate == *person && !is_taken(&away.person)) {
         // Nobody gives away what they do not have; a stranger's account stands in for nobody.
         if is_ruled_out(case, &away.person, own, &authors) || !case.policy.people.contains_key(person) {
             continue;
@@ -203,20 +208,28 @@ pub fn writers(
         return Ok(authors);
     }
     let Some(pinned) = &deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
-    let diff = match &pinned.diff {
-        Read::Known(Some(diff)) => diff,
-        Read::Known(None) => {
+    // What the version was compared with when it was looked up, and what would change now, if that is another list.
+    let now = deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref());
+    match (&pinned.diff, now) {
+        (_, Some(Read::Unknown(why))) | (Read::Unknown(why), None) => return Err(why.clone()),
+        (Read::Known(None), None) => {
             return Err("nothing was deployed here before, so there is no list of changes".to_owned());
         }
-        Read::Unknown(why) => return Err(why.clone()),
-    };
-    collect(policy, diff, &mut authors)?;
-    match deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref()) {
-        None => {}
-        Some(Read::Known(diff)) => collect(policy, diff, &mut authors)?,
-        Some(Read::Unknown(why)) => return Err(why.clone()),
+        (Read::Known(None) | Read::Unknown(_), Some(Read::Known(_))) | (Read::Known(Some(_)), _) => {}
+    }
+    for diff in
+        [pinned.diff.known().and_then(Option::as_ref), now.and_then(Read::known)].into_iter().flatten()
+    {
+        collect(policy, diff, &mut authors)?;
     }
     Ok(authors)
+}
+
+/// Whether the list of changes is there and cannot be read now.
+fn is_diff_unread(deploy: &Deploy) -> bool {
+    let now = deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref());
+    let then = deploy.pinned.as_ref().map(|pinned| &pinned.diff);
+    matches!((then, now), (_, Some(Read::Unknown(_))) | (Some(Read::Unknown(_)), None))
 }
 
 fn collect(policy: &Policy, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Result<(), String> {
@@ -249,7 +262,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     }
     let rule = &case.environment.approvals;
     if let Err(why) = authors(case) {
-        return Some(Finding::closed(Reason::AuthorsUnknown { why }));
+        let reason = Reason::AuthorsUnknown { why };
+        // What could not be read is read again; a list that says nothing of somebody stays as it is.
+        return Some(match is_diff_unread(case.deploy) {
+            true => Finding::waiting(reason).until(case.now.saturating_add(LOOK_AGAIN).ok()),
+            false => Finding::closed(reason),
+        });
     }
     let (voices, mut unknown) = voices(case, rule.own, usual_end(case), |_| true);
     let mut fits = vec![Vec::new(); voices.len()];
@@ -351,7 +369,9 @@ pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId>
     let mut people = case.policy.members(groups, outside);
     let own = case.environment.approvals.own;
     let stand_ins = outside.away_at(case.now).map(|away| away.delegate.clone());
-    people.extend(stand_ins.filter(|person| matches!(seat(case, groups, own, person), Seat::For(..))));
+    people.extend(
+        stand_ins.filter(|person| matches!(seat(case, groups, own, person, |_| false), Seat::For(..))),
+    );
     let current = case.deploy.digest();
     people.retain(|person| {
         !is_ruled_out(case, person, false, &authors)

@@ -24,6 +24,26 @@ fn unreadable(case: &Case<'_>) -> Option<Finding> {
     Some(Finding::waiting(Reason::CalendarUnreadable).until(case.now.saturating_add(LOOK_AGAIN).ok()))
 }
 
+/// What stands for one time that a freeze holds in a yes that passes it.
+pub(super) fn pass_key(freeze: &ActiveFreeze<'_>) -> String {
+    format!("freeze {}", freeze.key())
+}
+
+fn active<'a>(case: &Case<'a>) -> Vec<ActiveFreeze<'a>> {
+    let (environment, service) = (case.environment.name.as_str(), case.service.name.as_str());
+    let then = case.then();
+    let margin = then.saturating_add(START_MARGIN).unwrap_or(then);
+    case.calendar.freezes_between(environment, service, then, margin)
+}
+
+/// The freezes that certainly bind a deploy now.
+pub(super) fn frozen<'a>(case: &Case<'a>) -> Vec<ActiveFreeze<'a>> {
+    if is_exempt(case) || !case.calendar.covers(case.then()) {
+        return Vec::new();
+    }
+    active(case).into_iter().filter(|freeze| freeze.unreadable.is_none()).collect()
+}
+
 pub(super) fn judge_schedule(case: &Case<'_>) -> Option<Finding> {
     let Some(schedule) = &case.environment.schedule else { return Some(Finding::open(Reason::NoSchedule)) };
     if let Some(finding) = unreadable(case) {
@@ -64,11 +84,9 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = unreadable(case) {
         return Some(finding);
     }
-    let then = case.then();
-    let margin = then.saturating_add(START_MARGIN).unwrap_or(then);
-    let active = case.calendar.freezes_between(environment, service, then, margin);
+    let active = active(case);
     if active.is_empty() {
-        let next = case.calendar.next_freeze(environment, service, then);
+        let next = case.calendar.next_freeze(environment, service, case.then());
         let (from, name) = next.map(|f| (f.from, f.title())).unzip();
         return Some(Finding::open(Reason::NoFreeze { next: from, name }).until(from));
     }
@@ -83,7 +101,7 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
         holding.iter().filter_map(|f| f.until).max()
     };
     let names: Vec<String> = active.iter().map(ActiveFreeze::title).collect();
-    let passes = active.iter().map(|f| format!("freeze {}", f.key())).collect();
+    let passes = active.iter().map(pass_key).collect();
     if let Some(finding) = emergency(case, None, &names, passes) {
         // When the first of several ends there is less to pass, and the yeses that are there may be enough.
         return Some(finding.until(active.iter().filter_map(|f| f.until).min()));

@@ -1,10 +1,11 @@
 //! Does the change contain migrations, has the group that knows the database agreed, and can it be gone back over them?
 //! Not here: finding them (`crate::migrations`).
 
-use super::approvals::{agreed, candidates};
+use super::approvals::{agreed_to_see, candidates};
 use super::{Finding, LOOK_AGAIN, Reason};
 use crate::facts::{Case, Read};
 use crate::migrations::Migration;
+use sha2::{Digest as _, Sha256};
 
 /// Files named on the card; the rest is counted.
 const NAMED: usize = 10;
@@ -45,16 +46,27 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     // The way back asks nobody: it must be fast, and the requester confirmed what cannot be undone.
     let rule = case.environment.preflight.migrations.as_ref().filter(|rule| rule.needed > 0 && !is_rollback);
     let Some(rule) = rule else { return Some(Finding::open(Reason::MigrationsShown { files, count })) };
-    let agreed = agreed(case, &rule.from, false);
+    let shown = shown_key(&all);
+    let agreed = agreed_to_see(case, &rule.from, &shown);
     if agreed.people.len() >= rule.needed as usize {
-        let reason = Reason::MigrationsAgreed { files, count, by: agreed.people };
+        let reason = Reason::MigrationsAgreed { files, count, by: agreed.people, shown };
         return Some(Finding::open(reason).until(agreed.until));
     }
     if let Some(why) = agreed.unknown {
         return Some(Finding::waiting(Reason::GroupUnreadable { why }));
     }
-    let reason = Reason::MigrationsAsked { files, count, by: agreed.people, needed: rule.needed };
+    let reason = Reason::MigrationsAsked { files, count, by: agreed.people, needed: rule.needed, shown };
     Some(Finding::waiting(reason).helped_by(candidates(case, &rule.from), rule.from.clone()))
+}
+
+/// What stands for exactly these migrations in a yes: who agreed to others agreed to something else.
+fn shown_key(all: &[&Migration]) -> String {
+    let mut hash = Sha256::new();
+    for migration in all {
+        hash.update(migration.path.as_bytes());
+        hash.update([0, u8::from(migration.one_way)]);
+    }
+    format!("migrations {}", crate::hex(&hash.finalize()[..8]))
 }
 
 fn named(migrations: &[&Migration]) -> (Vec<String>, u32) {

@@ -2,7 +2,7 @@
 //! the history.
 
 use super::{Finding, Reason};
-use crate::facts::{Case, Read};
+use crate::facts::{Case, Read, SeenThere};
 use crate::ids::EnvironmentName;
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,10 +16,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     }
     let own = case.place.before;
     if let Some((at, true)) = own {
+        // Whoever deployed there without Shipgate may have taken its place.
+        let elsewhere = match (case.environment.preflight.soak, seen(case, before)) {
+            (None, _) | (_, None) => None,
+            (Some(_), Some(Err(finding))) => return Some(finding),
+            (Some(_), Some(Ok(seen))) => seen.left_after(at),
+        };
+        let left = [case.place.before_left, elsewhere].into_iter().flatten().min();
         let succeeded = Reason::SucceededBefore { environment: before.clone(), at };
-        return Some(soaked(case, before, at, case.place.before_left, succeeded));
+        return Some(soaked(case, before, at, left, succeeded));
     }
-    Some(seen(case, before, own.map(|(at, _)| at)).unwrap_or_else(|| unseen(case, before)))
+    let failed = own.map(|(at, _)| at);
+    Some(by_others(case, before, failed).unwrap_or_else(|| unseen(case, before)))
 }
 
 /// By the deploys of Shipgate alone, of which none succeeded last.
@@ -36,28 +44,32 @@ fn unseen(case: &Case<'_>, before: &EnvironmentName) -> Finding {
     })
 }
 
-/// By the code host's list of deployments, where that counts. A success there proves nothing if ours failed since.
-fn seen(case: &Case<'_>, before: &EnvironmentName, failed: Option<Timestamp>) -> Option<Finding> {
+/// The code host's list of deployments there, where that counts; or why nobody can say what is in it.
+fn seen<'a>(case: &'a Case<'_>, before: &EnvironmentName) -> Option<Result<&'a SeenThere, Finding>> {
     case.policy.environments.get(before)?.preflight.seen.as_ref()?;
-    let environment = before.clone();
-    let unread = |why: &str| {
-        let again = case.now.saturating_add(super::LOOK_AGAIN).ok();
-        let reason = Reason::BeforeUnreadable { environment: environment.clone(), why: why.to_owned() };
-        Finding::waiting(reason).until(again)
+    let why = match case.deploy.outside.as_ref().and_then(|o| o.preflight.seen.as_ref()) {
+        Some(Read::Known(seen)) => return Some(Ok(seen)),
+        Some(Read::Unknown(why)) => why.clone(),
+        None => "it was not read yet".to_owned(),
     };
-    match case.deploy.outside.as_ref().and_then(|o| o.preflight.seen.as_ref()) {
-        None => Some(unread("it was not read yet")),
-        Some(Read::Unknown(why)) => Some(unread(why)),
-        Some(Read::Known(Some(seen))) if seen.succeeded && failed.is_none_or(|failed| seen.at > failed) => {
-            let reason = Reason::SeenBefore { environment, at: seen.at };
-            Some(soaked(case, before, seen.at, seen.left, reason))
-        }
-        Some(Read::Known(Some(seen))) if !seen.succeeded && failed.is_none_or(|failed| seen.at > failed) => {
-            (!case.place.before_is_open)
-                .then(|| Finding::closed(Reason::FailedBefore { environment, at: seen.at }))
-        }
-        Some(Read::Known(_)) => None,
+    let again = case.now.saturating_add(super::LOOK_AGAIN).ok();
+    let reason = Reason::BeforeUnreadable { environment: before.clone(), why };
+    Some(Err(Finding::waiting(reason).until(again)))
+}
+
+/// By the code host's list of deployments. A success there proves nothing if ours failed since.
+fn by_others(case: &Case<'_>, before: &EnvironmentName, failed: Option<Timestamp>) -> Option<Finding> {
+    let seen = match seen(case, before)? {
+        Ok(seen) => seen,
+        Err(finding) => return Some(finding),
+    };
+    let end = seen.end.filter(|end| failed.is_none_or(|failed| end.at > failed))?;
+    let environment = before.clone();
+    if end.succeeded {
+        let reason = Reason::SeenBefore { environment, at: end.at };
+        return Some(soaked(case, before, end.at, seen.left_after(end.at), reason));
     }
+    (!case.place.before_is_open).then(|| Finding::closed(Reason::FailedBefore { environment, at: end.at }))
 }
 
 /// Open once it has been there for long enough: until now, or until another commit took its place.

@@ -1,6 +1,7 @@
 //! Why a gate says what it says, as data with a stable code. Not here: the sentences (`app::messages`).
 
 use crate::calendar::Opening;
+use crate::deploy::WayBack;
 use crate::facts::Other;
 use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, Version};
 use jiff::Timestamp;
@@ -32,6 +33,8 @@ pub enum Reason {
     VersionUnreachable { branch: String },
     /// Something newer went live since the request, and this would take commits away again.
     Overtaken { by: Version, lost: u64 },
+    /// It was asked for before a rollback that was made there since.
+    RolledBackSince { back: WayBack },
     /// It is older than what runs there, and nobody said that this is meant.
     Older { than: Version, lost: u64 },
     /// The code host did not answer when the version was checked again.
@@ -144,10 +147,10 @@ pub enum Reason {
     NoMigrations,
     /// Migrations come or go, and nobody has to agree.
     MigrationsShown { files: Vec<String>, count: u32 },
-    /// Enough people agreed to the migrations.
-    MigrationsAgreed { files: Vec<String>, count: u32, by: Vec<PersonId> },
+    /// Enough people agreed to the migrations; `shown` stands for exactly these.
+    MigrationsAgreed { files: Vec<String>, count: u32, by: Vec<PersonId>, shown: String },
     /// People are asked to agree to the migrations.
-    MigrationsAsked { files: Vec<String>, count: u32, by: Vec<PersonId>, needed: u32 },
+    MigrationsAsked { files: Vec<String>, count: u32, by: Vec<PersonId>, needed: u32, shown: String },
     /// What runs there has migrations without a way down that this commit does not know.
     CrossesMigrations { files: Vec<String>, count: u32 },
     /// The same, and the requester said that it is meant.
@@ -197,11 +200,14 @@ pub struct Share {
 }
 
 impl Reason {
-    /// The closed hours and freezes that people are asked to pass, or agreed to pass.
+    /// What people are asked to agree to besides the digest, or agreed to, by its key: closed hours, freezes, migrations.
     #[must_use]
     pub fn passes(&self) -> &[String] {
         match self {
             Reason::OverrideAsked { passes, .. } | Reason::Overridden { passes, .. } => passes,
+            Reason::MigrationsAsked { shown, .. } | Reason::MigrationsAgreed { shown, .. } => {
+                std::slice::from_ref(shown)
+            }
             _ => &[],
         }
     }
@@ -245,6 +251,7 @@ impl Reason {
                 | Reason::VersionUnreachable { .. }
                 | Reason::Overtaken { .. }
                 | Reason::Older { .. }
+                | Reason::RolledBackSince { .. }
                 | Reason::NeverSucceededHere
                 | Reason::FailedBefore { .. }
                 | Reason::ChecksRed { .. }

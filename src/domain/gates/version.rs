@@ -53,6 +53,10 @@ fn backwards(case: &Case<'_>, pinned: &Pinned, outside: &Outside) -> Option<Find
     if case.deploy.is_rollback() {
         return None;
     }
+    // Nobody who asked or agreed before knew that a way back would be necessary, and it may bring the reason back (F16).
+    if let Some(back) = &case.place.rolled_back {
+        return Some(Finding::closed(Reason::RolledBackSince { back: back.clone() }));
+    }
     // What people saw and approved was compared with what ran then. Going on is fine; silently going back is not.
     match (&outside.rebased, &pinned.diff) {
         (Some(Read::Known(now)), Read::Known(_)) if now.behind > 0 => {

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use http::Method;
 use serde::de::DeserializeOwned;
 use shipgate_app::ports::OutsideError;
-use shipgate_domain::facts::{PullReviews, Review, Reviews, Said, SeenBefore};
+use shipgate_domain::facts::{PullReviews, Review, Reviews, Said, SeenEnd, SeenThere};
 use shipgate_domain::ids::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -217,12 +217,15 @@ impl GitHub {
         repo: &str,
         commit: &CommitId,
         environment: &str,
-    ) -> Result<Option<SeenBefore>, OutsideError> {
+    ) -> Result<SeenThere, OutsideError> {
         let repo = Repo::parse(repo)?;
         let name: String = form_urlencoded::byte_serialize(environment.as_bytes()).collect();
         let path = format!("/deployments?environment={name}&per_page={PAGE}");
-        // Newest first: all up to the one of this commit were made after it.
-        let listed: Vec<Deployment> = self.client.get(&repo, &path, Needed).await?;
+        let mut listed: Vec<Deployment> = self.client.get(&repo, &path, Needed).await?;
+        let since = (listed.len() >= PAGE).then(|| listed.iter().map(|d| d.created_at).min()).flatten();
+        listed.retain(|d| d.environment == environment);
+        let others = listed.iter().filter(|d| d.sha != commit.as_str()).map(|d| d.created_at).collect();
+        let mut seen = SeenThere { end: None, others, since };
         let is_it = |d: &&Deployment| d.sha == commit.as_str() && d.environment == environment;
         let newest = match listed.iter().filter(|d| is_it(d)).max_by_key(|d| d.created_at) {
             Some(newest) => newest.clone(),
@@ -231,7 +234,7 @@ impl GitHub {
                     self.all(&repo, &format!("/deployments?sha={commit}&environment={name}")).await?;
                 match of_commit.into_iter().filter(|d| is_it(&d)).max_by_key(|d| d.created_at) {
                     Some(newest) => newest,
-                    None => return Ok(None),
+                    None => return Ok(seen),
                 }
             }
         };
@@ -241,21 +244,16 @@ impl GitHub {
         statuses.reverse();
         statuses.sort_by_key(|status| status.created_at);
         // A deployment that was replaced is made inactive; what counts is how it ended before.
-        let Some(end) = statuses.iter().rev().find(|status| status.state != "inactive") else {
-            return Ok(None);
-        };
-        let succeeded = match end.state.as_str() {
-            "success" => true,
-            "error" | "failure" => false,
-            _ => return Ok(None),
-        };
-        let left = listed
-            .iter()
-            .filter(|d| d.sha != newest.sha && d.environment == environment)
-            .map(|d| d.created_at)
-            .filter(|at| *at >= end.created_at)
-            .min();
-        Ok(Some(SeenBefore { at: end.created_at, succeeded, left }))
+        let end = statuses.iter().rev().find(|status| status.state != "inactive");
+        seen.end = end.and_then(|end| {
+            let succeeded = match end.state.as_str() {
+                "success" => true,
+                "error" | "failure" => false,
+                _ => return None,
+            };
+            Some(SeenEnd { at: end.created_at, succeeded })
+        });
+        Ok(seen)
     }
 
     pub(super) async fn workflow_file(

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use http::Method;
 use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
-use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Reviews, SeenBefore, Writer};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Reviews, SeenThere, Writer};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -184,7 +184,7 @@ impl Repositories for GitHub {
         repo: &str,
         commit: &CommitId,
         environment: &str,
-    ) -> Result<Option<SeenBefore>, OutsideError> {
+    ) -> Result<SeenThere, OutsideError> {
         self.deployment_seen(repo, commit, environment).await
     }
 

@@ -466,6 +466,29 @@ const ROWS: &[Row] = &[
         "approvals_missing",
     ),
     (
+        "somebody who stands in for two members, of whom one said yes",
+        |s| {
+            away(s, "grace", "eve", 3600);
+            let two = vec![absence(s, "grace", "eve", 3600), absence(s, "linus", "eve", 3600)];
+            s.outside().memberships.set_away(two);
+            s.environment.approvals.needed = 2;
+            s.approve(slack("U0GRACE"));
+        },
+        Open,
+        "approved",
+    ),
+    (
+        "somebody who stands in for two members is one vote",
+        |s| {
+            away(s, "grace", "eve", 3600);
+            let two = vec![absence(s, "grace", "eve", 3600), absence(s, "linus", "eve", 3600)];
+            s.outside().memberships.set_away(two);
+            s.environment.approvals.needed = 2;
+        },
+        Waiting,
+        "approvals_missing",
+    ),
+    (
         "somebody who is a member and stands in for another is one vote",
         |s| {
             away(s, "linus", "grace", 3600);
@@ -525,8 +548,30 @@ const ROWS: &[Row] = &[
             written_by(s, &["U0ADA"]);
             s.deploy.pinned.as_mut().unwrap().diff = Read::Unknown("no answer".to_owned());
         },
-        Closed,
+        Waiting,
         "authors_unknown",
+    ),
+    (
+        "changes that could not be read at first",
+        |s| {
+            written_by(s, &["U0ADA"]);
+            let read = diff(s).clone();
+            s.deploy.pinned.as_mut().unwrap().diff = Read::Unknown("no answer".to_owned());
+            s.outside().rebased = Some(Read::Known(read));
+        },
+        Open,
+        "approved",
+    ),
+    (
+        "the first deploy when it was looked up, and not any more",
+        |s| {
+            written_by(s, &["U0GRACE"]);
+            let read = diff(s).clone();
+            s.deploy.pinned.as_mut().unwrap().diff = Read::Known(None);
+            s.outside().rebased = Some(Read::Known(read));
+        },
+        Waiting,
+        "approvals_missing",
     ),
     (
         "changes to something else that went live since, which cannot be read",
@@ -534,7 +579,7 @@ const ROWS: &[Row] = &[
             written_by(s, &["U0ADA"]);
             s.outside().rebased = Some(Read::Unknown("no answer".to_owned()));
         },
-        Closed,
+        Waiting,
         "authors_unknown",
     ),
     (

@@ -2,9 +2,9 @@
 //! reviews, migrations, artifacts. Not here: reading any of it.
 
 use super::{Answer::*, Gate, Row, Scene, check, slack};
-use crate::deploy::Accepts;
+use crate::deploy::{Accepts, WayBack};
 use crate::facts::{
-    Artifact, Check, CheckState, Crossing, Diff, PullReviews, Read, Review, Reviews, Said, SeenBefore,
+    Artifact, Check, CheckState, Crossing, Diff, PullReviews, Read, Review, Reviews, Said, SeenEnd, SeenThere,
 };
 use crate::gates::Reason;
 use crate::migrations::{Migration, Pattern};
@@ -34,7 +34,32 @@ fn watch_staging(scene: &mut Scene) {
 fn seen(scene: &mut Scene, minutes_ago: i64, succeeded: bool) {
     watch_staging(scene);
     let at = scene.now - SignedDuration::from_mins(minutes_ago);
-    scene.outside().preflight.seen = Some(Read::Known(Some(SeenBefore { at, succeeded, left: None })));
+    scene.outside().preflight.seen =
+        Some(Read::Known(SeenThere { end: Some(SeenEnd { at, succeeded }), ..SeenThere::default() }));
+}
+
+fn list(scene: &mut Scene) -> &mut SeenThere {
+    match scene.outside().preflight.seen.as_mut() {
+        Some(Read::Known(seen)) => seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Somebody else deployed another commit there.
+fn replaced(scene: &mut Scene, minutes_ago: i64) {
+    let at = scene.now - SignedDuration::from_mins(minutes_ago);
+    list(scene).others.push(at);
+}
+
+fn list_begins(scene: &mut Scene, minutes_ago: i64) {
+    list(scene).since = Some(scene.now - SignedDuration::from_mins(minutes_ago));
+}
+
+/// Shipgate deployed it, it must be there for an hour, and others deploy there too.
+fn ours_and_theirs(scene: &mut Scene, minutes_ago: i64) {
+    watch_staging(scene);
+    soak(scene, minutes_ago);
+    scene.outside().preflight.seen = Some(Read::Known(SeenThere::default()));
 }
 
 fn failed_here(scene: &mut Scene, minutes_ago: i64) {
@@ -81,8 +106,8 @@ fn the_order_gate_waits_for_the_soak_and_knows_deploys_of_others() {
             |s| {
                 s.place.before = None;
                 let at = s.now;
-                let seen = SeenBefore { at, succeeded: true, left: None };
-                s.outside().preflight.seen = Some(Read::Known(Some(seen)));
+                let seen = SeenThere { end: Some(SeenEnd { at, succeeded: true }), ..SeenThere::default() };
+                s.outside().preflight.seen = Some(Read::Known(seen));
             },
             Closed,
             "not_before",
@@ -113,6 +138,80 @@ fn the_order_gate_waits_for_the_soak_and_knows_deploys_of_others() {
             },
             Waiting,
             "soaking",
+        ),
+        (
+            "seen, and replaced by somebody else before the soak was over",
+            |s| {
+                seen(s, 600, true);
+                s.environment.preflight.soak = Some(SignedDuration::from_hours(1));
+                replaced(s, 545);
+            },
+            Closed,
+            "soak_cut_short",
+        ),
+        (
+            "seen, and replaced by somebody else after the soak",
+            |s| {
+                seen(s, 600, true);
+                s.environment.preflight.soak = Some(SignedDuration::from_hours(1));
+                replaced(s, 540);
+            },
+            Open,
+            "seen_before",
+        ),
+        (
+            "ours, replaced by somebody else before the soak was over",
+            |s| {
+                ours_and_theirs(s, 600);
+                replaced(s, 545);
+            },
+            Closed,
+            "soak_cut_short",
+        ),
+        (
+            "ours, replaced by somebody else after the soak",
+            |s| {
+                ours_and_theirs(s, 600);
+                replaced(s, 540);
+            },
+            Open,
+            "succeeded_before",
+        ),
+        (
+            "ours, which took the place of somebody else's",
+            |s| {
+                ours_and_theirs(s, 600);
+                replaced(s, 601);
+            },
+            Open,
+            "succeeded_before",
+        ),
+        (
+            "ours, so long ago that the code host lists only what came after",
+            |s| {
+                ours_and_theirs(s, 600);
+                list_begins(s, 599);
+            },
+            Closed,
+            "soak_cut_short",
+        ),
+        (
+            "ours, and the code host's list goes back to it",
+            |s| {
+                ours_and_theirs(s, 600);
+                list_begins(s, 600);
+            },
+            Open,
+            "succeeded_before",
+        ),
+        (
+            "ours, it must soak, and the code host does not answer",
+            |s| {
+                ours_and_theirs(s, 600);
+                s.outside().preflight.seen = Some(unknown());
+            },
+            Waiting,
+            "before_unreadable",
         ),
         (
             "the code host does not answer",
@@ -153,6 +252,11 @@ fn diff(total: u64, behind: u64) -> Diff {
 
 fn compared(scene: &mut Scene, diff: Read<Option<Diff>>) {
     scene.deploy.pinned.as_mut().unwrap().diff = diff;
+}
+
+fn rolled_back(scene: &mut Scene) {
+    let back = WayBack { from: Some(parsed("v1.2.2")), to: parsed("v1.2.1"), at: scene.now };
+    scene.place.rolled_back = Some(back);
 }
 
 fn older_is_meant(scene: &mut Scene) {
@@ -218,6 +322,25 @@ fn an_older_version_is_refused_unless_it_is_a_rollback_or_meant() {
             "a rollback",
             |s| {
                 compared(s, Read::Known(Some(diff(0, 3))));
+                s.as_rollback();
+            },
+            Open,
+            "version_pinned",
+        ),
+        ("asked for before a rollback", rolled_back, Closed, "rolled_back_since"),
+        (
+            "asked for before a rollback, older, and that is meant",
+            |s| {
+                rolled_back(s);
+                older_is_meant(s);
+            },
+            Closed,
+            "rolled_back_since",
+        ),
+        (
+            "a way back that was asked for before another",
+            |s| {
+                rolled_back(s);
                 s.as_rollback();
             },
             Open,
@@ -493,6 +616,35 @@ fn the_migrations_gate_says_what_the_table_says() {
             "migrations_agreed",
         ),
         (
+            "another came after they agreed",
+            |s| {
+                migrations(s, &[migration("1", true)], &[]);
+                s.approve(slack("U0OLGA"));
+                migrations(s, &[migration("1", true), migration("2", false)], &[]);
+            },
+            Waiting,
+            "migrations_asked",
+        ),
+        (
+            "one turned out to have no way down after they agreed",
+            |s| {
+                migrations(s, &[migration("1", false)], &[]);
+                s.approve(slack("U0OLGA"));
+                migrations(s, &[migration("1", true)], &[]);
+            },
+            Waiting,
+            "migrations_asked",
+        ),
+        (
+            "they agreed before anything was read",
+            |s| {
+                s.approve(slack("U0OLGA"));
+                migrations(s, &[migration("1", true)], &[]);
+            },
+            Waiting,
+            "migrations_asked",
+        ),
+        (
             "one comes, and nobody is asked",
             |s| {
                 migrations(s, &[migration("1", true)], &[]);
@@ -608,6 +760,8 @@ fn one_yes_of_somebody_in_both_groups_opens_approvals_and_migrations() {
     migrations(&mut scene, &[migration("1", true)], &[]);
     scene.environment.preflight.migrations =
         Some(MigrationRule { needed: 1, from: scene.environment.approvals.from.clone() });
+    scene.deploy.approvals.clear();
+    scene.approve(slack("U0GRACE"));
     assert!(scene.judge().iter().all(|verdict| verdict.answer == Open));
 }
 
