@@ -360,6 +360,9 @@ impl Place {
         };
         place.cancels_queued = place.lasts == 60;
         place.emergency_hours = place.lasts == 20;
+        // Drawn from what was drawn already, so that older seeds keep their other rules.
+        place.also = u32::from(place.needed == 1 && !place.by_service);
+        place.escalates = (place.needed == 2 && place.lasts > 20).then_some(place.lasts / 3);
         place
     }
 

@@ -319,6 +319,17 @@ impl Oracle {
         if now.is_rollback() {
             return Ok(());
         }
+        // Whoever asked before a way back did not know of it (S23).
+        let back = self.deploys.values().find(|other| {
+            other.is_rollback()
+                && other.request.at > now.request.at
+                && other.request.environment == now.request.environment
+                && other.request.service == now.request.service
+                && matches!(other.state, State::Done { ran: Some(_), .. })
+        });
+        if let Some(back) = back {
+            return Err(format!("S23: {id} was asked for before {} went back, and started", back.id.short()));
+        }
         if world.code.was_off(commit, since) {
             return Err(format!("S2: {id} started with a commit that is not on the branch"));
         }

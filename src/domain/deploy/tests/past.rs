@@ -145,3 +145,15 @@ fn what_nobody_knows_about_may_have_taken_a_place_at_any_time() {
     let known = past.newest().expect("one");
     assert_eq!((known.took_place(second(0)), known.took_place(second(1))), (Some(second(0)), None));
 }
+
+#[test]
+fn what_may_have_run_is_over_and_had_a_run_or_nobody_knows() {
+    let words: Vec<bool> =
+        ["1", "1x", "1?"].map(|word| history(word).newest().expect("one").may_have_run()).to_vec();
+    assert_eq!(words, [true, true, true]);
+    for (place, deploy) in samples::lives() {
+        let is_known = matches!(&deploy.state, State::Done { ran: Some(_), .. });
+        let is_lost = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
+        assert_eq!(deploy.may_have_run(), is_known || is_lost, "{place}");
+    }
+}
