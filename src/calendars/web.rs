@@ -6,25 +6,18 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::SignedDuration;
 use shipgate_app::ports::OutsideError;
-use shipgate_outbound::{Hop, Names, Reach, hop};
+use shipgate_outbound::{Connector, Hop, Reach, connector, hop};
 use std::error::Error;
-
-use std::sync::Arc;
 use std::time::Duration;
 
-const CONNECT: Duration = Duration::from_secs(10);
 /// For one calendar, redirects and all.
 pub(crate) const WHOLE: Duration = Duration::from_secs(20);
 const REDIRECTS: usize = 3;
 
-type Connector = TimeoutConnector<HttpsConnector<HttpConnector<Names>>>;
 type Plain = Client<Connector, Empty<Bytes>>;
 
 /// What came: the head and the whole body.
@@ -129,16 +122,7 @@ impl Web {
 }
 
 fn client(reach: Option<Reach>) -> Result<Plain, String> {
-    let mut tcp = HttpConnector::new_with_resolver(Names(reach));
-    tcp.enforce_http(false);
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-        .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    let mut connector = TimeoutConnector::new(https);
-    connector.set_connect_timeout(Some(CONNECT));
+    let connector = connector(reach)?;
     Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
 }
 

@@ -3,8 +3,10 @@
 //! Not here: addresses that the operator configured, which are used as they are; sending.
 
 mod names;
+mod tls;
 
 pub use names::Names;
+pub use tls::{Connector, connector};
 
 use http::Uri;
 use http::uri::{Authority, Scheme};

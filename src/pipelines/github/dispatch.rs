@@ -11,21 +11,17 @@ use crate::text::{inert, without};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use shipgate_app::ports::Sent;
 use shipgate_domain::run::{Run, RunPlan, Start};
-use std::sync::Arc;
+use shipgate_outbound::{Connector, connector};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-const CONNECT: Duration = Duration::from_secs(10);
 pub(super) const WHOLE: Duration = Duration::from_secs(30);
 const LARGEST_BODY: usize = 64 * 1024;
 
@@ -78,8 +74,6 @@ enum Came {
     Nothing { why: String, is_unsent: bool },
 }
 
-type Connector = TimeoutConnector<HttpsConnector<HttpConnector>>;
-
 /// A client that sends each request at most once over a connection of its own.
 pub(super) struct Once {
     client: Client<Connector, Full<Bytes>>,
@@ -89,20 +83,10 @@ pub(super) struct Once {
 
 impl Once {
     pub fn new(api_url: &str, form: DispatchForm) -> Result<Self, String> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        let https = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-            .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let mut connector = TimeoutConnector::new(https);
-        connector.set_connect_timeout(Some(CONNECT));
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
-            .build(connector);
+            .build(connector(None)?);
         let api_url = api_url.trim_end_matches('/').to_owned();
         Ok(Self { client, api_url, form: AtomicU8::new(form as u8) })
     }
