@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use shipgate_app::ports::{Calendars, Fetched, OutsideError};
 use shipgate_domain::calendar::{FeedContent, FeedSource};
+use std::io::Read as _;
 use std::path::Path;
-use tokio::io::AsyncReadExt as _;
 use web::Web;
 
 /// No calendar of people is larger.
@@ -38,8 +38,10 @@ impl Calendars for Elsewhere {
     async fn read(&self, source: &FeedSource, known: Option<&str>) -> Result<Fetched, OutsideError> {
         match source {
             FeedSource::File { path } => {
-                let content = understood(file(Path::new(path)).await?).await?;
-                Ok(Fetched::New { content, mark: None })
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || local(Path::new(&path))).await;
+                let content = read.unwrap_or_else(|broken| Err(format!("reading it broke: {broken}")));
+                Ok(Fetched::New { content: content.map_err(refused)?, mark: None })
             }
             FeedSource::Address { url } => match self.web.calendar(url, known).await? {
                 None => Ok(Fetched::Unchanged),
@@ -70,20 +72,23 @@ fn refused(why: String) -> OutsideError {
     OutsideError::Refused { why }
 }
 
-/// The text of a file. Something that is larger than any calendar, or has no end, is not read to it.
-async fn file(path: &Path) -> Result<String, OutsideError> {
-    let unreadable = |error: std::io::Error| refused(format!("{} cannot be read: {error}", path.display()));
-    let about = tokio::fs::metadata(path).await.map_err(unreadable)?;
-    if !about.is_file() {
-        return Err(refused(format!("{} is no file", path.display())));
+/// Reads an iCalendar file of this machine, as a server does. Something that is larger than any calendar, or has no end,
+/// is not read to it.
+///
+/// # Errors
+/// Why it cannot be read, for people.
+pub fn local(path: &Path) -> Result<FeedContent, String> {
+    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(format!("{} is no file", path.display()));
     }
-    let opened = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let mut text = String::new();
-    opened.take(LARGEST as u64 + 1).read_to_string(&mut text).await.map_err(unreadable)?;
+    let opened = std::fs::File::open(path).map_err(unreadable)?;
+    opened.take(LARGEST as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() > LARGEST {
-        return Err(refused(format!("{} is larger than 2 MB", path.display())));
+        return Err(format!("{} is larger than 2 MB", path.display()));
     }
-    Ok(text)
+    ics::read(&text)
 }
 
 #[cfg(test)]
