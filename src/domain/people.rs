@@ -62,6 +62,23 @@ impl Away {
     }
 }
 
+/// The people from a new delegate on who pass everything on until it is back at whoever goes away, that person last;
+/// empty when it ends with somebody who is there. In such a circle nobody would be left to decide.
+#[must_use]
+pub fn circle(away: &[Away], new: &Away) -> Vec<PersonId> {
+    let mut chain = vec![new.delegate.clone()];
+    // Two absences that do not overlap leave somebody there at all times.
+    let overlaps = |one: &Away| one.from < new.until && new.from < one.until;
+    while let Some(last) = chain.last().filter(|last| **last != new.person) {
+        let next = away.iter().find(|one| one.person == *last && one.person != new.person && overlaps(one));
+        match next {
+            Some(next) if !chain.contains(&next.delegate) => chain.push(next.delegate.clone()),
+            _ => return Vec::new(),
+        }
+    }
+    chain
+}
+
 impl Memberships {
     /// Notes what was read about a group.
     pub fn insert(&mut self, group: &OutsideGroup, read: Result<Vec<Account>, String>) {
@@ -155,13 +172,15 @@ pub enum Action {
     Freeze,
     /// Say what became of a run whose start is unknown.
     Resolve,
+    /// Record where the note about an emergency is.
+    Incident,
     /// Look at deploys, rules and history.
     Read,
 }
 
 impl Action {
     /// Every action, for tables and tests.
-    pub const ALL: [Action; 12] = [
+    pub const ALL: [Action; 13] = [
         Action::Deploy,
         Action::Rollback,
         Action::Rerun,
@@ -173,6 +192,7 @@ impl Action {
         Action::Unlock,
         Action::Freeze,
         Action::Resolve,
+        Action::Incident,
         Action::Read,
     ];
 
@@ -191,6 +211,7 @@ impl Action {
             Action::Unlock => "lift locks of others",
             Action::Freeze => "change freezes",
             Action::Resolve => "decide about unknown runs",
+            Action::Incident => "note what became of an emergency",
             Action::Read => "read",
         }
     }
@@ -224,7 +245,9 @@ impl Action {
                     of(&[approvers, overriders])
                 }
             }
-            Action::Cancel | Action::Hold | Action::Lock => of(&[deployers, approvers, overriders]),
+            Action::Cancel | Action::Hold | Action::Lock | Action::Incident => {
+                of(&[deployers, approvers, overriders])
+            }
             Action::Read => Vec::new(),
         }
     }

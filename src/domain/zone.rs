@@ -27,6 +27,12 @@ pub struct UnknownZone {
 impl UnknownZone {
     fn advice(&self) -> String {
         match &self.nearest {
+            // POSIX counts to the west: in these names the sign is the other way round.
+            Some(name) if offset(&self.got).is_some() => format!(
+                "the clocks of “{}” are those of “{name}”, whose sign is the other way round, and they never change; \
+                 better write the name of a place, such as “Europe/Berlin”",
+                self.got
+            ),
             Some(name) => format!("write “{name}”, if that is meant"),
             None => "write an IANA name such as “Europe/Berlin” or “America/New_York”".to_owned(),
         }
@@ -46,7 +52,7 @@ impl Zone {
             Ok(rules) if !is_placeholder && rules.iana_name().is_some() => Ok(Self(rules)),
             _ => Err(UnknownZone {
                 got: name.chars().filter(|c| !c.is_control()).take(80).collect(),
-                nearest: nearest(name),
+                nearest: offset(name).or_else(|| nearest(name)),
             }),
         }
     }
@@ -90,7 +96,18 @@ impl Zone {
         format!("{} {}", self.written(at, "%a %-d %b %Y, %H:%M"), self.name())
     }
 
-    /// The same without year and zone: `Mon 23 Nov, 00:00`.
+    /// The same without zone, and without the year where it is that of `now`: `Mon 23 Nov, 00:00`,
+    /// `Sun 3 Jan 2027, 00:00`.
+    #[must_use]
+    pub fn say_near(&self, at: Timestamp, now: Timestamp) -> String {
+        if self.civil(at).year() == self.civil(now).year() {
+            self.say_short(at)
+        } else {
+            self.written(at, "%a %-d %b %Y, %H:%M")
+        }
+    }
+
+    /// The same without year and zone: `Mon 23 Nov, 00:00`. Only for times of this year: see [`Self::say_near`].
     #[must_use]
     pub fn say_short(&self, at: Timestamp) -> String {
         self.written(at, "%a %-d %b, %H:%M")
@@ -146,6 +163,19 @@ impl From<Zone> for String {
     }
 }
 
+/// The zone of `GMT+2`, `UTC-5` or `utc +02:00`, as people mean it: whole hours ahead of UTC. Its name has the other sign.
+fn offset(word: &str) -> Option<String> {
+    let lower: String = word.trim().to_lowercase().chars().filter(|c| *c != ' ').collect();
+    let rest = lower.strip_prefix("gmt").or_else(|| lower.strip_prefix("utc"))?;
+    let (sign, hours) = match rest.strip_prefix('+') {
+        Some(hours) => ('-', hours),
+        None => ('+', rest.strip_prefix(['-', '−'])?),
+    };
+    let hours: u8 = hours.strip_suffix(":00").unwrap_or(hours).parse().ok()?;
+    let name = format!("Etc/GMT{sign}{hours}");
+    (hours > 0 && RULES.get(&name).is_ok()).then_some(name)
+}
+
 /// The zone whose whole name, or whose place alone (`Berlin`), is at most a third of its letters away.
 fn nearest(word: &str) -> Option<String> {
     let word: String = word.trim().to_lowercase().replace(' ', "_").chars().take(40).collect();
@@ -190,6 +220,10 @@ mod tests {
             ("", None),
             ("+02:00", None),
             ("the moon", None),
+            ("GMT+2", Some("Etc/GMT-2")),
+            ("UTC-5", Some("Etc/GMT+5")),
+            ("utc +02:00", Some("Etc/GMT-2")),
+            ("GMT+99", None),
         ] {
             let refused = Zone::named(typed).expect_err(typed);
             assert_eq!(refused.nearest.as_deref(), nearest, "{typed}");
@@ -198,6 +232,10 @@ mod tests {
             Zone::named("Europe/Berln").expect_err("a typo").to_string(),
             "there is no time zone “Europe/Berln”; write “Europe/Berlin”, if that is meant"
         );
+        let east = Zone::named("GMT+2").expect_err("an offset").to_string();
+        assert!(east.contains("“Etc/GMT-2”, whose sign is the other way round"), "{east}");
+        let now = "2026-06-01T12:00Z".parse().expect("an instant");
+        assert_eq!(Zone::named("Etc/GMT-2").expect("a zone").civil(now).hour(), 14, "two hours ahead of UTC");
         assert!(Zone::named("Etc/Unknown").is_err());
     }
 
@@ -219,6 +257,10 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
         assert_eq!(zone.say(at("2026-11-22T23:00Z")), "Mon 23 Nov 2026, 00:00 Europe/Berlin");
         assert_eq!(zone.say_short(at("2026-11-02T23:00Z")), "Tue 3 Nov, 00:00");
+        let now = at("2026-12-31T22:59Z");
+        assert_eq!(zone.say_near(at("2026-11-02T23:00Z"), now), "Tue 3 Nov, 00:00");
+        assert_eq!(zone.say_near(at("2026-12-31T23:00Z"), now), "Fri 1 Jan 2027, 00:00");
+        assert_eq!(zone.say_near(at("2026-12-31T22:59Z"), at("2026-12-31T23:00Z")), "Thu 31 Dec 2026, 23:59");
         assert_eq!(zone.say(at("2026-10-25T00:30Z")), "Sun 25 Oct 2026, 02:30 CEST Europe/Berlin");
         assert_eq!(zone.say(at("2026-10-25T01:30Z")), "Sun 25 Oct 2026, 02:30 CET Europe/Berlin");
     }

@@ -1,7 +1,7 @@
 //! The calendar in a form that answers quickly. Not here: what windows and freezes mean (`schedule`, `freeze`).
 
 use super::schedule::later;
-use super::{Feeds, Freeze, FreezeId, FreezeWhen, Opening, Schedule};
+use super::{Feeds, Freeze, FreezeId, FreezeOrigin, FreezeWhen, Opening, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -77,6 +77,15 @@ impl FreezeOccurrence<'_> {
         match self.unreadable {
             Some(_) => format!("{}@unreadable", self.freeze.id),
             None => format!("{}@{}", self.freeze.id, self.from),
+        }
+    }
+
+    /// Why somebody added it in chat.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match &self.freeze.origin {
+            FreezeOrigin::Chat { reason, .. } => Some(reason.trim()).filter(|reason| !reason.is_empty()),
+            FreezeOrigin::Settings => None,
         }
     }
 
@@ -352,7 +361,20 @@ impl Calendar {
     /// The freezes of which nobody can say whether they hold at an instant.
     #[must_use]
     pub fn unreadable(&self, at: Timestamp) -> Vec<FreezeOccurrence<'_>> {
-        self.touching(at, at).filter(|o| o.is_unreadable).map(|occurrence| self.active(occurrence)).collect()
+        self.unreadable_between(at, at)
+    }
+
+    /// The times of `[from, until]` of which nobody can say whether they are frozen, of every environment and service.
+    #[must_use]
+    pub fn unreadable_between(&self, from: Timestamp, until: Timestamp) -> Vec<FreezeOccurrence<'_>> {
+        let found = self.touching(from, until).filter(|occurrence| occurrence.is_unreadable);
+        found.map(|occurrence| self.active(occurrence)).collect()
+    }
+
+    /// How far the calendar reaches: what ends later is not known to end.
+    #[must_use]
+    pub fn reach(&self) -> Timestamp {
+        self.until
     }
 
     /// Occurrences that hold at some instant of `[from, until]`.

@@ -3,8 +3,10 @@
 use super::cron::{BadCron, FiveFieldCron};
 use super::feed::FeedSource;
 use super::holidays::{HolidayList, UnknownList};
+use super::reading::{Reading, instant};
 use super::recurrence::{BadRule, Recurrence};
 use super::relative::{BadDay, RelativeDay};
+use super::schedule::later;
 use super::words::{BadLength, BadTime, Length, parse_civil};
 use crate::zone::Zone;
 use jiff::civil::DateTime;
@@ -240,8 +242,28 @@ fn ends_before_start(from: &dyn fmt::Display, until: &dyn fmt::Display) -> BadFr
 }
 
 impl Freeze {
+    /// Whether it holds at an instant or begins after it, however far ahead: the 29th of February is years away, and not
+    /// over. Calendars of others and lists of holidays get new days.
+    #[must_use]
+    pub fn is_to_come(&self, at: Timestamp) -> bool {
+        match &self.when {
+            FreezeWhen::Dates { until, .. } => instant(self.zone.tz(), *until, Reading::Late) > at,
+            FreezeWhen::Instants { until, .. } => until.is_none_or(|until| until > at),
+            FreezeWhen::Rule { rule, lasts } => {
+                // One that ends at this very instant is over.
+                let from = later(at, SignedDuration::from_secs(1) - lasts.total());
+                rule.fires_after(&self.zone, self.zone.civil(from).datetime())
+            }
+            FreezeWhen::Cron { .. }
+            | FreezeWhen::On { .. }
+            | FreezeWhen::Holidays { .. }
+            | FreezeWhen::Feed { .. } => true,
+        }
+    }
+
     /// The first stretch after an instant in which a cron freeze begins again before it is over, so that it lasts longer
-    /// than its length says: `0 * 15 JAN *` for 24 hours is 47 hours. Worth a warning; the freeze holds all the same.
+    /// than its length says: `0 * 15 JAN *` for 24 hours is 47 hours. Worth a warning; the freeze holds all the same. One
+    /// that begins again and again ends later than this, or never: only the calendar knows.
     #[must_use]
     pub fn runs_together(&self, after: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let FreezeWhen::Cron { line, lasts } = &self.when else { return None };

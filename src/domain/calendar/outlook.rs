@@ -68,6 +68,10 @@ pub struct Held {
     pub from: Timestamp,
     /// Outside; none means that somebody must end it.
     pub until: Option<Timestamp>,
+    /// Why somebody added it; none where it stands in the settings.
+    pub reason: Option<String>,
+    /// Why nobody can say whether it holds: it counts as if it did, and `from` says nothing.
+    pub unreadable: Option<String>,
 }
 
 /// A stretch of time in which everything stays as it is.
@@ -90,10 +94,39 @@ impl Stretch {
         Holds::of(self.opening, !self.freezes.is_empty())
     }
 
+    /// Whether nobody can say if it is open: it counts as frozen, for calendars that cannot be read and nothing else.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.opening == Opening::Open
+            && !self.freezes.is_empty()
+            && self.freezes.iter().all(|held| held.unreadable.is_some())
+    }
+
     /// How long it is.
     #[must_use]
     pub fn length(&self) -> SignedDuration {
         self.until.duration_since(self.from)
+    }
+}
+
+/// How much of a time something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Never in it.
+    None,
+    /// For some of it.
+    Some,
+    /// For all of it.
+    All,
+}
+
+impl Part {
+    fn and(self, holds: bool) -> Self {
+        match (self, holds) {
+            (Self::None, false) => Self::None,
+            (Self::All, true) => Self::All,
+            (Self::None | Self::Some | Self::All, _) => Self::Some,
+        }
     }
 }
 
@@ -141,10 +174,14 @@ pub struct Closure {
     pub begins: Vec<Cause>,
     /// Why it opens again; empty when it does not before the outlook ends.
     pub ends: Vec<Cause>,
-    /// Names of the freezes in it, each once.
-    pub freezes: Vec<String>,
-    /// Whether an emergency could pass for some of it.
-    pub has_emergency_hours: bool,
+    /// The freezes in it, each name once.
+    pub freezes: Vec<Held>,
+    /// For how much of it an emergency could pass without an override.
+    pub emergency_hours: Part,
+    /// For how much of it the schedule alone would close it.
+    pub outside_windows: Part,
+    /// For how much of it nobody can say whether it is closed.
+    pub unknown: Part,
 }
 
 /// How much of an outlook each answer takes.
@@ -156,8 +193,10 @@ pub struct Sums {
     pub emergency_only: SignedDuration,
     /// Outside of every window.
     pub closed: SignedDuration,
-    /// Frozen.
+    /// Frozen, what nobody can say among it.
     pub frozen: SignedDuration,
+    /// How much of the frozen time is frozen only because a calendar cannot be read.
+    pub unknown: SignedDuration,
 }
 
 impl Sums {
@@ -229,6 +268,8 @@ impl View<'_> {
             name: found.title(),
             from: found.from,
             until: found.until,
+            reason: found.reason().map(str::to_owned),
+            unreadable: found.unreadable.map(str::to_owned),
         });
         held.collect()
     }
@@ -287,6 +328,9 @@ impl Outlook {
                 Holds::Frozen => &mut sums.frozen,
             };
             *sum = sum.saturating_add(stretch.length());
+            if stretch.is_unknown() {
+                sums.unknown = sums.unknown.saturating_add(stretch.length());
+            }
         }
         sums
     }
@@ -307,16 +351,17 @@ impl Outlook {
                 (true, _, _) => {}
                 (false, false, Some(closure)) => closure.take_in(stretch),
                 (false, _, _) => {
-                    let mut closure = Closure {
+                    let part = |holds| if holds { Part::All } else { Part::None };
+                    found.push(Closure {
                         from: stretch.from,
                         until: stretch.until,
                         begins: causes.unwrap_or_default(),
                         ends: Vec::new(),
-                        freezes: Vec::new(),
-                        has_emergency_hours: false,
-                    };
-                    closure.take_in(stretch);
-                    found.push(closure);
+                        freezes: stretch.freezes.clone(),
+                        emergency_hours: part(stretch.holds() == Holds::EmergencyOnly),
+                        outside_windows: part(stretch.opening != Opening::Open),
+                        unknown: part(stretch.is_unknown()),
+                    });
                 }
             }
             before = Some(stretch);
@@ -334,10 +379,12 @@ impl Closure {
 
     fn take_in(&mut self, stretch: &Stretch) {
         self.until = stretch.until;
-        self.has_emergency_hours |= stretch.holds() == Holds::EmergencyOnly;
+        self.emergency_hours = self.emergency_hours.and(stretch.holds() == Holds::EmergencyOnly);
+        self.outside_windows = self.outside_windows.and(stretch.opening != Opening::Open);
+        self.unknown = self.unknown.and(stretch.is_unknown());
         for held in &stretch.freezes {
-            if !self.freezes.contains(&held.name) {
-                self.freezes.push(held.name.clone());
+            if !self.freezes.iter().any(|known| known.name == held.name) {
+                self.freezes.push(held.clone());
             }
         }
     }

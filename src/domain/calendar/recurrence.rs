@@ -154,6 +154,13 @@ impl Recurrence {
         self.from.unwrap_or_else(anchor)
     }
 
+    /// Whether it fires at or after a local time; also when that takes too long to say.
+    pub(super) fn fires_after(&self, zone: &Zone, from: DateTime) -> bool {
+        let mut days = u64::try_from(NEVER).expect("a small number") * 2;
+        let end = from.checked_add((NEVER).days()).unwrap_or(DateTime::MAX);
+        self.walk(zone, from, end, 1, &mut days).is_none_or(|fires| !fires.is_empty())
+    }
+
     /// Every local time of the rule in `[from, until]`, in order. None when that takes more than `days` looks at a day.
     pub(super) fn fires(
         &self,

@@ -110,7 +110,8 @@ pub(super) fn judge_freeze(case: &Case<'_>) -> Option<Finding> {
     let finding = match holding.iter().map(|f| f.from).min() {
         Some(from) => {
             let passes = passing(&active);
-            Finding::closed(Reason::Frozen { names, from, passes }).until(ends)
+            let why = active.iter().filter_map(|f| f.reason().map(str::to_owned)).collect();
+            Finding::closed(Reason::Frozen { names, from, passes, why }).until(ends)
         }
         None => unread(case, &unknown),
     };

@@ -17,7 +17,18 @@ pub(super) fn complete(case: &Case<'_>, gate: Gate, reason: &Reason, mut helpers
         helpers.people = case.policy.members(&helpers.groups, outside);
         helpers.people.retain(|person| *person != case.deploy.request.by);
     }
+    present(case, &mut helpers.people);
     helpers
+}
+
+/// Leaves out who is away: who stands in for them was added where that counts. When nobody is there, all are named.
+fn present(case: &Case<'_>, people: &mut Vec<PersonId>) {
+    let Some(outside) = &case.deploy.outside else { return };
+    let is_away =
+        |person: &PersonId| outside.memberships.away_at(case.now).any(|away| away.person == *person);
+    if people.iter().any(|person| !is_away(person)) {
+        people.retain(|person| !is_away(person));
+    }
 }
 
 /// Whose doing it is, where the gate itself names nobody.

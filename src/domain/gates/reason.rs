@@ -82,6 +82,9 @@ pub enum Reason {
         from: Timestamp,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         passes: Vec<String>,
+        /// Why those of chat were added.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        why: Vec<String>,
     },
     /// Nobody can say whether these freezes cover this: the calendar behind them cannot be read.
     FreezeUnreadable { names: Vec<String>, why: String },

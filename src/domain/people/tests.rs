@@ -1,6 +1,6 @@
 //! Who may do what, as a table of roles and actions. Not here: what a grant is good for (`deploy`).
 
-use super::{AccountFacts, Action, Denied, Member, Memberships, Standing, authorize};
+use super::{AccountFacts, Action, Away, Denied, Member, Memberships, Standing, authorize, circle};
 use crate::ids::{Account, Platform};
 use crate::samples::{colleague, memberships, outside_group, parsed, policy, slack};
 
@@ -19,6 +19,7 @@ lock        y   y     y     y      y    .   .
 unlock      .   y     y     y      y    .   .
 freeze      .   y     y     y      y    .   .
 resolve     .   y     y     y      y    .   .
+incident    y   y     y     y      y    .   .
 read        y   y     y     y      y    y   y
 ";
 
@@ -36,6 +37,7 @@ lock        y   y     .     .      .    .   .
 unlock      y   y     .     .      .    .   .
 freeze      y   y     .     .      .    .   .
 resolve     y   y     .     .      .    .   .
+incident    y   y     .     .      .    .   .
 read        y   y     y     y      y    y   y
 ";
 
@@ -53,6 +55,7 @@ lock        y   y     .     .      .    .   .
 unlock      .   y     .     .      .    .   .
 freeze      .   y     .     .      .    .   .
 resolve     .   y     .     .      .    .   .
+incident    y   y     .     .      .    .   .
 read        y   y     y     y      y    y   y
 ";
 
@@ -179,4 +182,30 @@ fn whoever_is_named_stands_in_the_group_whatever_cannot_be_read() {
     assert_eq!(standing("eve"), Standing::Member);
     assert!(matches!(standing("ada"), Standing::Unknown(why) if why.contains("S0GROUP")));
     assert_eq!(policy.standing(&parsed("eve"), &[], &memberships()), Standing::Stranger);
+}
+
+#[test]
+fn people_who_are_away_for_each_other_leave_nobody() {
+    let day = |number: i64| jiff::Timestamp::from_second(number * 86_400).expect("an instant");
+    let away = |person: &str, delegate: &str, from, until| Away {
+        person: parsed(person),
+        account: slack("U0ADA"),
+        delegate: parsed(delegate),
+        from: day(from),
+        until: day(until),
+    };
+    let names =
+        |people: Vec<crate::ids::PersonId>| people.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let known = [away("grace", "linus", 0, 10), away("linus", "ada", 5, 10), away("eve", "grace", 0, 10)];
+    for (new, people) in [
+        (away("ada", "grace", 0, 10), vec!["grace", "linus", "ada"]),
+        // Linus leaves when ada is back.
+        (away("ada", "grace", 0, 5), vec![]),
+        (away("ada", "olga", 0, 10), vec![]),
+        (away("linus", "grace", 0, 10), vec!["grace", "linus"]),
+        // What is said anew takes the place of what was said before.
+        (away("grace", "eve", 0, 10), vec!["eve", "grace"]),
+    ] {
+        assert_eq!(names(circle(&known, &new)), people, "{} to {}", new.person, new.delegate);
+    }
 }

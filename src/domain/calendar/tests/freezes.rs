@@ -231,3 +231,21 @@ fn freezes_are_stored_in_this_form() {
     let stored = serde_json::to_string(&chat).expect("JSON");
     assert_eq!(serde_json::from_str::<Freeze>(&stored).expect("stored before"), chat);
 }
+
+#[test]
+fn a_freeze_is_over_only_when_it_never_comes_again() {
+    let now = at("2026-11-22T00:00Z");
+    let rule = |rule: &str, from: &str| FreezeWhen::rule(rule, Some(from), "1d").expect("a freeze");
+    for (when, is_to_come) in [
+        (dates("2026-11-20", "2026-11-22"), false),
+        (dates("2026-11-20", "2026-11-23"), true),
+        (FreezeWhen::cron("0 0 29 2 *", "1d").expect("a freeze"), true),
+        (FreezeWhen::on("29 February", "1d").expect("a freeze"), true),
+        (rule("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "2024-02-29"), true),
+        (rule("FREQ=DAILY;COUNT=3", "2026-11-01"), false),
+        (rule("FREQ=DAILY;UNTIL=20261121", "2026-11-01"), false),
+        (rule("FREQ=DAILY;UNTIL=20261122", "2026-11-01"), true),
+    ] {
+        assert_eq!(freeze("f", "UTC", when.clone()).is_to_come(now), is_to_come, "{when:?}");
+    }
+}

@@ -1,8 +1,8 @@
 //! The outlook on days whose answers are known by hand. Not here: the outlook against the gates (`gates::tests`).
 
 use super::{at, dates, freeze, schedule};
-use crate::calendar::outlook::{Cause, Holds, View};
-use crate::calendar::{Calendar, Freeze, FreezeWhen, Opening};
+use crate::calendar::outlook::{Cause, Holds, Part, View};
+use crate::calendar::{Calendar, FeedSource, Freeze, FreezeOrigin, FreezeWhen, Opening};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -71,9 +71,14 @@ fn a_closure_reaches_over_everything_that_is_not_open() {
     let friday = (at("2026-11-20T14:00-05:00"), at("2026-11-23T00:00-05:00"));
     let thanksgiving = (at("2026-11-26T00:00-05:00"), at("2026-11-30T00:00-05:00"));
     assert_eq!(spans, [friday, thanksgiving]);
-    assert!(closures[0].has_emergency_hours && closures[0].freezes.is_empty());
-    assert!(!closures[1].has_emergency_hours);
-    assert_eq!(closures[1].freezes, ["Black Friday"]);
+    assert_eq!((closures[0].emergency_hours, closures[0].outside_windows), (Part::Some, Part::All));
+    assert!(closures[0].freezes.is_empty());
+    // The freeze begins inside a window, and the window closes while it holds.
+    assert_eq!((closures[1].emergency_hours, closures[1].outside_windows), (Part::None, Part::Some));
+    assert_eq!(
+        closures[1].freezes.iter().map(|held| held.name.as_str()).collect::<Vec<_>>(),
+        ["Black Friday"]
+    );
     assert_eq!(outlook.sums().frozen, SignedDuration::from_hours(96));
     assert_eq!(outlook.at(friday.0).map(|stretch| stretch.holds()), Some(Holds::Closed));
     assert_eq!(outlook.at(until), None);
@@ -94,4 +99,47 @@ fn without_a_schedule_only_freezes_close() {
     assert!(ahead.is_open);
     assert_eq!(ahead.closing.expect("Thursday").causes, [Cause::FreezeBegins("Black Friday".into())]);
     assert_eq!(ahead.opening.expect("Monday").causes, [Cause::FreezeEnds("Black Friday".into())]);
+}
+
+#[test]
+fn a_freeze_that_covers_a_weekend_is_closed_by_the_window_too() {
+    let calendar = calendar(&[freeze("Fair", "America/New_York", dates("2026-11-21", "2026-11-22"))]);
+    let (from, until) = (at("2026-11-21T00:00-05:00"), at("2026-11-22T00:00-05:00"));
+    let outlook = view(&calendar).outlook(from, until).expect("in reach");
+    let closure = &outlook.closures()[0];
+    assert_eq!((closure.outside_windows, closure.emergency_hours), (Part::All, Part::None));
+    let outlook = view(&calendar).outlook(until, until + SignedDuration::from_hours(10)).expect("in reach");
+    assert_eq!(outlook.closures()[0].emergency_hours, Part::All);
+}
+
+#[test]
+fn a_calendar_that_nobody_read_is_unknown_and_not_a_freeze_since_some_day() {
+    let source = FeedSource::File { path: "company.ics".to_owned() };
+    let hour = SignedDuration::from_hours(1);
+    let feed = freeze("Company", "UTC", FreezeWhen::Feed { source, refresh: hour, max_age: hour });
+    let calendar = calendar(&[feed]);
+    let monday = at("2026-11-23T12:00-05:00");
+    let held = view(&calendar).held(monday);
+    assert_eq!(held[0].unreadable.as_deref(), Some("it has not been read yet"));
+    let outlook =
+        view(&calendar).outlook(monday, monday + SignedDuration::from_hours(24 * 7)).expect("in reach");
+    assert!(outlook.stretches[0].is_unknown());
+    let sums = outlook.sums();
+    assert_eq!(sums.frozen, SignedDuration::from_hours(24 * 7), "it counts as frozen");
+    assert_eq!(
+        sums.unknown,
+        SignedDuration::from_hours(24 * 7 - 58),
+        "but on the weekend it is closed anyway"
+    );
+    assert_eq!(outlook.closures()[0].unknown, Part::Some);
+    assert_eq!(calendar.unreadable_between(monday, monday).len(), 1);
+}
+
+#[test]
+fn the_reason_of_a_freeze_from_chat_is_told_wherever_it_holds() {
+    let origin = FreezeOrigin::Chat { by: "ada".into(), reason: " the database is slow ".into() };
+    let chat = Freeze { origin, ..black_friday() };
+    let calendar = calendar(&[chat]);
+    let held = view(&calendar).held(at("2026-11-27T12:00-05:00"));
+    assert_eq!(held[0].reason.as_deref(), Some("the database is slow"));
 }

@@ -715,3 +715,18 @@ fn each_yes_fills_one_place_and_as_many_places_as_possible_are_filled() {
         }
     }
 }
+
+#[test]
+fn somebody_who_is_away_is_not_asked_but_who_stands_in_for_them() {
+    let mut scene = Scene::ready();
+    asking(&mut scene, 2);
+    let absence = absence(&scene, "linus", "eve", 3600);
+    scene.outside().memberships.set_away(vec![absence]);
+    let asked = |scene: &Scene| scene.verdict(Gate::Approvals).unwrap().helpers.people;
+    let outside = slack("U0MEMBER").as_unlinked_person();
+    assert_eq!(asked(&scene), [parsed("eve"), parsed("grace"), outside.clone()]);
+    // Whoever stands in and cannot help is not asked, and still nobody who is away.
+    let absence = self::absence(&scene, "linus", "ada", 3600);
+    scene.outside().memberships.set_away(vec![absence]);
+    assert_eq!(asked(&scene), [parsed("grace"), outside]);
+}

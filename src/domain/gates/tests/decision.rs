@@ -43,7 +43,12 @@ fn a_closed_gate_refuses_a_new_request_and_later_only_what_lasts() {
     let passing = [
         Reason::OutsideWindow { schedule: "office".into() },
         Reason::EmergencyOnly { schedule: "office".into() },
-        Reason::Frozen { names: vec!["Sale".into()], from: at(samples::THURSDAY), passes: Vec::new() },
+        Reason::Frozen {
+            names: vec!["Sale".into()],
+            from: at(samples::THURSDAY),
+            passes: Vec::new(),
+            why: Vec::new(),
+        },
         Reason::Locked { by: parsed("grace"), reason: "x".into(), until: None },
         Reason::Quarantined { reason: "x".into() },
         Reason::NotBefore { environment: parsed("staging") },

@@ -1,7 +1,7 @@
 //! The freeze gate: edges, the margin before a start, scopes, emergencies. Not here: how freezes repeat (`calendar`).
 
 use super::{Answer::*, Gate, Row, Scene, at, check, samples, slack};
-use crate::calendar::FreezeWhen;
+use crate::calendar::{FreezeOrigin, FreezeWhen};
 use crate::gates::{Reason, START_MARGIN};
 use jiff::SignedDuration;
 
@@ -183,7 +183,12 @@ fn several_freezes_are_named_together_and_last_until_the_last_ends() {
     let names = vec!["Freeze 2".to_owned(), "Freeze 1".to_owned()];
     assert_eq!(
         verdict.reason,
-        Reason::Frozen { names, from: scene.now - SignedDuration::from_secs(20), passes: Vec::new() }
+        Reason::Frozen {
+            names,
+            from: scene.now - SignedDuration::from_secs(20),
+            passes: Vec::new(),
+            why: Vec::new()
+        }
     );
     assert_eq!(verdict.until, Some(scene.now + SignedDuration::from_secs(100)));
 
@@ -204,4 +209,14 @@ fn an_open_freeze_gate_says_when_the_next_one_begins() {
 #[test]
 fn the_gate_looks_as_far_ahead_as_a_send_may_come_later() {
     assert_eq!(START_MARGIN, SignedDuration::from_secs(30));
+}
+
+#[test]
+fn a_freeze_of_chat_says_why_it_was_added() {
+    let mut scene = Scene::ready();
+    freeze(&mut scene, -10, Some(100));
+    let origin = FreezeOrigin::Chat { by: "ada".into(), reason: "the database is slow".into() };
+    scene.freezes.last_mut().expect("one").origin = origin;
+    let reason = scene.verdict(Gate::Freeze).unwrap().reason;
+    assert!(matches!(&reason, Reason::Frozen { why, .. } if *why == ["the database is slow"]), "{reason:?}");
 }
