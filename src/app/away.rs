@@ -8,7 +8,7 @@ use crate::store::{Expect, StoreError};
 use jiff::SignedDuration;
 use shipgate_domain::audit::Actor;
 use shipgate_domain::ids::PersonId;
-use shipgate_domain::people::{Action, Authorized, Away};
+use shipgate_domain::people::{Action, Authorized, Away, circle};
 
 /// The note that says who is away. Every decision names the value that it read, so that none slips past a change, on
 /// whichever replica; and the record tells of it.
@@ -58,6 +58,12 @@ impl App {
         };
         let account = visit.inbound.account.clone();
         let away = Away { person, account, delegate, from: visit.now, until };
+        let people = circle(&self.absences().await?.1, &away);
+        if !people.is_empty() {
+            let answer = self.words().away_in_a_circle(&away, &people);
+            visit.answer(answer);
+            return Ok(());
+        }
         self.write_absence(visit, &grant, Some(away)).await
     }
 

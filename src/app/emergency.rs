@@ -187,7 +187,9 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
-        let Some(grant) = self.allowed(visit, Action::Cancel, Some(environment)).await else { return Ok(()) };
+        let Some(grant) = self.allowed(visit, Action::Incident, Some(environment)).await else {
+            return Ok(());
+        };
         let text: String = said.text("note").unwrap_or_default().trim().chars().take(NOTE).collect();
         let data = serde_json::json!({ "of": deploy.id, "note": text });
         self.note(

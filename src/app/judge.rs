@@ -368,7 +368,9 @@ impl App {
                 let soon = unread.then(|| later(now, ASK_AGAIN));
                 let next = [next, soon, Some(expires)].into_iter().flatten().filter(|at| *at > now).min();
                 // A timer says when to look again; only what people would see differently is written.
-                if summary(&verdicts) != summary(&deploy.verdicts) {
+                let base = |o: Option<&Outside>| Some(o?.rebased.as_ref()?.known()?.base.clone());
+                let is_rebased = base(outside.as_ref()) != base(deploy.outside.as_ref());
+                if summary(&verdicts) != summary(&deploy.verdicts) || is_rebased {
                     self.learn_with(deploy, Event::Judged { verdicts, outside }, changes).await?;
                 }
                 Ok(Some(Finish::Again(next.unwrap_or(expires))))

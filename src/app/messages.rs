@@ -130,16 +130,4 @@ pub(crate) fn digest_of<T: Serialize>(value: &T) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_has_at_most_two_units() {
-        let cases =
-            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (72, "1 min 12 s"), (3600, "1 h"), (7500, "2 h 5 min")];
-        for (seconds, said) in cases {
-            assert_eq!(duration(SignedDuration::from_secs(seconds)), said);
-        }
-        assert_eq!(duration(SignedDuration::from_hours(76)), "3 d 4 h");
-    }
-}
+mod tests;

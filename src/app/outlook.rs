@@ -4,10 +4,13 @@
 use crate::messages::duration;
 pub use crate::reading::rules_of;
 use jiff::{SignedDuration, Timestamp};
-use shipgate_domain::calendar::outlook::{Ahead, Cause, Closure, Held, Holds, Outlook, Stretch, Turn};
+use shipgate_domain::calendar::outlook::{Ahead, Cause, Closure, Held, Holds, Outlook, Part, Stretch, Turn};
 use shipgate_domain::calendar::{Opening, Schedule, WeeklySpan};
 use shipgate_domain::policy::{Environment, Service};
 use shipgate_domain::zone::Zone;
+
+/// Letters of a reason that are shown in a list.
+const REASON: usize = 120;
 
 /// What holds, in one word or two.
 #[must_use]
@@ -46,38 +49,65 @@ pub fn causes(all: &[Cause]) -> String {
 pub fn stretch(stretch: &Stretch) -> String {
     match names(&stretch.freezes) {
         names if names.is_empty() => holds(stretch.holds()).to_owned(),
+        names if stretch.is_unknown() => format!("not known ({names})"),
         names => format!("frozen ({names})"),
     }
 }
 
+/// The freezes by name, each with why it was added: "Black Friday, Incident 42: the database is slow".
 fn names(held: &[Held]) -> String {
-    let names: Vec<&str> = held.iter().map(|held| held.name.as_str()).collect();
-    names.join(", ")
+    let name = |held: &Held| match &held.reason {
+        Some(why) => format!("{}: {}", held.name, cut(why)),
+        None => held.name.clone(),
+    };
+    held.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// A freeze with its time: "Black Friday, Thu 26 Nov, 00:00 to Tue 1 Dec, 00:00".
+/// As much of a reason as fits into a list.
+fn cut(why: &str) -> String {
+    if why.chars().count() <= REASON {
+        return why.to_owned();
+    }
+    format!("{}…", why.chars().take(REASON).collect::<String>().trim_end())
+}
+
+/// A freeze with its time, seen from an instant: "Black Friday, Thu 26 Nov, 00:00 to Tue 1 Dec, 00:00".
 #[must_use]
-pub fn held(held: &Held, zone: &Zone) -> String {
-    let from = zone.say_short(held.from);
-    match held.until {
-        Some(until) => format!("{}, {from} to {}", held.name, zone.say_short(until)),
-        None => format!("{}, since {from}, until somebody ends it", held.name),
+pub fn held(held: &Held, zone: &Zone, now: Timestamp) -> String {
+    let from = zone.say_near(held.from, now);
+    let why = held.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    match (&held.unreadable, held.until) {
+        (Some(why), _) => format!("{}: {why}", held.name),
+        (None, Some(until)) => format!("{}, {from} to {}{why}", held.name, zone.say_near(until, now)),
+        (None, None) => format!("{}, since {from}, until somebody ends it{why}", held.name),
     }
 }
 
-/// Why a closed time is one, in a phrase: its freezes, or the window that is over.
+/// Why a closed time is one, in a phrase: its freezes, and the windows that it lies outside of.
 #[must_use]
 pub fn why_closed(closure: &Closure) -> String {
-    let emergencies = if closure.has_emergency_hours { "; emergencies for some of it" } else { "" };
-    match (closure.freezes.as_slice(), closure.begins.as_slice()) {
-        ([], []) => format!("outside of the windows{emergencies}"),
-        ([], begins) => format!("{}{emergencies}", causes(begins)),
-        (freezes, begins) => {
-            let also = begins.iter().any(|cause| matches!(cause, Cause::WindowEnds(_)));
-            let window = if also { "end of the window, then " } else { "" };
-            format!("{window}{}{emergencies}", freezes.join(", "))
-        }
-    }
+    let ends = closure.begins.iter().any(|cause| matches!(cause, Cause::WindowEnds(_)));
+    let begins = closure.begins.iter().any(|cause| matches!(cause, Cause::FreezeBegins(_)));
+    let window = if ends { "end of the window" } else { "outside of the windows" };
+    let freezes = names(&closure.freezes);
+    let why = match closure.outside_windows {
+        _ if freezes.is_empty() => window.to_owned(),
+        Part::None => freezes,
+        // The window ended first, or at the same instant.
+        Part::Some | Part::All if ends && !begins => format!("{window}, then {freezes}"),
+        Part::All => format!("{freezes}, and {window}"),
+        Part::Some => format!("{freezes}, and for some of it {window}"),
+    };
+    let unknown = match closure.unknown {
+        Part::None => "",
+        Part::Some | Part::All => "; cannot be known as long as a calendar is not read",
+    };
+    let emergencies = match closure.emergency_hours {
+        Part::None => "",
+        Part::Some => "; emergencies for some of it",
+        Part::All => "; emergencies only",
+    };
+    format!("{why}{unknown}{emergencies}")
 }
 
 /// A part of a whole in per cent; what is not nothing is never 0, what is not all never 100.
@@ -97,8 +127,13 @@ pub fn summary(outlook: &Outlook, zone: &Zone) -> String {
     let (sums, whole) = (outlook.sums(), outlook.until.duration_since(outlook.from));
     let others = [Holds::EmergencyOnly, Holds::Closed, Holds::Frozen]
         .into_iter()
-        .filter(|kind| !sums.of(*kind).is_zero())
-        .map(|kind| format!("{} {}", holds(kind), share(sums.of(kind), whole)));
+        .map(|kind| match kind {
+            Holds::Frozen => (holds(kind), sums.frozen.saturating_sub(sums.unknown)),
+            Holds::Open | Holds::EmergencyOnly | Holds::Closed => (holds(kind), sums.of(kind)),
+        })
+        .chain([("not known", sums.unknown)])
+        .filter(|(_, sum)| !sum.is_zero())
+        .map(|(word, sum)| format!("{word} {}", share(sum, whole)));
     let others: Vec<String> = others.collect();
     let mut text = format!("Open {} of {}", share(sums.open, whole), length(whole));
     if !others.is_empty() {
@@ -109,7 +144,7 @@ pub fn summary(outlook: &Outlook, zone: &Zone) -> String {
         Some(longest) => format!(
             "{text}. Longest closed stretch: {}, from {}: {}.",
             duration(longest.length()),
-            zone.say_short(longest.from),
+            zone.say_near(longest.from, outlook.from),
             why_closed(longest)
         ),
         None => format!("{text}; nothing closes it."),
@@ -219,5 +254,53 @@ mod tests {
         assert_eq!(length(SignedDuration::from_hours(60 * 24 + 1)), "60 days");
         assert_eq!(length(SignedDuration::from_hours(60 * 24 - 1)), "60 days");
         assert_eq!(length(SignedDuration::from_hours(60 * 24 + 5)), "60 d 5 h");
+    }
+
+    /// A closure of a weekend, and what changes about it.
+    fn closure(
+        begins: Vec<Cause>,
+        freezes: &[&str],
+        outside_windows: Part,
+        emergency_hours: Part,
+    ) -> Closure {
+        let held = |name: &&str| Held {
+            id: shipgate_domain::calendar::FreezeId((*name).to_owned()),
+            name: (*name).to_owned(),
+            from: Timestamp::UNIX_EPOCH,
+            until: None,
+            reason: (*name == "Incident").then(|| "the database is slow".to_owned()),
+            unreadable: None,
+        };
+        Closure {
+            from: Timestamp::UNIX_EPOCH,
+            until: Timestamp::UNIX_EPOCH,
+            begins,
+            ends: Vec::new(),
+            freezes: freezes.iter().map(held).collect(),
+            emergency_hours,
+            outside_windows,
+            unknown: Part::None,
+        }
+    }
+
+    #[test]
+    fn a_closed_time_names_its_freezes_and_its_windows() {
+        let ends = || vec![Cause::WindowEnds(Opening::Closed)];
+        let begins = || vec![Cause::FreezeBegins("Sale".to_owned())];
+        for (closure, said) in [
+            (closure(ends(), &[], Part::All, Part::None), "end of the window"),
+            (closure(ends(), &[], Part::All, Part::Some), "end of the window; emergencies for some of it"),
+            (closure(vec![], &[], Part::All, Part::All), "outside of the windows; emergencies only"),
+            (closure(begins(), &["Sale"], Part::None, Part::None), "Sale"),
+            (
+                closure(begins(), &["Sale"], Part::Some, Part::Some),
+                "Sale, and for some of it outside of the windows; emergencies for some of it",
+            ),
+            (closure(ends(), &["Sale"], Part::All, Part::None), "end of the window, then Sale"),
+            (closure(vec![], &["Sale"], Part::All, Part::None), "Sale, and outside of the windows"),
+            (closure(begins(), &["Incident"], Part::None, Part::None), "Incident: the database is slow"),
+        ] {
+            assert_eq!(why_closed(&closure), said);
+        }
     }
 }

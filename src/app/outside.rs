@@ -66,7 +66,17 @@ impl App {
                     Read::Unknown(why) => Some(Read::Unknown(why)),
                 }
             }
-            (_, true) => None,
+            // A rollback leaves whatever runs when it starts. Where that cannot be read it is not held up.
+            (Read::Known(seen), true) => match self.diff(deploy, service, commit).await? {
+                Read::Known(Some(now)) if seen.as_ref().is_none_or(|seen| seen.base != now.base) => {
+                    Some(Read::Known(now))
+                }
+                Read::Known(_) | Read::Unknown(_) => None,
+            },
+            (Read::Unknown(_), true) => match self.diff(deploy, service, commit).await? {
+                Read::Known(now) => now.map(Read::Known),
+                Read::Unknown(_) => None,
+            },
         };
         let diff = rebased.clone().map(|read| match read {
             Read::Known(diff) => Read::Known(Some(diff)),

@@ -1,12 +1,11 @@
 //! Locks and freezes: keeping people out, for a reason and a time. Not here: what they mean for a deploy (`gates`).
 
 use crate::bot::{App, touch};
-use crate::commands::{Invocation, WrittenTime};
+use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect, Sweep};
 use crate::intake::Visit;
 use crate::judge::later;
 use crate::store::{About, Changes, Expect, Scope, StoreError};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
@@ -147,11 +146,10 @@ impl App {
         let until = match (said.time("until"), said.duration("for")) {
             (Some(_), Some(_)) => Err("Say either until when or for how long, not both."),
             (None, None) => Err("Until when? A freeze from chat needs an end."),
-            (Some(written), None) => match self.said_instant(visit, said, "until") {
-                Some(until) if matches!(written, WrittenTime::Instant(_)) => Ok(until),
-                Some(until) => Ok(last_pass(until, policy.zone.tz())),
-                None => return Ok(()),
-            },
+            // A freeze takes its longer reading where clocks change.
+            (Some(written), None) => written
+                .resolve_late(visit.now, policy.zone.tz())
+                .map_err(|_| "This time does not exist in the calendar."),
             (None, Some(length)) => Ok(later(from, length)),
         };
         let until = until.and_then(|until| {
@@ -315,29 +313,6 @@ impl App {
                 visit.answer(answer);
                 None
             }
-        }
-    }
-}
-
-/// The end of a freeze at a local time that comes twice is the second one: a freeze takes its longer reading.
-fn last_pass(at: Timestamp, zone: &TimeZone) -> Timestamp {
-    zone.to_ambiguous_timestamp(zone.to_datetime(at)).later().unwrap_or(at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_freeze_that_ends_in_a_doubled_hour_ends_late() {
-        let berlin = shipgate_domain::zone::Zone::named("Europe/Berlin").unwrap();
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        for (first, last) in [
-            ("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"),
-            ("2026-10-25T01:30+02:00", "2026-10-25T01:30+02:00"),
-            ("2026-03-29T03:00+02:00", "2026-03-29T03:00+02:00"),
-        ] {
-            assert_eq!(last_pass(at(first), berlin.tz()), at(last), "{first}");
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::judge::later;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{FreezeOccurrence, Lead};
-use std::collections::BTreeMap;
 
 /// Where the last look ended. Everything due before it was said.
 const CURSOR: &str = "reminders/looked";
@@ -16,9 +15,12 @@ const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// After a longer pause than this, what was missed is old news.
 const CATCH_UP: SignedDuration = SignedDuration::from_hours(24 * 8);
 
+/// What was missed together is told one after the other, so far apart: each may wait for a code host.
+const APART: SignedDuration = SignedDuration::from_secs(3);
+
 impl App {
-    /// Says every reminder that came due since the last look. Of several missed ones about the same moment of the
-    /// same freeze only the latest is said: "starts in 7 days" is no use when it starts in an hour.
+    /// Says every reminder that came due since the last look, in the order of their times. Of several missed ones about
+    /// the same freeze only the latest is said: "starts in 7 days" is no use when it has begun.
     pub(crate) async fn remind(&self) -> Result<Finish, StoreError> {
         let now = self.now();
         let seen = self.store.note(CURSOR).await?.and_then(|text| text.parse::<Timestamp>().ok());
@@ -28,25 +30,13 @@ impl App {
         // A reminder may be due months before or after the occurrence it is about.
         let around = SignedDuration::from_hours(24 * 367);
         let occurrences = calendar.occurrences(later(since, -around), later(now, around));
+        let mut due: Vec<(Timestamp, NewEffect)> = Vec::new();
         for occurrence in &occurrences {
-            let mut latest: BTreeMap<bool, (Timestamp, Lead)> = BTreeMap::new();
-            for lead in &self.rules.leads {
-                let Some(due) = lead.due(occurrence) else { continue };
-                let is_about_start = matches!(lead, Lead::BeforeStart(_) | Lead::Start);
-                let is_too_old =
-                    matches!(lead, Lead::BeforeStart(_)) && occurrence.from <= since && seen.is_some();
-                if due > since && due <= now && !is_too_old {
-                    let kept = latest.entry(is_about_start).or_insert((due, *lead));
-                    if due >= kept.0 {
-                        *kept = (due, *lead);
-                    }
-                }
-            }
-            for (due, lead) in latest.into_values() {
+            if let Some((at, lead)) = latest(&self.rules.leads, occurrence, since, now, seen.is_some()) {
                 let key = format!("tell/{}/{}", occurrence.key(), lead_key(lead));
-                tracing::info!(freeze = occurrence.freeze.name, "a reminder is due since {due}");
+                tracing::info!(freeze = occurrence.freeze.name, "a reminder is due since {at}");
                 let (freeze, from) = (occurrence.freeze.id.clone(), occurrence.from);
-                changes.effects.push(NewEffect::once(key, Effect::TellFreeze { freeze, from, lead }, now));
+                due.push((at, NewEffect::once(key, Effect::TellFreeze { freeze, from, lead }, now)));
             }
         }
         for reminder in &self.rules.cron_reminders {
@@ -55,13 +45,10 @@ impl App {
             if let Some(at) = fires {
                 let week = calendar.occurrences(now, later(now, SignedDuration::from_hours(24 * 7)));
                 let message = self.calendar_reminder(&reminder.say, &week);
-                changes.effects.push(self.say_once(
-                    format!("remind/cron/{}/{at}", reminder.say),
-                    message,
-                    now,
-                ));
+                due.push((at, self.say_once(format!("remind/cron/{}/{at}", reminder.say), message, now)));
             }
         }
+        changes.effects.extend(in_order(due));
         self.correct_announced(&calendar, &occurrences, &mut changes).await?;
         self.renew_topic(&calendar, &mut changes).await?;
         changes.notes.push((CURSOR.to_owned(), now.to_string()));
@@ -93,5 +80,87 @@ impl App {
             .iter()
             .filter_map(|r| r.at.upcoming(now, &self.rules.policy.zone).next());
         leads.chain(crons).chain([later(now, LOOK_EVERY)]).min().unwrap_or(now)
+    }
+}
+
+/// The last moment of a freeze that came due in `(since, now]`. It makes the earlier ones pointless.
+fn latest(
+    leads: &[Lead],
+    occurrence: &FreezeOccurrence<'_>,
+    since: Timestamp,
+    now: Timestamp,
+    has_looked: bool,
+) -> Option<(Timestamp, Lead)> {
+    let due = leads.iter().filter_map(|lead| Some((lead.due(occurrence)?, *lead)));
+    let missed = due.filter(|(due, lead)| {
+        let is_too_old = matches!(lead, Lead::BeforeStart(_)) && occurrence.from <= since && has_looked;
+        *due > since && *due <= now && !is_too_old
+    });
+    // At the same instant, that it has begun says more than when it ends.
+    missed.max_by_key(|(due, lead)| (*due, !matches!(lead, Lead::BeforeEnd(_))))
+}
+
+/// The reminders in the order of their times, each due after the one before it.
+fn in_order(mut due: Vec<(Timestamp, NewEffect)>) -> impl Iterator<Item = NewEffect> {
+    due.sort_by_key(|(at, _)| *at);
+    let places = std::iter::successors(Some(SignedDuration::ZERO), |last| Some(last.saturating_add(APART)));
+    due.into_iter()
+        .zip(places)
+        .map(|((_, effect), place)| NewEffect { due: later(effect.due, place), ..effect })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shipgate_domain::calendar::{Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
+    use shipgate_domain::zone::Zone;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn leads(words: &[&str]) -> Vec<Lead> {
+        words.iter().map(|word| word.parse().expect("a reminder time")).collect()
+    }
+
+    #[test]
+    fn of_what_was_missed_only_the_latest_is_told() {
+        let leads = leads(&["7d", "24h", "1h", "start", "1h before end", "end"]);
+        let when =
+            FreezeWhen::instants(at("2026-11-26T08:00Z"), Some(at("2026-11-26T09:00Z"))).expect("a freeze");
+        let freeze = Freeze {
+            id: FreezeId("f".into()),
+            name: "F".into(),
+            scope: FreezeScope::default(),
+            zone: Zone::utc(),
+            when,
+            origin: FreezeOrigin::Settings,
+        };
+        let calendar = Calendar::compile(&Default::default(), &[freeze], at("2026-11-20T00:00Z"));
+        let occurrence = calendar.occurrences(at("2026-11-20T00:00Z"), at("2026-12-01T00:00Z"))[0];
+        for (since, now, told) in [
+            ("2026-11-18T00:00Z", "2026-11-26T07:30Z", Some("1h")),
+            ("2026-11-25T00:00Z", "2026-11-26T08:30Z", Some("start")),
+            ("2026-11-25T00:00Z", "2026-11-26T09:30Z", Some("end")),
+            ("2026-11-26T07:30Z", "2026-11-26T08:00Z", Some("start")),
+            ("2026-11-26T08:00Z", "2026-11-26T08:30Z", None),
+        ] {
+            let found = latest(&leads, &occurrence, at(since), at(now), true);
+            assert_eq!(found.map(|(_, lead)| lead.to_string()).as_deref(), told, "{since} to {now}");
+        }
+    }
+
+    #[test]
+    fn what_was_missed_together_is_told_in_the_order_of_its_times() {
+        let now = at("2026-11-26T12:00Z");
+        let effect = |key: &str| NewEffect::once(key.to_owned(), Effect::ReadCalendars, now);
+        let due =
+            ["2026-11-26T11:00Z", "2026-11-26T09:00Z", "2026-11-26T10:00Z"].map(|due| (at(due), effect(due)));
+        let told: Vec<NewEffect> = in_order(due.to_vec()).collect();
+        let keys: Vec<&str> = told.iter().map(|effect| effect.key.as_str()).collect();
+        assert_eq!(keys, ["2026-11-26T09:00Z", "2026-11-26T10:00Z", "2026-11-26T11:00Z"]);
+        assert!(
+            told[0].due == now && told.is_sorted_by_key(|effect| effect.due) && told[1].due < told[2].due
+        );
     }
 }

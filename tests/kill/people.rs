@@ -119,7 +119,7 @@ impl People {
             End::Failure => ("Failed after", format!("{environment} failed to get api {version}")),
             End::CancelledWaiting => ("Cancelled by ada", String::new()),
             End::CancelledRunning => {
-                ("Cancelled by ada", format!("{environment} does not run api {version}"))
+                ("Cancelled by ada", format!("{environment} may or may not run api {version}"))
             }
         };
         if end == End::CancelledWaiting {

@@ -32,6 +32,24 @@ impl WrittenTime {
     /// # Errors
     /// The instant is outside of the calendar (years −9999 to 9999), or a stored day of the week is not 1 to 7.
     pub fn resolve(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
+        self.resolve_with(now, zone, instant_of)
+    }
+
+    /// The same for the end of something that takes its longer reading: a local time that the clocks jump over means as
+    /// long after the jump as it lies in the gap, and one that happens twice means the second.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_late(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
+        self.resolve_with(now, zone, |civil, zone| zone.to_ambiguous_timestamp(civil).later())
+    }
+
+    fn resolve_with(
+        &self,
+        now: Timestamp,
+        zone: &TimeZone,
+        instant_of: impl Fn(DateTime, &TimeZone) -> Result<Timestamp, jiff::Error>,
+    ) -> Result<Timestamp, jiff::Error> {
         let local = zone.to_datetime(now);
         let civil = match self {
             Self::Instant(instant) => return Ok(*instant),
@@ -200,6 +218,24 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(duration(text), minutes.map(SignedDuration::from_mins), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_freeze_takes_its_longer_reading_where_clocks_change() {
+        let zone = TimeZone::get("Europe/Berlin").expect("bundled");
+        let now: Timestamp = "2026-01-05T11:00:00Z".parse().expect("an instant");
+        for (text, early, late) in [
+            ("2026-03-29 02:30", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"),
+            ("2026-03-29 03:00", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z"),
+            ("2026-10-25 02:30", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"),
+            ("2026-10-25 01:30", "2026-10-24T23:30:00Z", "2026-10-24T23:30:00Z"),
+            ("2026-10-25T00:30Z", "2026-10-25T00:30:00Z", "2026-10-25T00:30:00Z"),
+        ] {
+            let time = WrittenTime::read(text).expect("a time");
+            let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+            assert_eq!(time.resolve(now, &zone).expect("in reach"), at(early), "{text}");
+            assert_eq!(time.resolve_late(now, &zone).expect("in reach"), at(late), "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Words, duration, groups, what};
 use crate::cards::Press;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind, Refusal};
+use crate::judge::later;
 use crate::words::{Block, Field, FieldKind, Form, Message, Text, Tone};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::{Deploy, Event, Illegal, Step};
@@ -211,7 +212,12 @@ impl Words<'_> {
                 "{said} is too far ahead: a start can be planned for the next {}. Nothing was asked for.",
                 duration(ahead)
             ))
-            .paragraph("Who approves now should still remember it then. Ask again when it is nearer.")
+            .paragraph(
+                Text::plain("Who approves now should still remember it then. Name a time before ")
+                    .and(format!("{}, such as ", self.policy.zone.say(later(self.now, ahead))))
+                    .code("--at \"mon 9:00\"")
+                    .and(format!("; or ask again from {} on.", self.policy.zone.say(later(at, -ahead)))),
+            )
         }
     }
 

@@ -5,7 +5,7 @@ use crate::outlook;
 use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
 use shipgate_domain::calendar::outlook::{Ahead, Outlook, Stretch};
-use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, Opening};
+use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, FreezeOrigin, Opening};
 use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::{EnvironmentName, PersonId};
 use shipgate_domain::policy::{Environment, Service};
@@ -30,14 +30,11 @@ impl Words<'_> {
                 let mark = if o.from <= self.now { "now, " } else { "" };
                 let text = Text::default().bold(o.title()).and(format!(": {mark}"));
                 let text = text.and(match o.until {
-                    Some(until) => format!(
-                        "{} to {}",
-                        self.policy.zone.say_short(o.from),
-                        self.policy.zone.say_short(until)
-                    ),
-                    None => format!("since {}, until somebody ends it", self.policy.zone.say_short(o.from)),
+                    Some(until) => format!("{} to {}", self.near(o.from), self.near(until)),
+                    None => format!("since {}, until somebody ends it", self.near(o.from)),
                 });
-                text.and(format!(", {}", self.scope(&o.freeze.scope)))
+                let text = text.and(format!(", {}", self.scope(&o.freeze.scope)));
+                o.reason().map_or(text.clone(), |why| text.and(format!(" — {why}")))
             })
             .collect();
         Message::line(Tone::Neutral, title).list(items)
@@ -88,11 +85,20 @@ impl Words<'_> {
                 .and("."),
         )
         .paragraph(format!(
-            "No deploys to {} from {} until {}.",
+            "No deploys to {} from {} until {}.{}",
             self.scope(&freeze.scope),
             self.at(from),
-            self.at(until)
+            self.at(until),
+            match &freeze.origin {
+                FreezeOrigin::Chat { reason, .. } if !reason.is_empty() => format!(" The reason: {reason}"),
+                FreezeOrigin::Chat { .. } | FreezeOrigin::Settings => String::new(),
+            }
         ))
+    }
+
+    /// An instant for a list: with the year where it is another one than now.
+    fn near(&self, at: Timestamp) -> String {
+        self.policy.zone.say_near(at, self.now)
     }
 
     pub(crate) fn freeze_ended(&self, freeze: &Freeze, by: &PersonId, reason: Option<&str>) -> Message {
@@ -244,15 +250,14 @@ impl Words<'_> {
 
     /// The first stretches of an outlook, one line each.
     fn stretches(&self, outlook: &Outlook) -> Vec<Text> {
-        let zone = &self.policy.zone;
         let line = |stretch: &Stretch| {
             let endless = stretch.freezes.iter().any(|held| held.until.is_none());
             let until = match stretch.until {
                 _ if endless => "until somebody ends it".to_owned(),
                 until if until >= outlook.until => "and on".to_owned(),
-                until => format!("to {}", zone.say_short(until)),
+                until => format!("to {}", self.near(until)),
             };
-            Text::plain(format!("{} {until}: ", zone.say_short(stretch.from))).bold(outlook::stretch(stretch))
+            Text::plain(format!("{} {until}: ", self.near(stretch.from))).bold(outlook::stretch(stretch))
         };
         outlook.stretches.iter().take(10).map(line).collect()
     }

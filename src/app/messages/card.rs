@@ -160,6 +160,17 @@ impl Words<'_> {
         let opens = closed.iter().filter_map(|v| v.until).max();
         let is_about_time = closed.iter().all(|v| v.until.is_some());
         match opens {
+            // What was planned is to be planned anew: at a time that is open, or for the first that is.
+            Some(at) if is_about_time && deploy.request.when.instant().is_some() => text
+                .and(" Nothing was started. Plan it for ")
+                .code(format!("--at \"{}\"", self.policy.zone.civil(at).strftime("%Y-%m-%d %H:%M")))
+                .and(", or for the first open time with ")
+                .code("--when-open")
+                .and("."),
+            _ if is_about_time_then(deploy, &closed) => text
+                .and(" Nothing was started. See what is open: ")
+                .code(format!("/when {}", deploy.request.environment))
+                .and("; then name another time."),
             Some(at) if is_about_time => {
                 text.and(format!(" Nothing was started. Ask again {}.", self.at(at)))
             }
@@ -193,7 +204,7 @@ impl Words<'_> {
             let commit =
                 Text::default().code(pin.commit.short()).and(format!(" {} ({})", pin.title, pin.author));
             facts.push(("Commit".to_owned(), commit));
-            match &pinned.diff {
+            match &diff_of(deploy).unwrap_or_else(|| pinned.diff.clone()) {
                 Read::Known(Some(diff)) => facts.push(("Changes".to_owned(), diff_line(diff))),
                 Read::Known(None) => facts.push(("Changes".to_owned(), "first deploy here".into())),
                 Read::Unknown(why) => {
@@ -214,7 +225,7 @@ impl Words<'_> {
     }
 
     fn changes(&self, deploy: &Deploy) -> (Vec<Text>, Text) {
-        let Some(Read::Known(Some(diff))) = deploy.pinned.as_ref().map(|p| &p.diff) else {
+        let Some(Read::Known(Some(diff))) = &diff_of(deploy) else {
             return (Vec::new(), Text::default());
         };
         let lines = diff
@@ -287,7 +298,7 @@ impl Words<'_> {
             Some(digest) => text.and(" · digest ").code(digest.short()),
             None => text,
         };
-        let text = text.and(format!(" · asked {}", self.policy.zone.say_short(deploy.request.at)));
+        let text = text.and(format!(" · asked {}", self.policy.zone.say_near(deploy.request.at, self.now)));
         match deploy.run().and_then(|run| run.url.as_deref()) {
             Some(url) => text.and(" · ").link("run", Some(url)),
             None => text,
@@ -303,8 +314,8 @@ impl Words<'_> {
         let verb = match (&deploy.request.kind, outcome) {
             (Kind::Rollback { .. }, Outcome::Succeeded) => "rolled back to",
             (_, Outcome::Succeeded) => "now runs",
-            (_, Outcome::Unknown) => "may or may not run",
-            (_, Outcome::Cancelled { .. }) => "does not run",
+            // A run that was stopped may have done its work, or a part of it.
+            (_, Outcome::Unknown | Outcome::Cancelled { .. }) => "may or may not run",
             (_, _) => "failed to get",
         };
         let title = Text::default().bold(environment.as_str()).and(format!(" {verb} ")).bold(what(deploy));
@@ -320,7 +331,7 @@ impl Words<'_> {
         if let Some(ran) = ran {
             fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
         }
-        if let Some(Read::Known(Some(diff))) = deploy.pinned.as_ref().map(|p| &p.diff) {
+        if let Some(Read::Known(Some(diff))) = &diff_of(deploy) {
             fields.push(("Changes".to_owned(), diff_line(diff)));
         }
         let mut small = Text::default().code(deploy.id.short());
@@ -341,7 +352,11 @@ impl Words<'_> {
             Outcome::Unknown => Text::plain(format!("Look at the CI system. {environment} is closed off; "))
                 .code(format!("/unlock {environment}"))
                 .and(" opens it again."),
-            Outcome::Cancelled { by, .. } => Text::plain("Stopped by ").span(self.person(by)).and("."),
+            Outcome::Cancelled { by, .. } => Text::plain("Stopped by ")
+                .span(self.person(by))
+                .and(". Nobody knows how far the run came: look at it, then ")
+                .code(format!("/rollback {environment}"))
+                .and(" or deploy again."),
             Outcome::Succeeded | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => {
                 Text::default()
             }
@@ -391,6 +406,22 @@ pub(crate) fn tone(deploy: &Deploy) -> Tone {
             Outcome::Unknown => Tone::Warning,
         },
     }
+}
+
+/// What it changes, compared with what ran there when that was read last: something else may have gone live since the
+/// request.
+fn diff_of(deploy: &Deploy) -> Option<Read<Option<Diff>>> {
+    match deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref()) {
+        Some(Read::Known(now)) => Some(Read::Known(Some(now.clone()))),
+        Some(Read::Unknown(why)) => Some(Read::Unknown(why.clone())),
+        None => deploy.pinned.as_ref().map(|pinned| pinned.diff.clone()),
+    }
+}
+
+/// Whether what was planned is refused for its time alone, and nobody knows a better one.
+fn is_about_time_then(deploy: &Deploy, closed: &[&Verdict]) -> bool {
+    let is_time = |v: &&Verdict| matches!(v.gate, Gate::Schedule | Gate::Freeze);
+    deploy.request.when.instant().is_some() && closed.iter().all(is_time)
 }
 
 fn diff_line(diff: &Diff) -> Text {

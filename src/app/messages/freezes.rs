@@ -199,7 +199,7 @@ impl Words<'_> {
         if !now.is_empty() {
             let said = now.iter().map(|o| {
                 let until = match o.until {
-                    Some(at) => format!("until {}", zone.say_short(at)),
+                    Some(at) => format!("until {}", zone.say_near(at, self.now)),
                     None => "until somebody ends it".to_owned(),
                 };
                 format!("{} ({}) {until}", o.title(), self.scope(&o.freeze.scope))
@@ -211,7 +211,7 @@ impl Words<'_> {
                 "No freeze now. Next: {} ({}) from {}",
                 next.title(),
                 self.scope(&next.freeze.scope),
-                zone.say_short(next.from)
+                zone.say_near(next.from, self.now)
             ),
             None => "No freeze now.".to_owned(),
         }

@@ -160,8 +160,10 @@ impl Words<'_> {
                 }
                 _ => plain("none"),
             },
-            Reason::Frozen { names, passes, .. } => {
-                let text = until(Text::default().bold(names.join(", ")));
+            Reason::Frozen { names, passes, why, .. } => {
+                let text = Text::default().bold(names.join(", "));
+                let text =
+                    until(if why.is_empty() { text } else { text.and(format!(" ({})", why.join("; "))) });
                 let text = match passes.as_slice() {
                     [] => text,
                     [one] => text.and(format!("; only {one} passes")),

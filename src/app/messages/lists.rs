@@ -97,7 +97,7 @@ impl Words<'_> {
             .map(|d| {
                 let text = Text::default()
                     .code(d.id.short())
-                    .and(format!(" {} ", self.policy.zone.say_short(d.request.at)))
+                    .and(format!(" {} ", self.policy.zone.say_near(d.request.at, self.now)))
                     .bold(what(d))
                     .and(format!(" → {}: {}", d.request.environment, d.state.name().replace('_', " ")));
                 let text = match self.took(d) {

@@ -136,6 +136,20 @@ impl Words<'_> {
             .paragraph(Text::plain("Say it like ").code("/deploy away until Fri 18:00 --delegate grace"))
     }
 
+    /// Whoever was to stand in is away, too, and passes it on until it is back where it began.
+    pub(crate) fn away_in_a_circle(&self, away: &Away, people: &[PersonId]) -> Message {
+        let mut title = Text::default();
+        for pair in people.windows(2) {
+            title = title.span(self.person(&pair[0])).and(" is away, and ").span(self.person(&pair[1]));
+            title = title.and(" is to approve for them; ");
+        }
+        let title = title.and("so nobody would be left who decides. Nothing changed.");
+        Message::line(Tone::Bad, title).paragraph(Text::plain("Name somebody who is there: ").code(format!(
+            "/deploy away until {} --delegate …",
+            self.policy.zone.civil(away.until).strftime("%Y-%m-%dT%H:%M")
+        )))
+    }
+
     pub(crate) fn is_away(&self, away: &Away) -> Message {
         let title = Text::default()
             .span(self.person(&away.person))

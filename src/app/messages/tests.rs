@@ -1,0 +1,264 @@
+//! Sentences whose words have been wrong before, and lengths. Not here: how they look on a platform.
+
+use super::*;
+use crate::words::{Block, Message};
+use jiff::Timestamp;
+use shipgate_domain::calendar::{Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Lead};
+use shipgate_domain::deploy::{Kind, Outcome, Pinned, Ran, Request, StartWhen, State};
+use shipgate_domain::facts::{Change, Diff, Outside, Pin, Read, RefKind};
+use shipgate_domain::gates::{Answer, Gate, Helpers, Reason, Verdict};
+use shipgate_domain::ids::DeployId;
+use shipgate_domain::people::{Action, Away, Denied, Memberships};
+use shipgate_domain::run::{Conclusion, Progress, Run, Standing};
+
+const NOW: &str = "2026-12-20T09:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+fn policy() -> Policy {
+    serde_json::from_value(serde_json::json!({
+        "zone": "Europe/Berlin", "people": {}, "groups": {}, "schedules": {}, "freezes": [],
+        "services": { "api": { "name": "api", "default": true, "pipeline": {
+            "provider": "github", "repo": "acme/api", "workflow": "deploy.yml", "git_ref": "main", "inputs": {},
+            "command": [] } } },
+        "environments": { "production": {
+            "name": "production", "aliases": [], "after": null, "schedule": null, "deployers": ["team"],
+            "approvals": { "needed": 0, "from": [], "own": false, "expires": "PT4H" },
+            "overrides": { "needed": 1, "from": [] }, "checks": "none", "queue": "environment",
+            "rollback": { "needed": 0, "in_window_only": false }, "url": null } },
+    }))
+    .expect("a policy")
+}
+
+fn words(policy: &Policy) -> Words<'_> {
+    Words { policy, now: at(NOW) }
+}
+
+fn plain(message: &Message) -> String {
+    let mut lines = vec![message.title.to_plain()];
+    for block in &message.blocks {
+        match block {
+            Block::Paragraph(text) => lines.push(text.to_plain()),
+            Block::List(items) => lines.extend(items.iter().map(Text::to_plain)),
+            Block::Fields(fields) => {
+                lines.extend(fields.iter().map(|(name, text)| format!("{name}: {}", text.to_plain())));
+            }
+            Block::Code(code) => lines.extend(code.iter().cloned()),
+        }
+    }
+    lines.join("\n")
+}
+
+fn diff(base: char, version: &str, titles: &[&str]) -> Diff {
+    let change = |title: &&str| Change {
+        commit: "c".repeat(40).parse().expect("a commit"),
+        title: (*title).to_owned(),
+        author: "grace".to_owned(),
+        pull: None,
+        writers: Vec::new(),
+    };
+    Diff {
+        base: base.to_string().repeat(40).parse().expect("a commit"),
+        base_version: version.parse().expect("a version"),
+        commits: titles.iter().map(change).collect(),
+        total: titles.len() as u64,
+        behind: 0,
+        url: None,
+    }
+}
+
+/// A deploy of v1.2.3 to production, asked for by ada.
+fn deploy(kind: Kind, when: StartWhen) -> Deploy {
+    let request = Request {
+        kind,
+        service: "api".parse().expect("a name"),
+        environment: "production".parse().expect("a name"),
+        version: "v1.2.3".parse().expect("a version"),
+        by: "ada".parse().expect("a person"),
+        account: Account { platform: Platform::Slack, id: "U0ADA".into() },
+        at: at(NOW),
+        reason: None,
+        emergency: None,
+        when,
+        accepts: Default::default(),
+    };
+    let version = "a".repeat(64).parse().expect("64 hex digits");
+    let mut deploy = Deploy::new(DeployId::new(at(NOW), [0; 10]), request, version);
+    let pin = Pin {
+        commit: "a".repeat(40).parse().expect("a commit"),
+        kind: RefKind::Tag,
+        title: "Sell more".into(),
+        author: "grace".into(),
+    };
+    let service = policy().services.into_values().next().expect("one");
+    let (plan, digest) = shipgate_domain::deploy::plan_and_digest(
+        &deploy.id,
+        &deploy.request,
+        &pin.commit,
+        &service,
+        &deploy.policy,
+        None,
+    );
+    let diff = Read::Known(Some(diff('b', "v1.2.2", &["Seen when it was asked for"])));
+    deploy.pinned = Some(Pinned { pin, diff, plan, digest });
+    deploy
+}
+
+fn chat_freeze(reason: &str) -> Freeze {
+    Freeze {
+        id: FreezeId("chat-1".into()),
+        name: "Incident 42".into(),
+        scope: FreezeScope::default(),
+        zone: policy().zone,
+        when: FreezeWhen::instants(at("2026-12-19T09:00Z"), Some(at("2027-01-02T09:00Z"))).expect("a freeze"),
+        origin: FreezeOrigin::Chat { by: "grace".into(), reason: reason.into() },
+    }
+}
+
+#[test]
+fn a_length_has_at_most_two_units() {
+    let cases =
+        [(0, "0 s"), (59, "59 s"), (60, "1 min"), (72, "1 min 12 s"), (3600, "1 h"), (7500, "2 h 5 min")];
+    for (seconds, said) in cases {
+        assert_eq!(duration(SignedDuration::from_secs(seconds)), said);
+    }
+    assert_eq!(duration(SignedDuration::from_hours(76)), "3 d 4 h");
+}
+
+#[test]
+fn a_run_that_was_stopped_is_not_said_to_have_done_nothing() {
+    let policy = policy();
+    let mut deploy = deploy(Kind::Deploy, StartWhen::Now);
+    let run = Run { id: "run-1".parse().expect("a run id"), attempt: 1, url: None };
+    let progress =
+        Progress { standing: Standing::Ended(Conclusion::Cancelled), jobs: Vec::new(), failed: None };
+    let outcome = Outcome::Cancelled { by: "ada".parse().expect("a person"), reason: None };
+    deploy.state = State::Done { outcome, at: at(NOW), ran: Some(Ran { run, since: at(NOW), progress }) };
+    let said = plain(&words(&policy).result(&deploy));
+    assert!(said.starts_with("production may or may not run api v1.2.3"), "{said}");
+    assert!(said.contains("Stopped by ada. Nobody knows how far the run came"), "{said}");
+    assert!(said.contains("/rollback production"), "{said}");
+}
+
+#[test]
+fn the_changes_are_those_since_what_runs_now() {
+    let policy = policy();
+    let mut deploy = deploy(Kind::Rollback { from: None }, StartWhen::Now);
+    let shown = |deploy: &Deploy| {
+        let card = words(&policy).card(deploy);
+        let facts: Vec<String> = card.facts.iter().map(|(_, text)| text.to_plain()).collect();
+        let changes: Vec<String> = card.changes.iter().map(Text::to_plain).collect();
+        format!("{}\n{}", facts.join("\n"), changes.join("\n"))
+    };
+    let before = shown(&deploy);
+    assert!(before.contains("Seen when it was asked for") && before.contains("since v1.2.2"), "{before}");
+    deploy.outside = Some(Outside {
+        read_at: at(NOW),
+        resolves_to: Read::Known(None),
+        reachable: Read::Known(true),
+        checks: Read::Known(Vec::new()),
+        memberships: Memberships::default(),
+        rebased: Some(Read::Known(diff('d', "v1.2.4", &["Went live meanwhile"]))),
+        preflight: Default::default(),
+    });
+    let after = shown(&deploy);
+    assert!(after.contains("Went live meanwhile") && after.contains("since v1.2.4"), "{after}");
+    assert!(!after.contains("Seen when"), "{after}");
+}
+
+#[test]
+fn a_freeze_of_chat_is_told_with_its_reason_and_the_year_where_it_is_another() {
+    let policy = policy();
+    let freeze = chat_freeze("the database is slow");
+    let calendar = Calendar::compile(&policy.schedules, std::slice::from_ref(&freeze), at(NOW));
+    let occurrences = calendar.occurrences(at(NOW), at("2027-02-01T00:00Z"));
+    let list = plain(&words(&policy).freeze_list("Freezes", &occurrences));
+    assert!(list.contains("Sat 19 Dec, 10:00 to Sat 2 Jan 2027, 10:00"), "{list}");
+    assert!(list.contains("the database is slow"), "{list}");
+    for lead in [Lead::Start, "1h before end".parse().expect("a reminder time"), Lead::End] {
+        let reminder = plain(&words(&policy).reminder(&occurrences[0], lead, &Default::default()));
+        assert!(reminder.contains("the database is slow"), "{lead}: {reminder}");
+    }
+    let by = "grace".parse().expect("a person");
+    let added = plain(&words(&policy).freeze_added(&freeze, at(NOW), at("2027-01-02T09:00Z"), &by));
+    assert!(added.contains("the database is slow"), "{added}");
+    let verdict = Verdict {
+        gate: Gate::Freeze,
+        answer: Answer::Closed,
+        reason: Reason::Frozen {
+            names: vec!["Incident 42".into()],
+            from: at(NOW),
+            passes: Vec::new(),
+            why: vec!["the database is slow".into()],
+        },
+        until: Some(at("2027-01-02T09:00Z")),
+        helpers: Helpers::default(),
+    };
+    let line = words(&policy).gate_line(&verdict).text.to_plain();
+    assert!(line.starts_with("Incident 42 (the database is slow) until Sat 2 Jan 2027"), "{line}");
+}
+
+#[test]
+fn whoever_plans_for_a_time_that_cannot_be_is_told_what_can() {
+    let policy = policy();
+    let words = words(&policy);
+    let ahead = SignedDuration::from_hours(14 * 24);
+    let far = plain(&words.cannot_plan_for(at("2027-02-01T08:00Z"), ahead));
+    assert!(far.contains("Name a time before Sun 3 Jan 2027, 10:00"), "{far}");
+    assert!(far.contains("ask again from Mon 18 Jan 2027, 09:00"), "{far}");
+    let past = plain(&words.cannot_plan_for(at("2026-12-20T08:00Z"), ahead));
+    assert!(past.contains("--at \"tomorrow 9:00\""), "{past}");
+
+    let mut deploy = deploy(Kind::Deploy, StartWhen::At(at("2026-12-26T08:00Z")));
+    deploy.state = State::Done { outcome: Outcome::Refused, at: at(NOW), ran: None };
+    let closed = |until| Verdict {
+        gate: Gate::Schedule,
+        answer: Answer::Closed,
+        reason: Reason::OutsideWindow { schedule: "office".into() },
+        until,
+        helpers: Helpers::default(),
+    };
+    deploy.verdicts = vec![closed(Some(at("2026-12-28T08:00Z")))];
+    let refused = words.card(&deploy).status.to_plain();
+    assert!(refused.contains("Plan it for --at \"2026-12-28 09:00\""), "{refused}");
+    assert!(refused.contains("--when-open"), "{refused}");
+    deploy.verdicts = vec![closed(None)];
+    let refused = words.card(&deploy).status.to_plain();
+    assert!(refused.contains("/when production"), "{refused}");
+}
+
+#[test]
+fn whoever_may_not_note_an_emergency_reads_that_and_nothing_of_cancelling() {
+    let policy = policy();
+    let denied = Denied::NotInGroup {
+        action: Action::Incident,
+        environment: "production".parse().expect("a name"),
+        groups: vec!["team".parse().expect("a group")],
+    };
+    let said = plain(&words(&policy).denied(Action::Incident, &denied));
+    assert!(said.contains("You may not note what became of an emergency on production"), "{said}");
+    let production = policy.environment("production").expect("it exists");
+    let all = plain(&words(&policy).who_can(None, production, &Memberships::default()));
+    assert!(all.contains("note what became of an emergency: team"), "{all}");
+}
+
+#[test]
+fn people_who_would_be_away_for_each_other_read_who_passes_it_on_to_whom() {
+    let policy = policy();
+    let person = |name: &str| name.parse::<PersonId>().expect("a person");
+    let away = Away {
+        person: person("ada"),
+        account: Account { platform: Platform::Slack, id: "U0ADA".into() },
+        delegate: person("grace"),
+        from: at(NOW),
+        until: at("2026-12-25T17:00Z"),
+    };
+    let said = plain(&words(&policy).away_in_a_circle(&away, &[person("grace"), person("ada")]));
+    assert!(
+        said.contains("grace is away, and ada is to approve for them; so nobody would be left"),
+        "{said}"
+    );
+    assert!(said.contains("/deploy away until 2026-12-25T18:00 --delegate"), "{said}");
+}
