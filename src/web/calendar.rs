@@ -7,12 +7,13 @@ pub mod picture;
 #[cfg(test)]
 mod tests;
 
-pub use feed::Feed;
+pub use feed::{Changes, Feed};
 pub use picture::Picture;
 
 use crate::{assets, security};
 use async_trait::async_trait;
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
@@ -25,7 +26,7 @@ use shipgate_domain::calendar::Calendar;
 use shipgate_domain::calendar::outlook::{Outlook, View};
 use shipgate_domain::hidden::is_hidden;
 use shipgate_domain::policy::{Environment, Policy, Service};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Answers that are worked on at once; the others are asked to come back.
@@ -51,8 +52,6 @@ pub struct Now {
     pub policy: Arc<Policy>,
     /// Schedules and freezes, those of chat too.
     pub calendar: Arc<Calendar>,
-    /// Rises with every change of a freeze in chat.
-    pub revision: u64,
     /// The time by which rules are judged.
     pub at: Timestamp,
 }
@@ -61,8 +60,7 @@ pub struct Now {
 struct Shown {
     source: Arc<dyn Source>,
     room: Semaphore,
-    /// Since when the rules and freezes have been as they are, as far as this process knows.
-    since: Mutex<Option<(String, Timestamp)>>,
+    changes: Changes,
 }
 
 /// What may be asked for in an address.
@@ -77,7 +75,7 @@ struct Asked {
 
 /// `/calendar`: the page. `/calendar.svg`: the picture. `/calendar.ics`: the feed.
 pub fn routes(source: Arc<dyn Source>) -> Router {
-    let shown = Shown { source, room: Semaphore::new(AT_ONCE), since: Mutex::default() };
+    let shown = Shown { source, room: Semaphore::new(AT_ONCE), changes: Changes::default() };
     let routes = Router::new()
         .route("/calendar", get(page))
         .route("/calendar.svg", get(svg))
@@ -86,6 +84,9 @@ pub fn routes(source: Arc<dyn Source>) -> Router {
         .with_state(Arc::new(shown));
     security::strict(routes)
 }
+
+/// What an address asks for, if that can be read.
+type Question = Result<Query<Asked>, QueryRejection>;
 
 /// An answer that is none: what was wrong, and what may be asked.
 type Refused = (StatusCode, String);
@@ -171,31 +172,26 @@ impl Shown {
         };
         self.source.now().await.map_err(unread)
     }
-
-    /// When this process first saw the rules and freezes as they are now.
-    fn since(&self, now: &Now) -> Timestamp {
-        let mark = format!("{} {}", now.policy.version(), now.revision);
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        match since.as_ref() {
-            Some((known, at)) if *known == mark => *at,
-            _ => {
-                *since = Some((mark, now.at));
-                now.at
-            }
-        }
-    }
 }
 
 fn busy() -> Refused {
     (StatusCode::TOO_MANY_REQUESTS, "Many people look at the calendar at once. Try again.".to_owned())
 }
 
+/// What is asked for; what nobody understands is refused with what can be asked.
+fn understood(question: Question) -> Result<Asked, Refused> {
+    let what = "This address asks for something that is not there. It may name `environment`, `service` and `weeks`, \
+                each once; /calendar.ics also `windows=closed`. For example: /calendar?environment=production&weeks=9";
+    question.map(|Query(asked)| asked).map_err(|_| (StatusCode::BAD_REQUEST, what.to_owned()))
+}
+
 fn answered(answer: Result<Response, Refused>) -> Response {
     answer.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn page(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>) -> Response {
+async fn page(State(shown): State<Arc<Shown>>, asked: Question) -> Response {
     let answer = async {
+        let asked = understood(asked)?;
         let _room = shown.room.try_acquire().map_err(|_| busy())?;
         let now = shown.read().await?;
         let (place, weeks) = (now.place(&asked)?, asked.weeks()?);
@@ -205,8 +201,9 @@ async fn page(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>) -> Re
     answered(answer.await)
 }
 
-async fn svg(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+async fn svg(State(shown): State<Arc<Shown>>, asked: Question, headers: HeaderMap) -> Response {
     let answer = async {
+        let asked = understood(asked)?;
         let _room = shown.room.try_acquire().map_err(|_| busy())?;
         let now = shown.read().await?;
         let place = now.place(&asked)?;
@@ -219,8 +216,9 @@ async fn svg(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>, header
     answered(answer.await)
 }
 
-async fn ics(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+async fn ics(State(shown): State<Arc<Shown>>, asked: Question, headers: HeaderMap) -> Response {
     let answer = async {
+        let asked = understood(asked)?;
         let _room = shown.room.try_acquire().map_err(|_| busy())?;
         let now = shown.read().await?;
         let place = now.place(&asked)?;
@@ -233,8 +231,7 @@ async fn ics(State(shown): State<Arc<Shown>>, Query(asked): Query<Asked>, header
             service: only(&asked.service).then_some(place.service),
             with_closed,
             now: now.at,
-            changed: shown.since(&now),
-            sequence: now.revision,
+            changes: &shown.changes,
         });
         Ok(kept(text, "text/calendar; charset=utf-8", &headers))
     };

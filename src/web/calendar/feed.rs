@@ -9,6 +9,8 @@ use shipgate_domain::calendar::{Calendar, FreezeOccurrence, FreezeOrigin, Freeze
 use shipgate_domain::hidden::is_hidden;
 use shipgate_domain::policy::{Environment, Policy, Service};
 use shipgate_domain::zone::Zone;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// What lies so far back is still told.
 const BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -20,6 +22,10 @@ const ENDLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LONGEST_LINE: usize = 75;
 /// Most events; a calendar with more is of use to nobody.
 const MOST: usize = 5000;
+/// Most events that are remembered, over all environments and services that are asked for.
+const MOST_KNOWN: usize = 50_000;
+/// The start of 2025, from which changes are counted.
+const EPOCH: i64 = 1_735_689_600;
 
 /// What a feed is made of.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +42,37 @@ pub struct Feed<'a> {
     pub with_closed: bool,
     /// Now.
     pub now: Timestamp,
-    /// Since when the rules are as they are.
-    pub changed: Timestamp,
-    /// Rises when a freeze changes.
-    pub sequence: u64,
+    /// Since when each event is as it is.
+    pub changes: &'a Changes,
+}
+
+/// Since when events have been as they are, as far as this process knows. A program takes a change over only when its
+/// number (SEQUENCE) is higher than before, also after a restart and from another replica: so it is counted in seconds.
+#[derive(Debug, Default)]
+pub struct Changes(Mutex<BTreeMap<String, (String, Timestamp)>>);
+
+impl Changes {
+    /// When an event was first seen as it is now.
+    fn since(&self, event: &Event, now: Timestamp) -> Timestamp {
+        let Event { from, until, zone, summary, description, .. } = event;
+        let form = format!("{from} {until} {zone}\n{summary}\n{description}");
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN && !known.contains_key(&event.uid) {
+            known.clear();
+        }
+        let seen = known.entry(event.uid.clone()).or_insert_with(|| (form.clone(), now));
+        if seen.0 != form {
+            // A clock that was set back, and a second change within a second, are changes too.
+            let next = seen.1.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
+            *seen = (form, now.max(next));
+        }
+        seen.1
+    }
+}
+
+/// The number of a change: seconds since 2025, which fit until 2093.
+fn sequence(changed: Timestamp) -> i32 {
+    i32::try_from(changed.as_second().saturating_sub(EPOCH).max(0)).unwrap_or(i32::MAX)
 }
 
 /// One event.
@@ -67,7 +100,8 @@ pub fn write(feed: &Feed<'_>) -> String {
         "REFRESH-INTERVAL;VALUE=DURATION:PT15M".to_owned(),
         "X-PUBLISHED-TTL:PT15M".to_owned(),
     ];
-    let mut events = freezes(feed);
+    let mut events = unreadable(feed);
+    events.extend(freezes(feed));
     events.extend(closed(feed));
     events.truncate(MOST);
     for event in &events {
@@ -92,24 +126,51 @@ fn today(feed: &Feed<'_>) -> Timestamp {
     Timestamp::from_second(feed.now.as_second().div_euclid(86_400) * 86_400).unwrap_or(feed.now)
 }
 
+/// Whether a freeze holds for anything that the feed is about.
+fn is_meant(feed: &Feed<'_>, scope: &FreezeScope) -> bool {
+    let environments: Vec<&str> = match feed.environment {
+        Some(environment) => vec![environment.name.as_str()],
+        None => feed.policy.environments.keys().map(|name| name.as_str()).collect(),
+    };
+    let services: Vec<&str> = match feed.service {
+        Some(service) => vec![service.name.as_str()],
+        None => feed.policy.services.keys().map(|name| name.as_str()).collect(),
+    };
+    environments.iter().any(|environment| services.iter().any(|service| scope.covers(environment, service)))
+}
+
+/// What cannot be read keeps its scope closed: from today, or from when on it cannot, for as long as freezes without an
+/// end are shown.
+fn unreadable(feed: &Feed<'_>) -> Vec<Event> {
+    let today = today(feed);
+    let moved = |at: Timestamp, by: SignedDuration| at.saturating_add(by).unwrap_or(at);
+    // Tomorrow's news is told by tomorrow's feed: what cannot be read now counts, and lists that end.
+    let found = feed.calendar.unreadable_between(feed.now, moved(today, AHEAD));
+    let meant = found.into_iter().filter(|found| is_meant(feed, &found.freeze.scope));
+    let event = |found: FreezeOccurrence<'_>| {
+        let from = found.from.max(today);
+        let why = found.unreadable.unwrap_or_default();
+        Event {
+            uid: uid(&["freeze", &found.key()]),
+            from,
+            until: found.until.unwrap_or(Timestamp::MAX).min(moved(from, ENDLESS)),
+            zone: feed.policy.zone.clone(),
+            summary: format!("Closed: {}", found.title()),
+            description: format!(
+                "Nobody can say whether it is frozen: {why}.\nNo deploys until it can be read: {}.",
+                scope(&found.freeze.scope)
+            ),
+            category: "FREEZE",
+        }
+    };
+    meant.map(event).collect()
+}
+
 fn freezes(feed: &Feed<'_>) -> Vec<Event> {
     let today = today(feed);
     let moved = |by: SignedDuration| today.saturating_add(by).unwrap_or(today);
     let occurrences = feed.calendar.occurrences(moved(-BACK), moved(AHEAD));
-    let meant = |occurrence: &&FreezeOccurrence<'_>| {
-        let scope = &occurrence.freeze.scope;
-        let environments: Vec<&str> = match feed.environment {
-            Some(environment) => vec![environment.name.as_str()],
-            None => feed.policy.environments.keys().map(|name| name.as_str()).collect(),
-        };
-        let services: Vec<&str> = match feed.service {
-            Some(service) => vec![service.name.as_str()],
-            None => feed.policy.services.keys().map(|name| name.as_str()).collect(),
-        };
-        environments
-            .iter()
-            .any(|environment| services.iter().any(|service| scope.covers(environment, service)))
-    };
+    let meant = |occurrence: &&FreezeOccurrence<'_>| is_meant(feed, &occurrence.freeze.scope);
     let event = |occurrence: &FreezeOccurrence<'_>| {
         let freeze = occurrence.freeze;
         let mut description = format!("No deploys: {}.", scope(&freeze.scope));
@@ -196,9 +257,10 @@ fn write_event(lines: &mut Vec<String>, event: &Event, feed: &Feed<'_>) {
     let is_midnight = |at: &jiff::Zoned| at.start_of_day().is_ok_and(|start| start == *at);
     lines.push("BEGIN:VEVENT".to_owned());
     lines.push(format!("UID:{}", event.uid));
-    lines.push(format!("DTSTAMP:{}", instant(feed.changed)));
-    lines.push(format!("LAST-MODIFIED:{}", instant(feed.changed)));
-    lines.push(format!("SEQUENCE:{}", feed.sequence.min(i32::MAX as u64)));
+    let changed = feed.changes.since(event, feed.now);
+    lines.push(format!("DTSTAMP:{}", instant(changed)));
+    lines.push(format!("LAST-MODIFIED:{}", instant(changed)));
+    lines.push(format!("SEQUENCE:{}", sequence(changed)));
     if is_midnight(&from) && is_midnight(&until) {
         lines.push(format!("DTSTART;VALUE=DATE:{}", from.strftime("%Y%m%d")));
         lines.push(format!("DTEND;VALUE=DATE:{}", until.strftime("%Y%m%d")));

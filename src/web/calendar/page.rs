@@ -1,6 +1,6 @@
 //! The page around the picture: what comes next, and a table of what the picture shows. Not here: the picture.
 
-use super::{Now, Picture, Place};
+use super::{Now, Picture, Place, picture};
 use crate::assets;
 use askama::Template;
 use shipgate_app::messages::duration;
@@ -23,6 +23,7 @@ struct CalendarPage {
     next: Vec<String>,
     summary: String,
     picture: String,
+    key: String,
     zones: String,
     rows: Vec<Row>,
     query: String,
@@ -63,13 +64,14 @@ pub(super) fn draw(now: &Now, place: Place<'_>, weeks: u32, outlook: &Outlook) -
         services: policy.services.keys().map(|name| (name.to_string(), name == service)).collect(),
         weeks,
         next: ahead
-            .map(|ahead| words::next(&ahead, |at| zone.say_short(at)))
+            .map(|ahead| words::next(&ahead, |at| zone.say_near(at, now.at)))
             .unwrap_or_default()
             .iter()
             .map(|s| inert(s))
             .collect(),
         summary: inert(&words::summary(outlook, zone)),
         picture: Picture { outlook, zone, title: &title, now: now.at }.inline(),
+        key: picture::key(),
         zones: words::zones(zone, schedule.and_then(|name| policy.schedules.get(name))),
         rows: outlook.closures().iter().map(|closure| row(closure, outlook, zone)).collect(),
         query: format!("{feed_query}&weeks={weeks}"),
@@ -82,8 +84,8 @@ pub(super) fn draw(now: &Now, place: Place<'_>, weeks: u32, outlook: &Outlook) -
 fn row(closure: &Closure, outlook: &Outlook, zone: &Zone) -> Row {
     let goes_on = closure.until >= outlook.until && closure.ends.is_empty();
     Row {
-        from: zone.say_short(closure.from),
-        until: if goes_on { "and on".to_owned() } else { zone.say_short(closure.until) },
+        from: zone.say_near(closure.from, outlook.from),
+        until: if goes_on { "and on".to_owned() } else { zone.say_near(closure.until, outlook.from) },
         length: duration(closure.length()),
         why: inert(&words::why_closed(closure)),
     }

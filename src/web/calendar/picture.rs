@@ -80,17 +80,17 @@ impl Picture<'_> {
     /// A file of its own, with its style in it.
     #[must_use]
     pub fn standalone(&self) -> String {
-        self.draw(&format!("<style>{STYLE}</style>"))
+        self.draw(&format!("<style>{STYLE}</style>"), LEGEND)
     }
 
-    /// For a page that brings the style.
+    /// For a page that brings the style, and the legend as text: in a picture that is wider than a phone nobody finds it.
     pub(super) fn inline(&self) -> String {
-        self.draw("")
+        self.draw("", 0.0)
     }
 
-    fn draw(&self, style: &str) -> String {
+    fn draw(&self, style: &str, legend_height: f64) -> String {
         let days = self.days();
-        let height = TOP + STEP * (days.len() as f64 / 7.0).ceil() + LEGEND;
+        let height = TOP + STEP * (days.len() as f64 / 7.0).ceil() + legend_height;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cal\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
              aria-labelledby=\"cal-title cal-desc\"><title id=\"cal-title\">{}</title><desc id=\"cal-desc\">{}</desc>\
@@ -106,7 +106,9 @@ impl Picture<'_> {
         for day in &days {
             marks(&mut svg, day, self.now);
         }
-        legend(&mut svg, height - LEGEND + 14.0);
+        if legend_height > 0.0 {
+            legend(&mut svg, height - LEGEND + 14.0);
+        }
         svg.push_str("</svg>\n");
         svg
     }
@@ -133,8 +135,8 @@ impl Picture<'_> {
     fn stretch(&self, svg: &mut String, stretch: &Stretch, days: &[Column]) {
         let title = format!(
             "{} to {}: {}",
-            self.zone.say_short(stretch.from),
-            self.zone.say_short(stretch.until),
+            self.zone.say_near(stretch.from, self.now),
+            self.zone.say_near(stretch.until, self.now),
             words::stretch(stretch)
         );
         let (class, letter) = look(stretch.holds());
@@ -250,6 +252,19 @@ fn marks(svg: &mut String, day: &Column, now: Timestamp) {
             y - 4.0
         );
     }
+}
+
+/// What each colour, pattern and letter means, for a page that holds the picture and so its patterns.
+pub(super) fn key() -> String {
+    let one = |holds: Holds| {
+        let (class, letter) = look(holds);
+        format!(
+            "<li><svg class=\"cal\" viewBox=\"0 0 24 16\" width=\"24\" height=\"16\" aria-hidden=\"true\"><g class=\"{class}\">\
+             <rect width=\"24\" height=\"16\"/><text x=\"12\" y=\"12\">{letter}</text></g></svg> {}</li>",
+            words::holds(holds)
+        )
+    };
+    Holds::ALL.map(one).concat()
 }
 
 fn legend(svg: &mut String, y: f64) {

@@ -96,7 +96,7 @@ impl Source for Quiet {
         let policy = Arc::new(Settings::names(&file));
         let at = Timestamp::from_second(NOW).map_err(|error| error.to_string())?;
         let calendar = Arc::new(Calendar::compile(&policy.schedules, &policy.freezes, at));
-        Ok(Now { policy, calendar, revision: 0, at })
+        Ok(Now { policy, calendar, at })
     }
 }
 
