@@ -13,11 +13,13 @@ pub use simulate::{Simulate, simulate};
 
 use crate::database;
 use crate::settings::{Problems, Settings, environment};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shipgate_app::feeds;
 use shipgate_app::store::StoreError;
 use shipgate_domain::calendar::outlook::View;
-use shipgate_domain::calendar::{Calendar, Feeds, Freeze, FreezeWhen};
+use shipgate_domain::calendar::{
+    Calendar, FeedSource, FeedState, FeedTrouble, Feeds, Freeze, FreezeWhen, try_content,
+};
 use shipgate_domain::hidden::is_hidden;
 use shipgate_domain::policy::{Environment, Policy, Service};
 use std::path::Path;
@@ -28,6 +30,26 @@ struct Rules {
     calendar: Calendar,
     /// How many freezes of chat are in it, or why they are not.
     chat: Result<usize, String>,
+    /// What is known of each calendar that others keep.
+    calendars: Vec<Elsewhere>,
+}
+
+/// A calendar that others keep, as it is known here.
+struct Elsewhere {
+    /// What its freeze is called.
+    name: String,
+    /// Where it is, for people.
+    place: String,
+    /// From where it is known, or why it cannot be known here.
+    known: Result<KnownFrom, String>,
+}
+
+/// From where the content of a calendar is known.
+enum KnownFrom {
+    /// It was read now.
+    File,
+    /// A server read it at this instant.
+    Server(Timestamp),
 }
 
 impl Rules {
@@ -37,11 +59,12 @@ impl Rules {
         let known = look(config, &policy);
         let mut freezes = policy.freezes.clone();
         freezes.extend(known.iter().flat_map(|known| &known.chat).cloned());
-        // Calendars that others keep count as unreadable where the database does not say what is in them.
-        let none = Feeds::new();
-        let feeds = known.as_ref().map_or(&none, |known| &known.feeds);
-        let calendar = Calendar::compile_with(&policy.schedules, &freezes, feeds, now);
-        Ok(Self { policy, calendar, chat: known.map(|known| known.chat.len()) })
+        // Files are read as a server reads them. Addresses are not asked: what the database says of them counts.
+        let mut feeds = known.as_ref().map_or_else(|_| Feeds::new(), |known| known.feeds.clone());
+        let calendars =
+            policy.freezes.iter().filter_map(|freeze| elsewhere(freeze, &mut feeds, now)).collect();
+        let calendar = Calendar::compile_with(&policy.schedules, &freezes, &feeds, now);
+        Ok(Self { policy, calendar, chat: known.map(|known| known.chat.len()), calendars })
     }
 
     /// The place that was named: an environment by name or alias, and a service, which is the default one unless said.
@@ -82,22 +105,83 @@ impl Rules {
         }
     }
 
-    fn has_feeds(&self) -> bool {
-        self.policy.freezes.iter().any(|freeze| matches!(freeze.when, FreezeWhen::Feed { .. }))
-    }
-
     /// What people should know about the freezes of chat.
     fn about_chat(&self) -> String {
         match &self.chat {
             Ok(0) => "No freeze was added in chat.".to_owned(),
             Ok(1) => "1 freeze that was added in chat is included.".to_owned(),
             Ok(count) => format!("{count} freezes that were added in chat are included."),
-            Err(why) if self.has_feeds() => format!(
-                "Freezes added in chat are NOT included, and calendars that others keep count as unreadable: {why}"
-            ),
             Err(why) => format!("Freezes added in chat are NOT included: {why}"),
         }
     }
+
+    /// What people should know about each calendar that others keep.
+    fn about_calendars(&self) -> Vec<String> {
+        let zone = &self.policy.zone;
+        let line = |calendar: &Elsewhere| {
+            let Elsewhere { name, place, known } = calendar;
+            match known {
+                Ok(KnownFrom::File) => format!("“{name}” is read from {place}."),
+                Ok(KnownFrom::Server(at)) => {
+                    format!("“{name}”: {place} as a server read it {}.", zone.say(*at))
+                }
+                Err(why) => format!("“{name}” cannot be known here: {why}."),
+            }
+        };
+        self.calendars.iter().map(line).collect()
+    }
+}
+
+/// What is known of a freeze's calendar, for people and as the state to judge by; none where it has none.
+fn elsewhere(freeze: &Freeze, feeds: &mut Feeds, now: Timestamp) -> Option<Elsewhere> {
+    let FreezeWhen::Feed { source, max_age, .. } = &freeze.when else { return None };
+    let before = feeds.get(&freeze.id).cloned();
+    let before = before.as_ref();
+    let known = match source {
+        FeedSource::File { path } => {
+            let read = shipgate_calendars::local(Path::new(path))
+                .and_then(|content| try_content(&content, &freeze.zone, now).map(|()| content));
+            match read {
+                Ok(content) => {
+                    let state = FeedState {
+                        source: source.clone(),
+                        content: Some(content),
+                        mark: None,
+                        confirmed: Some(now),
+                        trouble: None,
+                        due: now,
+                    };
+                    feeds.insert(freeze.id.clone(), state);
+                    Ok(KnownFrom::File)
+                }
+                // A server believes what it read last for so long, too.
+                Err(why) => {
+                    stored(before, source, *max_age, now).map_err(|_| why.clone()).inspect_err(|why| {
+                        let trouble = Some(FeedTrouble { since: now, why: why.clone() });
+                        let (source, due) = (source.clone(), now);
+                        let state =
+                            FeedState { source, content: None, mark: None, confirmed: None, trouble, due };
+                        feeds.insert(freeze.id.clone(), state);
+                    })
+                }
+            }
+        }
+        FeedSource::Address { .. } | FeedSource::Gitlab { .. } => stored(before, source, *max_age, now)
+            .map_err(|why| format!("only a running server reads {source}, and {why}")),
+    };
+    Some(Elsewhere { name: freeze.name.clone(), place: source.to_string(), known })
+}
+
+/// When a server read a calendar last, if that can still be believed.
+fn stored(
+    state: Option<&FeedState>,
+    source: &FeedSource,
+    max_age: SignedDuration,
+    now: Timestamp,
+) -> Result<KnownFrom, String> {
+    let state = state.ok_or_else(|| "the database here knows nothing of it".to_owned())?;
+    state.content(source, max_age, now)?;
+    Ok(KnownFrom::Server(state.confirmed.unwrap_or(now)))
 }
 
 /// What the database knows and the settings do not.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use shipgate_app::commands::WrittenTime;
 use shipgate_app::outlook;
 use shipgate_domain::calendar::Opening;
-use shipgate_domain::calendar::outlook::Ahead;
+use shipgate_domain::calendar::outlook::{Ahead, Held};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,7 +27,8 @@ pub struct Explain {
     at: Option<String>,
 }
 
-/// Prints why the moment is open or not. Ends with 0 when it is open, 3 when not, 1 when that cannot be told.
+/// Prints why the moment is open or not. Ends with 0 when it is open, 3 when not, 1 when that cannot be told, also for a
+/// calendar that cannot be known here.
 pub fn explain(config: &Path, asked: &Explain, as_json: bool, now: Timestamp) -> ExitCode {
     let rules = match Rules::read(config, now) {
         Ok(rules) => rules,
@@ -37,9 +38,12 @@ pub fn explain(config: &Path, asked: &Explain, as_json: bool, now: Timestamp) ->
         }
     };
     match answer(&rules, asked, as_json, now) {
-        Ok((text, is_open)) => match print(text) {
-            Ok(()) if is_open => ExitCode::SUCCESS,
-            Ok(()) => ExitCode::from(NOT_OPEN),
+        Ok((text, says)) => match print(text) {
+            Ok(()) => match says {
+                Says::Open => ExitCode::SUCCESS,
+                Says::NotOpen => ExitCode::from(NOT_OPEN),
+                Says::NotKnown => ExitCode::FAILURE,
+            },
             Err(error) => {
                 tell(format_args!("shipgate: {error:#}"));
                 ExitCode::FAILURE
@@ -52,7 +56,28 @@ pub fn explain(config: &Path, asked: &Explain, as_json: bool, now: Timestamp) ->
     }
 }
 
-fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Result<(String, bool), String> {
+/// What holds at the moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    Open,
+    NotOpen,
+    /// It depends on a calendar that cannot be known here.
+    NotKnown,
+}
+
+impl Says {
+    fn of(ahead: &Ahead, opening: Opening, held: &[Held]) -> Self {
+        let is_unknown =
+            opening == Opening::Open && !held.is_empty() && held.iter().all(|held| held.unreadable.is_some());
+        match ahead.is_open {
+            true => Self::Open,
+            false if is_unknown => Self::NotKnown,
+            false => Self::NotOpen,
+        }
+    }
+}
+
+fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Result<(String, Says), String> {
     let place = rules.place(Some(&asked.environment), asked.service.as_deref())?;
     let zone = &rules.policy.zone;
     let at = match &asked.at {
@@ -69,12 +94,13 @@ fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Resu
         let at = zone.say(at);
         format!("{at} is out of reach: the calendar is known from a year ago to two years ahead")
     })?;
-    if as_json {
-        return Ok((json::explained(rules, &place, at, &ahead), ahead.is_open));
-    }
     let (opening, _) = rules.calendar.opening(view.schedule, at);
     let held = view.held(at);
-    let mut lines = vec![heading(&place, at, &ahead, zone), String::new()];
+    let says = Says::of(&ahead, opening, &held);
+    if as_json {
+        return Ok((json::explained(rules, &place, at, &ahead, says), says));
+    }
+    let mut lines = vec![heading(&place, at, says, zone), String::new()];
     let schedule = view.schedule.and_then(|name| rules.policy.schedules.get(name));
     let word = match opening {
         Opening::Open => "open",
@@ -93,13 +119,16 @@ fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Resu
             },
         )),
         freezes => {
-            lines.extend(
-                freezes.iter().map(|held| row("Freeze", &format!("closed: {}", outlook::held(held, zone)))),
-            );
+            let word =
+                |held: &Held| if held.unreadable.is_some() { "cannot be known here" } else { "closed" };
+            let line = |held: &Held| format!("{}: {}", word(held), outlook::held(held, zone, now));
+            lines.extend(freezes.iter().map(|held| row("Freeze", &line(held))));
         }
     }
     lines.push(String::new());
-    lines.extend(outlook::next(&ahead, |at| zone.say_short(at)).into_iter().map(|next| format!("  {next}")));
+    lines.extend(
+        outlook::next(&ahead, |at| zone.say_near(at, now)).into_iter().map(|next| format!("  {next}")),
+    );
     lines.push(format!("  {}", outlook::zones(zone, schedule)));
     lines.push(String::new());
     lines.push("  A deploy is asked for more than the time:".to_owned());
@@ -107,16 +136,21 @@ fn answer(rules: &Rules, asked: &Explain, as_json: bool, now: Timestamp) -> Resu
     lines.extend(others.iter().map(|(name, text)| row(name, text)));
     lines.push(String::new());
     lines.push(format!("  {}", rules.about_chat()));
-    Ok((clean(&lines.join("\n")), ahead.is_open))
+    lines.extend(rules.about_calendars().iter().map(|line| format!("  {line}")));
+    Ok((clean(&lines.join("\n")), says))
 }
 
 fn heading(
     place: &super::Place<'_>,
     at: Timestamp,
-    ahead: &Ahead,
+    says: Says,
     zone: &shipgate_domain::zone::Zone,
 ) -> String {
-    let word = if ahead.is_open { "open" } else { "not open" };
+    let word = match says {
+        Says::Open => "open",
+        Says::NotOpen => "not open",
+        Says::NotKnown => "cannot be known here; a server that cannot read it either starts nothing",
+    };
     format!("{} on {}, {}: {word}", place.service.name, place.environment.name, zone.say(at))
 }
 

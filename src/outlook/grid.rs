@@ -8,6 +8,9 @@ use shipgate_domain::zone::Zone;
 /// Marks of a day; a day of 23 or 25 hours has as many, each a little shorter or longer.
 const MARKS: i64 = 8;
 
+/// For what is closed only because a calendar is not known.
+const UNKNOWN: char = '?';
+
 /// One mark for each answer; they differ without colour.
 fn mark(holds: Holds) -> char {
     match holds {
@@ -21,7 +24,8 @@ fn mark(holds: Holds) -> char {
 /// What the marks mean.
 pub fn legend() -> String {
     let words = Holds::ALL.map(|holds| format!("{} {}", mark(holds), shipgate_app::outlook::holds(holds)));
-    format!("{}   a mark is 3 hours; where they differ, the strictest", words.join("   "))
+    let words = format!("{}   {UNKNOWN} cannot be known here", words.join("   "));
+    format!("{words}   a mark is 3 hours; where they differ, the strictest")
 }
 
 /// A line for each week, seven days of eight marks each.
@@ -59,7 +63,8 @@ fn one_day(day: Date, outlook: &Outlook, zone: &Zone) -> String {
 /// The mark of a part of a day; a blank for what lies outside of the outlook.
 fn strictest(outlook: &Outlook, from: Timestamp, until: Timestamp) -> char {
     let inside = outlook.stretches.iter().filter(|stretch| stretch.from < until && stretch.until > from);
-    inside.map(|stretch| stretch.holds()).max().map_or(' ', mark)
+    let strictest = inside.max_by_key(|stretch| (stretch.holds(), !stretch.is_unknown()));
+    strictest.map_or(' ', |stretch| if stretch.is_unknown() { UNKNOWN } else { mark(stretch.holds()) })
 }
 
 fn starts(day: Date, zone: &Zone) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! The answers for programs. Their shape is written in docs/rules.md and does not change without a new `format`.
 
-use super::{Place, Rules};
+use super::explain::Says;
+use super::{Elsewhere, Place, Rules};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shipgate_app::outlook::why_closed;
@@ -9,12 +10,22 @@ use shipgate_domain::calendar::outlook::{Ahead, Cause, Held, Holds, Outlook, Str
 /// The number of this shape.
 const FORMAT: u32 = 1;
 
-pub(super) fn explained(rules: &Rules, place: &Place<'_>, at: Timestamp, ahead: &Ahead) -> String {
+pub(super) fn explained(
+    rules: &Rules,
+    place: &Place<'_>,
+    at: Timestamp,
+    ahead: &Ahead,
+    says: Says,
+) -> String {
     let view = rules.view(place);
     let (opening, _) = rules.calendar.opening(view.schedule, at);
     let mut answer = head(rules, place);
     answer["at"] = json!(at);
-    answer["open"] = json!(ahead.is_open);
+    answer["open"] = match says {
+        Says::Open => json!(true),
+        Says::NotOpen => json!(false),
+        Says::NotKnown => Value::Null,
+    };
     answer["opening"] = json!(opening);
     answer["freezes"] = Value::Array(view.held(at).iter().map(held).collect());
     answer["next_opening"] = ahead.opening.as_ref().map_or(Value::Null, turn);
@@ -42,7 +53,7 @@ pub(super) fn simulated(rules: &Rules, place: &Place<'_>, outlook: &Outlook, now
             "why": why_closed(&closure),
             "begins": causes(&closure.begins),
             "ends": causes(&closure.ends),
-            "freezes": closure.freezes,
+            "freezes": closure.freezes.iter().map(|held| &held.name).collect::<Vec<_>>(),
         })
     });
     answer["closures"] = Value::Array(closures.collect());
@@ -57,6 +68,15 @@ fn head(rules: &Rules, place: &Place<'_>) -> Value {
         "schedule": place.environment.schedule,
         "timezone": rules.policy.zone.name(),
         "chat_freezes_included": rules.chat.is_ok(),
+        "calendars": rules.calendars.iter().map(calendar).collect::<Vec<_>>(),
+    })
+}
+
+fn calendar(calendar: &Elsewhere) -> Value {
+    json!({
+        "name": calendar.name,
+        "known": calendar.known.is_ok(),
+        "why": calendar.known.as_ref().err(),
     })
 }
 
@@ -71,7 +91,15 @@ fn stretch(stretch: &Stretch) -> Value {
 }
 
 fn held(held: &Held) -> Value {
-    json!({ "id": held.id.0, "name": held.name, "from": held.from, "until": held.until })
+    let from = held.unreadable.is_none().then_some(held.from);
+    json!({
+        "id": held.id.0,
+        "name": held.name,
+        "from": from,
+        "until": held.until,
+        "reason": held.reason,
+        "unreadable": held.unreadable,
+    })
 }
 
 fn turn(turn: &Turn) -> Value {

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use shipgate_app::messages::duration;
 use shipgate_app::outlook;
 use shipgate_domain::calendar::outlook::{Closure, Outlook};
-use shipgate_web::calendar::{Feed, Picture, feed, picture};
+use shipgate_web::calendar::{Changes, Feed, Picture, feed, picture};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -78,8 +78,7 @@ fn answer(rules: &Rules, asked: &Simulate, as_json: bool, now: Timestamp) -> Res
             service: Some(place.service),
             with_closed: true,
             now,
-            changed: now,
-            sequence: 0,
+            changes: &Changes::default(),
         };
         write(file, &feed::write(&feed))?;
         written.push(file.display().to_string());
@@ -101,7 +100,7 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
 fn in_words(rules: &Rules, place: &Place<'_>, outlook: &Outlook, now: Timestamp) -> String {
     let zone = &rules.policy.zone;
     let schedule = place.environment.schedule.as_deref().and_then(|name| rules.policy.schedules.get(name));
-    let days = format!("{} to {}", zone.say_short(outlook.from), zone.say(outlook.until));
+    let days = format!("{} to {}", zone.say_near(outlook.from, now), zone.say(outlook.until));
     let mut lines =
         vec![format!("{} on {}, {days}", place.service.name, place.environment.name), String::new()];
     lines.extend(grid::weeks(outlook, zone));
@@ -114,10 +113,11 @@ fn in_words(rules: &Rules, place: &Place<'_>, outlook: &Outlook, now: Timestamp)
     }
     lines.push(outlook::summary(outlook, zone));
     if let Some(ahead) = rules.view(place).ahead(now) {
-        lines.push(outlook::next(&ahead, |at| zone.say_short(at)).join(" "));
+        lines.push(outlook::next(&ahead, |at| zone.say_near(at, now)).join(" "));
     }
     lines.push(outlook::zones(zone, schedule));
     lines.push(rules.about_chat());
+    lines.extend(rules.about_calendars());
     lines.join("\n")
 }
 
@@ -125,8 +125,8 @@ fn one_closure(closure: &Closure, outlook: &Outlook, zone: &shipgate_domain::zon
     let until = if closure.until >= outlook.until && closure.ends.is_empty() {
         "and on".to_owned()
     } else {
-        zone.say_short(closure.until)
+        zone.say_near(closure.until, outlook.from)
     };
-    let span = format!("{} – {until}", zone.say_short(closure.from));
+    let span = format!("{} – {until}", zone.say_near(closure.from, outlook.from));
     format!("  {span:<38} {:>11}  {}", duration(closure.length()), outlook::why_closed(closure))
 }

@@ -108,6 +108,51 @@ fn simulate_tells_every_second_of_the_days_once() {
     assert!(told["closures"].as_array().unwrap().iter().all(|closure| closure["why"] != ""));
 }
 
+/// The weeks of a calendar file with one event.
+const COMPANY: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\nSUMMARY:Offsite\r\nDTSTART:20261124T080000Z\r\n\
+                       DTEND:20261124T100000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+#[test]
+fn calendar_files_are_read_and_what_cannot_be_known_is_neither_open_nor_frozen() {
+    let company = "[[freezes]]\nname = \"Company\"\nics = \"company.ics\"\nenvironments = [\"hall\"]\n";
+    let place = Place::new(&format!("{RULES}{company}"));
+    fs::write(place.path("company.ics"), COMPANY).unwrap();
+    let closed = place.run(&["explain", "hall", "--at", "2026-11-24 09:00"]);
+    assert_eq!(closed.code, Some(3), "{}{}", closed.out, closed.err);
+    assert!(closed.out.contains("closed: Company: Offsite, Tue 24 Nov, 08:00 to"), "{}", closed.out);
+    let open = place.run(&["explain", "hall", "--at", "2026-11-24 12:00"]);
+    assert_eq!(open.good().code, Some(0));
+    assert!(open.out.contains("“Company” is read from the file company.ics"), "{}", open.out);
+    assert!(place.run(&["simulate", "--environment", "hall"]).good().out.contains("Company: Offsite"));
+
+    let address = place.path("address.toml");
+    let settings = fs::read_to_string(place.path("shipgate.toml")).unwrap();
+    fs::write(&address, settings.replace("company.ics", "https://calendar.example.com/secret.ics")).unwrap();
+    fs::remove_file(place.path("company.ics")).unwrap();
+    for (config, why) in [
+        ("shipgate.toml", "company.ics cannot be read"),
+        ("address.toml", "only a running server reads the calendar at calendar.example.com"),
+    ] {
+        let ask = |more: &[&str]| place.run(&[&["explain", "hall", "--config", config], more].concat());
+        let unknown = ask(&["--at", "2026-11-24 12:00"]);
+        assert_eq!(unknown.code, Some(1), "{}{}", unknown.out, unknown.err);
+        assert!(
+            unknown.out.contains("“Company” cannot be known here: ") && unknown.out.contains(why),
+            "{}",
+            unknown.out
+        );
+        assert!(!unknown.out.contains("since ") && !unknown.out.contains("secret"), "{}", unknown.out);
+        let told = json(&ask(&["--at", "2026-11-24 12:00", "--json"]));
+        assert_eq!((&told["open"], &told["calendars"][0]["known"]), (&Value::Null, &Value::from(false)));
+        assert_eq!(told["freezes"][0]["from"], Value::Null);
+        // Outside of the windows no calendar makes a difference.
+        assert_eq!(ask(&["--at", "2026-11-28 12:00"]).code, Some(3));
+        let weeks = place.run(&["simulate", "--environment", "hall", "--config", config]);
+        assert!(weeks.good().out.contains('?') && weeks.out.contains("not known"), "{}", weeks.out);
+        assert!(weeks.out.contains("cannot be known as long as a calendar is not read"), "{}", weeks.out);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_freeze_of_chat_is_in_all_of_them_while_the_server_runs() {
     let world = world().await;
