@@ -5,6 +5,7 @@
 //! know is refused, never ignored.
 
 mod audit;
+mod calendars;
 mod check;
 mod http;
 mod keys;
@@ -95,19 +96,7 @@ impl Settings {
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<StoreSettings, Problems> {
-        let text = text_of(path).map_err(|why| {
-            Problems::unreadable(path, why.to_string(), "name the settings file with --config")
-        })?;
-        let log = Log::default();
-        let text = secrets::without_secrets(&text, &log);
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        for error in &errors {
-            log.add(syntax_error(error, &text));
-        }
-        let environment = Environment { read: environment, log: &log };
-        let store = operations::store(&Section::root(document.get_ref(), &log), &environment);
-        let problems = Problems::new(path, &text, log.into_findings());
-        if problems.are_fatal() { Err(problems) } else { Ok(store) }
+        only(path, |root, log| operations::store(root, &Environment { read: environment, log }))
     }
 
     /// What services and environments are called, for commands that need nothing else. What is wrong with them is for
@@ -125,20 +114,10 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, is no TOML, or a rule in it is wrong: half of the rules would tell another story.
     pub fn rules(path: &Path) -> Result<Policy, Problems> {
-        let text = text_of(path).map_err(|why| {
-            Problems::unreadable(path, why.to_string(), "name the settings file with --config")
-        })?;
-        let log = Log::default();
-        let text = secrets::without_secrets(&text, &log);
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        for error in &errors {
-            log.add(syntax_error(error, &text));
-        }
-        let root = Section::root(document.get_ref(), &log);
-        root.unknown_keys();
-        let policy = rules::policy(&root);
-        let problems = Problems::new(path, &text, log.into_findings());
-        if problems.are_fatal() { Err(problems) } else { Ok(policy) }
+        only(path, |root, _| {
+            root.unknown_keys();
+            rules::policy(root)
+        })
     }
 
     /// Where anchors are, and the key that signs them, for commands that need nothing else. What is wrong with them
@@ -160,14 +139,9 @@ impl Settings {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let log = Log::default();
-        let text = secrets::without_secrets(text, &log);
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        for error in &errors {
-            log.add(syntax_error(error, &text));
-        }
-        let read = Self::from_table(path, document.get_ref(), !errors.is_empty(), &log, environment);
-        let problems = Problems::new(path, &text, log.into_findings());
+        let (read, problems) = opened(path, text, |document, is_broken, log| {
+            Self::from_table(path, document, is_broken, log, environment)
+        });
         match read {
             Some(settings) if !problems.are_fatal() => Ok(Self { warnings: problems, ..settings }),
             _ => Err(problems),
@@ -211,6 +185,27 @@ impl Settings {
             policy,
         })
     }
+}
+
+/// Reads a text as TOML, and with `read` what is wanted of it: the document, and whether its syntax is broken. Gives what
+/// was read, with everything that is wrong.
+fn opened<T>(path: &Path, text: &str, read: impl FnOnce(&DeTable<'_>, bool, &Log) -> T) -> (T, Problems) {
+    let log = Log::default();
+    let text = secrets::without_secrets(text, &log);
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        log.add(syntax_error(error, &text));
+    }
+    let found = read(document.get_ref(), !errors.is_empty(), &log);
+    (found, Problems::new(path, &text, log.into_findings()))
+}
+
+/// A part of a settings file, for commands that need nothing else.
+fn only<T>(path: &Path, read: impl FnOnce(&Section<'_>, &Log) -> T) -> Result<T, Problems> {
+    let text = text_of(path)
+        .map_err(|why| Problems::unreadable(path, why.to_string(), "name the settings file with --config"))?;
+    let (found, problems) = opened(path, &text, |document, _, log| read(&Section::root(document, log), log));
+    if problems.are_fatal() { Err(problems) } else { Ok(found) }
 }
 
 fn syntax_error(error: &toml::de::Error, text: &str) -> Finding {

@@ -1,5 +1,6 @@
 //! `shipgate check`: what is wrong with the settings, for people or for programs. Not here: asking other systems.
 
+use super::calendars;
 use super::lint::lint;
 use super::problem::{Finding, Problem, Problems};
 use super::reader::{Log, Section};
@@ -33,7 +34,9 @@ pub(super) fn check_with(
         Ok(settings) => {
             let summary = summary(path, &settings);
             let mut problems = settings.warnings.clone();
-            for problem in surely_wrong(path, &settings, now) {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let found = surely_wrong(path, &settings, now);
+            for problem in found.into_iter().chain(calendars::local(path, &text, &settings.policy, now)) {
                 problems.add(Some(problem));
             }
             (problems, summary)

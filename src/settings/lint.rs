@@ -6,7 +6,7 @@ use super::problem::Finding;
 use super::reader::{Section, clip};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::outlook::{Holds, Outlook, View};
-use shipgate_domain::calendar::{Calendar, Freeze, FreezeWhen, Lead, Schedule, WeeklySpan};
+use shipgate_domain::calendar::{Calendar, Freeze, FreezeOccurrence, FreezeWhen, Lead, Schedule, WeeklySpan};
 use shipgate_domain::ids::PersonId;
 use shipgate_domain::people::Member;
 use shipgate_domain::policy::{Environment, Policy};
@@ -77,18 +77,42 @@ fn freezes(tried: &Tried<'_>) {
             let why = "every service that it names is excepted again";
             table.note(found.why(why).instead("leave out `except_services`, or the freeze").warning());
         }
-        if mine.is_empty() && !is_feed(freeze) {
+        let never = match freeze.is_to_come(tried.now) {
+            false => Some("it is over; it stops nobody"),
+            true if mine.is_empty() && matches!(freeze.when, FreezeWhen::Dates { .. }) => {
+                Some("it begins later than that: its year may be a slip")
+            }
+            // What comes again in some years, such as on 29 February, is meant so.
+            true => None,
+        };
+        if let Some(why) = never {
             let what = format!("the freeze “{name}” does not hold at any time of the next year");
-            let found = Finding::at(place(table, &["until", "cron", "from"]), "freeze_never", what);
-            let why = "it is over, or its year is a slip; it stops nobody";
+            let found = Finding::at(place(table, &["until", "rrule", "cron", "from"]), "freeze_never", what);
             table.note(found.why(why).instead("correct its dates, or take it out").warning());
         }
+        // The calendar cuts off what has no end, at its own.
+        let is_endless =
+            |o: &FreezeOccurrence<'_>| o.until.is_none_or(|until| until >= tried.calendar.reach());
+        let endless = mine.iter().find(|o| is_endless(o));
         let long = mine.iter().find_map(|o| {
             let length = o.until?.duration_since(o.from);
             (length > LONG).then_some((o.from, length))
         });
-        let together = freeze.runs_together(tried.now);
-        if let Some((from, until)) = together {
+        let together = freeze.runs_together(tried.now).map(|(from, until)| {
+            let whole = mine.iter().find(|o| o.from <= from && o.until.is_none_or(|until| until > from));
+            whole.map_or((from, until), |o| (o.from, o.until.unwrap_or(until)))
+        });
+        if let Some(endless) = endless {
+            let what = format!("the freeze “{name}” begins again before it is over, and never ends");
+            let found = Finding::at(place(table, &["lasts", "rrule", "cron"]), "freeze_endless", what);
+            let why = match endless.from > tried.now {
+                true => format!("from {} on nothing is deployed in its scope", zone.say(endless.from)),
+                false => "nothing is deployed in its scope any more".to_owned(),
+            };
+            let instead =
+                "shorten `lasts`, or let it begin less often: “0 18 28 * *” is a minute, an hour and a day";
+            table.note(found.why(why).instead(instead).warning());
+        } else if let Some((from, until)) = together {
             let length = days(until.duration_since(from));
             let what = format!("the freeze “{name}” begins again before it is over, and so lasts {length}");
             let found = Finding::at(place(table, &["lasts", "cron"]), "freeze_runs_together", what);

@@ -162,3 +162,53 @@ fn a_reminder_before_every_beginning_is_told() {
     let text = with(&format!("[reminders]\nfreeze = [\"1h before end\", \"2d before end\"]\n{freeze}"));
     only(&text, "warning", "reminder_never", "\"2d before end\"");
 }
+
+#[test]
+fn a_freeze_that_begins_again_before_it_is_over_for_ever_has_no_invented_end() {
+    for (when, place) in [
+        ("cron = \"0 0 * * *\"\nlasts = \"2d\"\n", "lasts = \"2d\""),
+        ("cron = \"*/30 * * * *\"\nlasts = \"1h\"\n", "lasts = \"1h\""),
+        ("rrule = \"FREQ=DAILY\"\nfrom = \"2026-01-08T13:00\"\nlasts = \"1d\"\n", "lasts = \"1d\""),
+    ] {
+        let text = with(&format!("[[freezes]]\nname = \"F\"\nservices = [\"api\"]\n{when}"));
+        let found = said(&text);
+        assert!(found.iter().any(|(_, code, at)| code == "freeze_endless" && at == place), "{found:?}");
+        assert!(!found.iter().any(|(_, code, _)| code == "freeze_long" || code == "freeze_runs_together"));
+    }
+}
+
+#[test]
+fn a_day_that_comes_in_some_years_only_is_not_over() {
+    for when in ["cron = \"0 0 29 2 *\"\nlasts = \"1d\"\n", "on = \"29 February\"\n"] {
+        assert_eq!(said(&with(&format!("[[freezes]]\nname = \"F\"\n{when}"))), [], "{when}");
+    }
+    let over = with(
+        "[[freezes]]\nname = \"F\"\nrrule = \"FREQ=DAILY;COUNT=2\"\nfrom = \"2026-01-08\"\nlasts = \"1d\"\n",
+    );
+    only(&over, "warning", "freeze_never", "rrule = \"FREQ=DAILY;COUNT=2\"");
+}
+
+#[test]
+fn calendar_files_are_looked_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("company.ics");
+    let shown = file.display().to_string();
+    let text = with(&format!("[[freezes]]\nname = \"F\"\nics = \"{shown}\"\n"));
+    let place = format!("ics = \"{shown}\"");
+    only(&text, "error", "calendar_unreadable", &place);
+    let event =
+        "BEGIN:VEVENT\r\nUID:a\r\nDTSTART:20261201T080000Z\r\nDTEND:20261201T100000Z\r\nEND:VEVENT\r\n";
+    let calendar = |events: &str| format!("BEGIN:VCALENDAR\r\n{events}END:VCALENDAR\r\n");
+    for (content, found) in [
+        ("no calendar".to_owned(), Some(("error", "calendar_unreadable"))),
+        (String::new(), Some(("error", "calendar_unreadable"))),
+        (calendar(""), Some(("warning", "calendar_empty"))),
+        (calendar(event), None),
+    ] {
+        std::fs::write(&file, &content).expect("written");
+        match found {
+            Some((severity, code)) => only(&text, severity, code, &place),
+            None => assert_eq!(said(&text), []),
+        }
+    }
+}
