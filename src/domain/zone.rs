@@ -52,7 +52,7 @@ impl Zone {
             Ok(rules) if !is_placeholder && rules.iana_name().is_some() => Ok(Self(rules)),
             _ => Err(UnknownZone {
                 got: name.chars().filter(|c| !c.is_control()).take(80).collect(),
-                nearest: offset(name).or_else(|| nearest(name)),
+                nearest: offset(name).unwrap_or_else(|| nearest(name)),
             }),
         }
     }
@@ -164,7 +164,8 @@ impl From<Zone> for String {
 }
 
 /// The zone of `GMT+2`, `UTC-5` or `utc +02:00`, as people mean it: whole hours ahead of UTC. Its name has the other sign.
-fn offset(word: &str) -> Option<String> {
+/// None inside: no zone is so far ahead, and no other name is meant. None: this is no such word.
+fn offset(word: &str) -> Option<Option<String>> {
     let lower: String = word.trim().to_lowercase().chars().filter(|c| *c != ' ').collect();
     let rest = lower.strip_prefix("gmt").or_else(|| lower.strip_prefix("utc"))?;
     let (sign, hours) = match rest.strip_prefix('+') {
@@ -173,7 +174,7 @@ fn offset(word: &str) -> Option<String> {
     };
     let hours: u8 = hours.strip_suffix(":00").unwrap_or(hours).parse().ok()?;
     let name = format!("Etc/GMT{sign}{hours}");
-    (hours > 0 && RULES.get(&name).is_ok()).then_some(name)
+    Some((hours > 0 && RULES.get(&name).is_ok()).then_some(name))
 }
 
 /// The zone whose whole name, or whose place alone (`Berlin`), is at most a third of its letters away.
