@@ -64,6 +64,7 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ("resumed", &["waiting"]),
     ("intent_made", &["held", "waiting"]),
     ("expired early", &["waiting", "held"]),
+    ("replaced", &["waiting", "held"]),
     (
         "people_asked early",
         &["sent", "sent!", "accepted", "accepted!", "unknown", "unknown!", "asked", "asked!"],
