@@ -151,6 +151,6 @@ on_every_store! {
     snapshot:
         surroundings_show_who_is_active_and_who_waits,
         surroundings_know_how_a_commit_fared,
-        the_usual_time_is_the_median_of_successes,
+        the_last_successes_tell_how_long_they_took,
         counts_tell_what_waits;
 }

@@ -258,6 +258,7 @@ impl Town {
             alerts: "C0DEPLOYS".into(),
             leads: Vec::new(),
             cron_reminders: Vec::new(),
+            nag_locks: jiff::SignedDuration::from_hours(2),
             grammar: Grammar::builtin(),
         };
         let hands = Arc::new(Hands {
