@@ -133,6 +133,7 @@ on_every_store! {
         no_effect_is_leased_twice,
         of_those_who_saw_the_same_one_decides,
         of_those_who_want_a_place_one_gets_it,
+        of_a_start_and_what_takes_its_place_one_is_written,
         of_those_who_expect_no_note_one_writes_it,
         the_audit_chain_has_no_gap_and_no_fork,
         those_who_meet_crosswise_all_get_through,
