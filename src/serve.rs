@@ -228,6 +228,7 @@ pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
         topic: settings.announce.topic,
         alerts: settings.announce.alerts.clone(),
         leads: settings.reminders.leads.clone(),
+        nag_locks: settings.reminders.lock,
         cron_reminders: settings
             .reminders
             .crons

@@ -205,6 +205,10 @@ impl App {
             Ok(step) => {
                 self.record(&mut visit.changes, deploy, &step, Actor::of(&grant));
                 let answer = self.words().done(deploy, &step);
+                let answer = match self.words().warning(&deploy.verdicts) {
+                    Some(warning) => answer.paragraph(crate::words::Text::plain("⚠ ").text(warning)),
+                    None => answer,
+                };
                 visit.answer(answer);
             }
             Err(illegal) => {

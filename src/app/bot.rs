@@ -57,6 +57,8 @@ pub struct Rules {
     pub leads: Vec<Lead>,
     /// Reminders by the calendar.
     pub cron_reminders: Vec<CronReminder>,
+    /// How often the owner of a lock is asked whether it is still needed.
+    pub nag_locks: SignedDuration,
     /// What people can say.
     pub grammar: Grammar,
 }

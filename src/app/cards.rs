@@ -139,6 +139,7 @@ pub fn presses(deploy: &Deploy) -> Vec<Press> {
             | Outcome::Rejected { .. }
             | Outcome::Cancelled { .. }
             | Outcome::Expired
+            | Outcome::Superseded { .. }
             | Outcome::Succeeded
             | Outcome::Unknown => Vec::new(),
         },

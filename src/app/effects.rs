@@ -87,6 +87,11 @@ pub enum Effect {
     },
     /// Write the state of the freezes into the topic of the channel.
     Topic,
+    /// Ask the owner of an environment's lock whether it is still needed, when it is time.
+    NagLock {
+        /// Where.
+        environment: EnvironmentName,
+    },
     /// Remind those whose yes to this digest is still missing.
     Nudge {
         /// The deploy.
@@ -164,6 +169,7 @@ impl Effect {
             Effect::Remind => "remind",
             Effect::TellFreeze { .. } => "tell_freeze",
             Effect::Topic => "topic",
+            Effect::NagLock { .. } => "nag_lock",
             Effect::Nudge { .. } => "nudge",
             Effect::AskForIncident { .. } => "ask_for_incident",
             Effect::ReadCalendars => "read_calendars",
@@ -177,7 +183,11 @@ impl Effect {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self {
-            Effect::Card { .. } | Effect::Say { .. } | Effect::Reply { .. } | Effect::Topic => Lane::Chat,
+            Effect::Card { .. }
+            | Effect::Say { .. }
+            | Effect::Reply { .. }
+            | Effect::NagLock { .. }
+            | Effect::Topic => Lane::Chat,
             Effect::OpenForm { .. } => Lane::Form,
             Effect::Judge { .. }
             | Effect::Send { .. }
@@ -214,6 +224,7 @@ impl Effect {
             | Effect::Remind
             | Effect::TellFreeze { .. }
             | Effect::Topic
+            | Effect::NagLock { .. }
             | Effect::ReadCalendars
             | Effect::LookBack { .. }
             | Effect::Sweep { .. }
@@ -305,6 +316,7 @@ impl NewEffect {
             Effect::JudgeLine { lock_group } => lock_group.clone(),
             Effect::Send { deploy, attempt } => format!("{deploy}/{attempt}"),
             Effect::Sweep { of } => of.to_string(),
+            Effect::NagLock { environment } => environment.to_string(),
             other => other.deploy().map(ToString::to_string).unwrap_or_default(),
         };
         Self { key: format!("{}/{subject}", effect.name()), effect, due, repeat: Repeat::Whenever }

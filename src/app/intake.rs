@@ -318,6 +318,9 @@ impl App {
         value: &str,
         message: Option<&MessageRef>,
     ) -> Result<(), StoreError> {
+        if value.starts_with(crate::lock_nags::VALUE) {
+            return self.lock_pressed(visit, value, message).await;
+        }
         let Some((deploy, button, press)) = self.find_button(visit, value, message).await? else {
             return Ok(());
         };

@@ -322,7 +322,7 @@ impl App {
         }
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let permission = self.may_dispatch().await?;
-        let mut place = self.place(&candidate, &around, &calendar, now);
+        let mut place = self.place_in_line(&candidate, &around, &calendar, now).await?;
         place.stopped = permission.stopped.clone();
         place.rolled_back = there.rolled_back.clone();
         place.before_left = self.left_before(deploy, environment, around.before).await?;
@@ -348,6 +348,14 @@ impl App {
         changes.expect.push(Expect::Scope(scope, around.environment_revision));
         changes.expect.push(Expect::Scope(Scope::Freezes, around.freezes_revision));
         changes.expect.push(Expect::Note(AWAY.into(), away));
+        // Only what is accepted takes the place of anything: a slip of the keyboard ends no request.
+        if environment.supersede && deploy.verdicts.is_empty() && decision != Decision::Refuse {
+            let older = self.superseded_by(deploy).await?;
+            if !older.is_empty() {
+                self.supersede(deploy, &older, changes).await?;
+                return Ok(None);
+            }
+        }
         match (decision, outside) {
             (Decision::Refuse, outside) => {
                 self.learn_with(deploy, Event::Refused { verdicts, outside }, changes).await?;
@@ -405,6 +413,7 @@ impl App {
             .collect();
         ahead.sort_by(|a, b| a.queue_key().cmp(&b.queue_key()));
         Place {
+            behind: 0,
             before_left: None,
             rolled_back: None,
             lock: around.lock.clone(),
@@ -413,14 +422,20 @@ impl App {
             before: around.before,
             before_is_open: around.before_is_open,
             known_here: around.known_here,
-            usual: around.usual,
+            usual: Vec::new(),
             stopped: None,
         }
     }
 
     /// Whether only the queue keeps a deploy from starting. What depends on the time, on locks and on people is judged
     /// as it is now, so that nobody passes somebody who came first and whose window opened at the same instant.
-    fn is_ready(&self, deploy: &Deploy, around: &Surroundings, calendar: &Calendar, now: Timestamp) -> bool {
+    pub(crate) fn is_ready(
+        &self,
+        deploy: &Deploy,
+        around: &Surroundings,
+        calendar: &Calendar,
+        now: Timestamp,
+    ) -> bool {
         let Some((environment, service)) = self.place_of(deploy) else { return false };
         if deploy.verdicts.is_empty() || deploy.delay.as_ref().is_some_and(|delay| now < delay.until) {
             return false;
@@ -458,6 +473,7 @@ impl App {
 fn other(deploy: &Deploy) -> Other {
     Other {
         id: deploy.id.clone(),
+        service: Some(deploy.request.service.clone()),
         version: deploy.request.version.clone(),
         requester: deploy.request.by.clone(),
         started: match &deploy.state {

@@ -16,6 +16,9 @@ pub mod inbound;
 mod intake;
 mod judge;
 pub mod limits;
+mod line;
+mod lock_nags;
+mod locks;
 pub mod messages;
 pub mod outlook;
 mod outside;
@@ -35,4 +38,5 @@ mod worker;
 
 pub use bot::{App, CronReminder, Ports, Rules};
 pub use intake::FORMS;
+pub use lock_nags::LockPress;
 pub use worker::WORKERS;

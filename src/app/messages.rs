@@ -8,6 +8,7 @@ mod change;
 mod freezes;
 mod gates;
 pub(crate) mod lists;
+mod locks;
 mod notes;
 mod people;
 mod selfcheck;

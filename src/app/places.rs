@@ -1,4 +1,5 @@
-//! Locks and freezes: keeping people out, for a reason and a time. Not here: what they mean for a deploy (`gates`).
+//! Freezes from chat, and closing an environment off: keeping people out, for a reason and a time. Not here: locks
+//! (`locks`), what they mean for a deploy (`gates`).
 
 use crate::bot::{App, touch};
 use crate::commands::Invocation;
@@ -10,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
-use shipgate_domain::facts::Lock;
+use shipgate_domain::facts::{Lock, LockKind};
 use shipgate_domain::ids::base32;
 use shipgate_domain::people::Action;
 use shipgate_domain::policy::Environment;
@@ -19,103 +20,6 @@ use shipgate_domain::policy::Environment;
 const LONGEST_FREEZE: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 impl App {
-    /// `lock production migrating the db --for 2h`
-    pub(crate) async fn take_lock(&self, visit: &mut Visit<'_>, said: &Invocation) -> Result<(), StoreError> {
-        let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
-        let Some(grant) = self.allowed(visit, Action::Lock, Some(environment)).await else { return Ok(()) };
-        let now = visit.now;
-        let held = self.lock_of(visit, environment).await?;
-        if let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now))
-            && (lock.by != *grant.person() || lock.quarantine.is_some())
-        {
-            let answer = self.words().locked_by_other(&lock);
-            visit.answer(answer);
-            return Ok(());
-        }
-        let until = said.duration("for").map(|length| later(now, length));
-        let reason = said.text("reason").unwrap_or("no reason given").chars().take(300).collect();
-        let lock = Lock {
-            environment: environment.name.clone(),
-            by: grant.person().clone(),
-            reason,
-            since: now,
-            until,
-            quarantine: None,
-        };
-        let data = serde_json::to_value(&lock).expect("a lock is plain data");
-        self.note(&mut visit.changes, Actor::of(&grant), Some(&environment.name), "lock_taken", data);
-        let message = self.words().locked(&lock);
-        let key = format!("lock/{}/{}", environment.name, now.as_millisecond());
-        visit.changes.effects.push(self.say_once(key, message.clone(), now));
-        visit.answer(message);
-        visit.changes.locks.push(lock);
-        touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
-        self.judge_all(&mut visit.changes, Some(environment));
-        Ok(())
-    }
-
-    /// `unlock production`, `unlock production because the holder is away`
-    pub(crate) async fn release_lock(
-        &self,
-        visit: &mut Visit<'_>,
-        said: &Invocation,
-    ) -> Result<(), StoreError> {
-        let Some(environment) = self.said_environment(visit, said) else { return Ok(()) };
-        let now = visit.now;
-        let held = self.lock_of(visit, environment).await?;
-        let Some(lock) = held.filter(|l| l.until.is_none_or(|until| until > now)) else {
-            let answer = self.words().not_locked(&environment.name);
-            visit.answer(answer);
-            return Ok(());
-        };
-        let is_own = lock.by == visit.person && lock.quarantine.is_none();
-        let action = match (is_own, &lock.quarantine) {
-            (true, _) => Action::Lock,
-            (false, Some(_)) => Action::Resolve,
-            (false, None) => Action::Unlock,
-        };
-        let Some(grant) = self.allowed(visit, action, Some(environment)).await else { return Ok(()) };
-        let reason = said.text("reason");
-        if !is_own && reason.is_none() {
-            let answer = self.words().reason_for_unlock(&lock);
-            visit.answer(answer);
-            return Ok(());
-        }
-        let data = serde_json::json!({ "lock": lock, "reason": reason });
-        self.note(&mut visit.changes, Actor::of(&grant), Some(&environment.name), "lock_released", data);
-        let message = self.words().unlocked(&environment.name, grant.person(), &lock, reason);
-        let key = format!("unlock/{}/{}", environment.name, now.as_millisecond());
-        visit.changes.effects.push(self.say_once(key, message.clone(), now));
-        visit.answer(message);
-        match &lock.quarantine {
-            Some(deploy) => visit.changes.cleared.push(deploy.clone()),
-            None => visit.changes.unlocks.push(environment.name.clone()),
-        }
-        touch(&mut visit.changes, Scope::Environment(environment.name.clone()));
-        self.judge_all(&mut visit.changes, Some(environment));
-        Ok(())
-    }
-
-    /// The lock of an environment. What is written about it is a conflict if anything there changes meanwhile.
-    async fn lock_of(
-        &self,
-        visit: &mut Visit<'_>,
-        environment: &Environment,
-    ) -> Result<Option<Lock>, StoreError> {
-        let Some(service) = self.rules.policy.services.keys().next() else { return Ok(None) };
-        let about = About {
-            service: service.clone(),
-            environment: environment.name.clone(),
-            lock_group: environment.name.to_string(),
-            commit: None,
-            after: None,
-        };
-        let around = self.store.surroundings(&about).await?;
-        let scope = Scope::Environment(environment.name.clone());
-        visit.changes.expect.push(Expect::Scope(scope, around.environment_revision));
-        Ok(around.lock)
-    }
-
     /// The lock that closes an environment off because nobody knows what became of a run.
     pub(crate) fn quarantine(&self, deploy: &Deploy, now: Timestamp) -> Lock {
         let why = match &deploy.state {
@@ -130,6 +34,8 @@ impl App {
             since: now,
             until: None,
             quarantine: Some(deploy.id.clone()),
+            kind: LockKind::Everyone,
+            length: None,
         }
     }
 
@@ -285,7 +191,7 @@ impl App {
         changes.effects.push(NewEffect::whenever(Effect::Sweep { of }, changes.at));
     }
 
-    fn said_environment(&self, visit: &mut Visit<'_>, said: &Invocation) -> Option<&Environment> {
+    pub(crate) fn said_environment(&self, visit: &mut Visit<'_>, said: &Invocation) -> Option<&Environment> {
         let environment = said.environment().and_then(|word| self.rules.policy.environment(word));
         if environment.is_none() {
             let answer = self.words().place_missing(false);

@@ -133,6 +133,7 @@ fn task(effect: &Effect) -> &'static str {
         Effect::Remind => "look for reminders",
         Effect::TellFreeze { .. } => "tell people about a freeze",
         Effect::Topic => "set the topic of the channel",
+        Effect::NagLock { .. } => "ask the owner of a lock whether it is still needed",
         Effect::Nudge { .. } => "remind those who are asked about",
         Effect::AskForIncident { .. } => "ask for the note about the emergency of",
         Effect::ReadCalendars => "read the calendars of others",

@@ -55,14 +55,17 @@ impl App {
             let ahead = later(now, SignedDuration::from_hours(24 * 60));
             let spans = calendar.spans(place, thing, schedule, now, ahead);
             let next = calendar.next_start(place, thing, schedule, now, false);
-            let is_held = |at: &Option<Timestamp>| at.is_none_or(|until| until > now);
             places.push(PlaceStatus {
                 service,
                 environment,
                 running: past.in_place().cloned(),
                 newest: past.newest().cloned(),
                 open: self.store.deploys(&open).await?,
-                lock: locks.iter().find(|l| l.environment == environment.name && is_held(&l.until)).cloned(),
+                locks: locks
+                    .iter()
+                    .filter(|lock| lock.environment == environment.name && lock.holds(now))
+                    .cloned()
+                    .collect(),
                 calendar: self.words().calendar_line(spans.first(), next, ahead),
             });
         }
@@ -151,6 +154,8 @@ impl App {
         let outlook = view.outlook(from, later(from, SignedDuration::from_hours(24 * 14)));
         let answer =
             self.words().when(service, environment, from, view.ahead(from).as_ref(), outlook.as_ref());
+        let locks = self.locks_on(environment).await?;
+        let answer = self.words().with_locks(answer, &locks);
         visit.answer(answer);
         Ok(())
     }
@@ -174,7 +179,7 @@ impl App {
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
         let asked = self.imagined(visit, service, environment).await;
         let Some(asked) = asked else { return Ok(()) };
-        let place = self.place(&asked, &around, &calendar, at);
+        let place = self.place_in_line(&asked, &around, &calendar, at).await?;
         let policy = &self.rules.policy;
         let case = Case {
             deploy: &asked,

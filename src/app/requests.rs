@@ -9,6 +9,7 @@ use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
 use jiff::SignedDuration;
 use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Past, Request, StartWhen, State};
+use shipgate_domain::facts::LockKind;
 use shipgate_domain::gates::Gate;
 use shipgate_domain::ids::{EnvironmentName, ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
@@ -325,7 +326,14 @@ impl App {
         if let Err(Denied::NotInGroup { .. }) = &grant {
             return self.request_of_stranger(visit, deploy, actor).await;
         }
-        let answer = self.words().asked(&deploy, &self.rules.announce);
+        let mut answer = self.words().asked(&deploy, &self.rules.announce);
+        let older: Vec<&Deploy> = open.iter().filter(|one| one.is_superseded_by(&deploy)).collect();
+        if environment.supersede && !older.is_empty() {
+            answer = self.words().will_supersede(answer, &older);
+        }
+        let mut locks = self.locks_on(environment).await?;
+        locks.retain(|lock| lock.kind == LockKind::Warn);
+        let answer = self.words().with_locks(answer, &locks);
         visit.answer(answer);
         visit.changes.expect.push(Expect::Scope(asked.clone(), revision));
         crate::bot::touch(&mut visit.changes, asked);
@@ -405,7 +413,7 @@ impl App {
         };
         let around = self.store.surroundings(&about).await?;
         let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
-        let place = self.place(deploy, &around, &calendar, self.now());
+        let place = self.place_in_line(deploy, &around, &calendar, self.now()).await?;
         let mut seen = deploy.clone();
         let memberships = self.memberships(&environment.deployers).await;
         seen.outside = Some(shipgate_domain::facts::Outside {

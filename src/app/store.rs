@@ -266,9 +266,12 @@ pub struct Surroundings {
     pub before_is_open: bool,
     /// Whether the commit ever succeeded on this environment.
     pub known_here: bool,
-    /// Median time from bound run to end of the last 20 successes of this service here.
-    pub usual: Option<SignedDuration>,
+    /// Time from bound run to end of the last [`USUAL_OF`] successes of this service here, newest first.
+    pub took: Vec<SignedDuration>,
 }
+
+/// So many past successes say how long a deploy usually takes.
+pub const USUAL_OF: u32 = 10;
 
 /// What [`Store::surroundings`] is asked about.
 #[derive(Clone, Debug)]

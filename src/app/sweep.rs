@@ -27,6 +27,9 @@ impl App {
             Sweep::Start | Sweep::Everywhere => None,
             Sweep::Environment(name) => Some(name),
         };
+        if *of == Sweep::Start {
+            self.nag_all().await?;
+        }
         let mut judged = 0;
         let mut above = None;
         loop {

@@ -282,6 +282,7 @@ impl App {
             Effect::Remind => self.remind().await,
             Effect::TellFreeze { freeze, from, lead } => self.tell_freeze(freeze, *from, *lead).await,
             Effect::Topic => self.set_topic(leased).await,
+            Effect::NagLock { environment } => self.nag_lock(leased, environment).await,
             Effect::Nudge { deploy, digest } => self.nudge(deploy, digest).await,
             Effect::AskForIncident { deploy, time } => self.ask_for_incident(deploy, *time).await,
             Effect::ReadCalendars => self.read_feeds().await,

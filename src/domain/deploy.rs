@@ -46,8 +46,20 @@ pub struct Deploy {
     pub attempts: u32,
     /// Why the last attempt came to nothing, and when the next may be made.
     pub delay: Option<Delay>,
+    /// What it took the place of: older requests of the same person that had not started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<Replaced>,
     /// Where it is in its life.
     pub state: State,
+}
+
+/// Another deploy, as far as cards name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Its id.
+    pub deploy: DeployId,
+    /// What people typed for the version.
+    pub version: Version,
 }
 
 /// What somebody asked for.
@@ -355,6 +367,11 @@ pub enum Outcome {
     },
     /// Nobody opened its gates in time.
     Expired,
+    /// The same person asked for something newer there, before this had started.
+    Superseded {
+        /// What took its place.
+        by: Replaced,
+    },
     /// The run succeeded, by an authenticated read.
     Succeeded,
     /// The run did not succeed, or could not be started.
@@ -395,6 +412,7 @@ impl Deploy {
             verdicts: Vec::new(),
             attempts: 0,
             delay: None,
+            replaces: Vec::new(),
             state: State::Requested { problem: None },
         }
     }
@@ -518,6 +536,33 @@ impl Deploy {
         }
     }
 
+    /// Whether a newer request takes its place where the rules of the environment say so: of the same person, for the
+    /// same service there, while this has not started. What was planned for another time is meant besides it, and only
+    /// a rollback takes the place of a rollback.
+    #[must_use]
+    pub fn is_superseded_by(&self, newer: &Deploy) -> bool {
+        let (one, other) = (&self.request, &newer.request);
+        let has_not_started = matches!(self.state, State::Requested { .. } | State::Waiting { .. });
+        let is_same_time = match (one.when, other.when) {
+            (StartWhen::At(one), StartWhen::At(other)) => one == other,
+            (StartWhen::At(_), _) | (_, StartWhen::At(_)) => false,
+            (StartWhen::Now | StartWhen::WhenOpen, StartWhen::Now | StartWhen::WhenOpen) => true,
+        };
+        has_not_started
+            && self.id < newer.id
+            && one.by == other.by
+            && one.service == other.service
+            && one.environment == other.environment
+            && is_same_time
+            && (newer.is_rollback() || !self.is_rollback())
+    }
+
+    /// How cards of others name it.
+    #[must_use]
+    pub fn named(&self) -> Replaced {
+        Replaced { deploy: self.id.clone(), version: self.request.version.clone() }
+    }
+
     /// Its place in the queue: rollbacks first, then emergencies that people agreed to, then everybody in the order of
     /// asking. Calling something an emergency alone brings nobody forward.
     #[must_use]
@@ -556,6 +601,7 @@ impl Outcome {
             Outcome::Rejected { .. } => "rejected",
             Outcome::Cancelled { .. } => "cancelled",
             Outcome::Expired => "expired",
+            Outcome::Superseded { .. } => "superseded",
             Outcome::Succeeded => "succeeded",
             Outcome::Failed { .. } => "failed",
             Outcome::Unknown => "outcome_unknown",

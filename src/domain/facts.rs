@@ -2,14 +2,15 @@
 
 mod preflight;
 
+pub use crate::lock::{Lock, LockKind};
 pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews, Said, SeenEnd, SeenThere};
 
 use crate::calendar::Calendar;
 use crate::deploy::{Deploy, WayBack};
-use crate::ids::{Account, CommitId, DeployId, EnvironmentName, PersonId, Version};
+use crate::ids::{Account, CommitId, DeployId, PersonId, ServiceName, Version};
 use crate::people::Memberships;
 use crate::policy::{Environment, Policy, Service};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Something that was asked of another system: known, or unknown with the reason. Unknown never opens a gate.
@@ -143,63 +144,53 @@ pub struct Outside {
     pub preflight: Preflight,
 }
 
-/// A person's hold on an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lock {
-    /// Where.
-    pub environment: EnvironmentName,
-    /// Who holds it.
-    pub by: PersonId,
-    /// Why.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// Until when, excluded; none means until somebody unlocks it.
-    pub until: Option<Timestamp>,
-    /// Set when the lock is there because nobody knows what became of a run. Then it stops everybody, and only
-    /// those who may resolve it lift it.
-    pub quarantine: Option<DeployId>,
-}
-
-impl Lock {
-    /// The quarantine of an environment after the database was put back to an earlier moment. Nobody knows what
-    /// happened there since, so only a person lifts it. It names no deploy: its id begins with the year 1970, in which
-    /// nobody deployed.
-    ///
-    /// # Panics
-    /// Never: the name of the program is a name.
-    #[must_use]
-    pub fn after_restore(
-        environment: EnvironmentName,
-        since: Timestamp,
-        now: Timestamp,
-        random: [u8; 10],
-    ) -> Self {
-        Self {
-            environment,
-            by: "shipgate".parse().expect("a name"),
-            reason: format!(
-                "the database was restored from {}, and what happened since then is not known",
-                since.strftime("%Y-%m-%d %H:%M UTC")
-            ),
-            since: now,
-            until: None,
-            quarantine: Some(DeployId::new(Timestamp::UNIX_EPOCH, random)),
-        }
-    }
-}
-
 /// Another deploy, as far as a queue shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Other {
     /// Its id.
     pub id: DeployId,
-    /// What it puts there.
+    /// Of which service; not known in the stored form of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// Which version it puts there.
     pub version: Version,
     /// Who asked for it.
     pub requester: PersonId,
     /// When it started; none while it waits.
     pub started: Option<Timestamp>,
+}
+
+/// More than so many in line after a deploy are not counted: nobody needs the number, and each change of it would be
+/// written into the cards of all of them.
+pub const BEHIND_COUNTED: u32 = 9;
+
+/// How long the last successful deploys of a service to an environment took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usual {
+    /// The service.
+    pub service: ServiceName,
+    /// The median; of an even number, the middle between the two in the middle.
+    pub took: SignedDuration,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Usual {
+    /// From the times that past successes took, in any order. None where there are none: nobody invents a figure.
+    #[must_use]
+    pub fn from_past(service: &ServiceName, took: &[SignedDuration]) -> Option<Self> {
+        let mut millis: Vec<i64> =
+            took.iter().map(|t| i64::try_from(t.as_millis()).unwrap_or(i64::MAX)).collect();
+        millis.sort_unstable();
+        let middle = millis.len() / 2;
+        let median = match millis.len() {
+            0 => return None,
+            odd if odd % 2 == 1 => millis[middle],
+            _ => i64::midpoint(millis[middle - 1], millis[middle]),
+        };
+        let of = u32::try_from(millis.len()).unwrap_or(u32::MAX);
+        Some(Self { service: service.clone(), took: SignedDuration::from_millis(median), of })
+    }
 }
 
 /// What stands in the way inside Shipgate: read in the same snapshot in which the decision is written.
@@ -221,8 +212,10 @@ pub struct Place {
     pub before_is_open: bool,
     /// Whether this commit has ever succeeded here.
     pub known_here: bool,
-    /// How long deploys here usually take, from the median of the last ones.
-    pub usual: Option<jiff::SignedDuration>,
+    /// How many come after it in line, counted up to [`BEHIND_COUNTED`].
+    pub behind: u32,
+    /// How long deploys here took lately, by service.
+    pub usual: Vec<Usual>,
     /// Since when and why nothing is started anywhere: the self-check found what must never be.
     pub stopped: Option<(Timestamp, String)>,
 }

@@ -9,6 +9,7 @@ pub mod gates;
 pub mod glob;
 pub mod hidden;
 pub mod ids;
+pub mod lock;
 pub mod migrations;
 pub mod people;
 pub mod policy;

@@ -108,6 +108,10 @@ pub struct Environment {
     /// What becomes of runs that still wait for a machine when a freeze begins.
     #[serde(default)]
     pub when_frozen: WhenFrozen,
+    /// Whether a newer request of the same person for the same service takes the place of an older one that has not
+    /// started.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub supersede: bool,
     /// Fewer rules for the way back.
     pub rollback: RollbackRule,
     /// What else is demanded of a change.

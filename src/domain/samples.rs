@@ -1,7 +1,7 @@
 //! Values for the tests of this crate: one example policy and one deploy at every point of its life. Not here: tests.
 
 use crate::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
-use crate::deploy::{Ask, Deploy, Event, Kind, Pinned, Request, Resolution, Step, plan_and_digest};
+use crate::deploy::{Ask, Deploy, Event, Kind, Pinned, Replaced, Request, Resolution, Step, plan_and_digest};
 use crate::facts::{Check, CheckState, Diff, Outside, Pin, Read, RefKind};
 use crate::gates::{Answer, Gate, Helpers, Reason, Verdict};
 use crate::ids::{Account, CommitId, DeployId, Platform, PolicyVersion};
@@ -135,6 +135,7 @@ fn staging() -> Environment {
         checks: CheckRule::None,
         queue: QueueBy::Environment,
         when_frozen: crate::policy::WhenFrozen::Finish,
+        supersede: false,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
         preflight: Default::default(),
@@ -226,6 +227,10 @@ pub(crate) fn verdict(answer: Answer) -> Verdict {
         until: None,
         helpers: Helpers::default(),
     }
+}
+
+pub(crate) fn replaced(digit: u8) -> Replaced {
+    Replaced { deploy: DeployId::new(at(ASKED), [digit; 10]), version: parsed("v1.2.4") }
 }
 
 pub(crate) fn run(attempt: u32) -> Run {
@@ -325,6 +330,8 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ("went_on", Event::WentOn, plain),
         ("expired", Event::Expired, at(EXPIRES)),
         ("expired early", Event::Expired, after(EXPIRES, -1)),
+        ("superseded", Event::Superseded { by: replaced(7) }, plain),
+        ("replaced", Event::Replaced { deploys: vec![replaced(5)] }, plain),
         ("intent_made", intent(Answer::Open, 30), at(THURSDAY)),
         ("intent_made, a gate waits", intent(Answer::Waiting, 30), at(THURSDAY)),
         ("intent_made, a gate is closed", intent(Answer::Closed, 30), at(THURSDAY)),
@@ -456,6 +463,7 @@ pub(crate) fn lives() -> BTreeMap<String, Deploy> {
         deploy_after(&["pinned", "rejected"]),
         deploy_after(&["pinned", "cancel_asked"]),
         deploy_after(&["pinned", "expired"]),
+        deploy_after(&["pinned", "superseded"]),
         with(&["bound", "ended: success"]),
         with(&["bound", "ended: failure"]),
         with(&["bound", "ended: failure", "closed"]),

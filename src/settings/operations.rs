@@ -5,9 +5,10 @@ use super::problem::Finding;
 use super::reader::{Section, Word, clip};
 use super::secrets::Environment;
 use axum::http::Uri;
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use shipgate_app::limits::Rates;
-use shipgate_domain::calendar::{FeedSource, FiveFieldCron, FreezeWhen, Lead};
+use shipgate_domain::calendar::{FeedSource, FiveFieldCron, FreezeWhen, Lead, Length};
 use shipgate_domain::policy::Policy;
 use shipgate_store::postgres::Address;
 use std::path::{Path, PathBuf};
@@ -119,6 +120,8 @@ pub struct AuditSettings {
 pub struct ReminderSettings {
     /// When people are reminded of each freeze. Default 7d, 24h, 1h, start, end.
     pub leads: Vec<Lead>,
+    /// How often the owner of a lock is asked whether it is still needed. Default 2 h.
+    pub lock: SignedDuration,
     /// Reminders at fixed times, on the clocks of the default zone.
     pub crons: Vec<CronReminder>,
 }
@@ -136,6 +139,8 @@ const STORE: &str = "sqlite://shipgate.db";
 const SLACK_API: &str = "https://slack.com/api";
 const GITHUB_API: &str = "https://api.github.com";
 const CHANNEL: &str = "#deployments";
+/// Owners of locks are asked this often.
+const ASK_OWNERS: SignedDuration = SignedDuration::from_hours(2);
 const LEADS: &[&str] = &["7d", "24h", "1h", "start", "1h before end", "end"];
 
 pub(super) fn limits(root: &Section<'_>) -> Rates {
@@ -311,7 +316,7 @@ pub(super) fn reminders(root: &Section<'_>) -> ReminderSettings {
     let default =
         || LEADS.iter().map(|lead| lead.parse().expect("the defaults are reminder times")).collect();
     let Some(section) = root.section("reminders") else {
-        return ReminderSettings { leads: default(), crons: Vec::new() };
+        return ReminderSettings { leads: default(), lock: ASK_OWNERS, crons: Vec::new() };
     };
     let leads = section.list("freeze", "[\"24h\", \"start\", \"end\"]").map(|list| {
         let mut leads: Vec<Lead> = Vec::new();
@@ -340,7 +345,24 @@ pub(super) fn reminders(root: &Section<'_>) -> ReminderSettings {
         Some(CronReminder { at: at?, say: say?.text })
     };
     let crons = section.tables("cron").into_iter().filter_map(cron).collect();
-    ReminderSettings { leads: leads.unwrap_or_else(default), crons }
+    let lock = ask_owners(&section);
+    ReminderSettings { leads: leads.unwrap_or_else(default), lock, crons }
+}
+
+/// How often the owner of a lock is asked whether it is still needed: often enough that none is forgotten for days, and
+/// not so often that nobody reads it any more.
+fn ask_owners(section: &Section<'_>) -> SignedDuration {
+    let Some(length) = section.parsed::<Length>("lock", "bad_length", "2h").map(Length::total) else {
+        return ASK_OWNERS;
+    };
+    if (SignedDuration::from_mins(15)..=SignedDuration::from_hours(7 * 24)).contains(&length) {
+        return length;
+    }
+    let what = "`reminders.lock` is shorter than 15 minutes or longer than 7 days";
+    let why = "owners of locks would not read it any more, or forget their lock";
+    let place = section.place_of("lock").unwrap_or_else(|| section.place.clone());
+    section.note(Finding::at(place, "out_of_range", what).why(why).instead("write lock = \"2h\""));
+    ASK_OWNERS
 }
 
 /// Base of a vendor's API. A token goes there, so it is encrypted, or on this machine.

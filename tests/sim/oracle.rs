@@ -161,8 +161,8 @@ impl World {
 /// The states a deploy may go to from a state, written out by hand (S15).
 fn allowed(from: &str) -> &'static [&'static str] {
     match from {
-        "requested" => &["requested", "waiting", "refused", "cancelled", "expired"],
-        "waiting" => &["waiting", "dispatching", "refused", "rejected", "cancelled", "expired"],
+        "requested" => &["requested", "waiting", "refused", "cancelled", "expired", "superseded"],
+        "waiting" => &["waiting", "dispatching", "refused", "rejected", "cancelled", "expired", "superseded"],
         "dispatching" => &["dispatching", "unknown", "waiting", "running", "failed", "cancelled"],
         "unknown" => &["unknown", "running", "failed", "outcome_unknown"],
         "running" => &["running", "succeeded", "failed", "cancelled", "outcome_unknown"],

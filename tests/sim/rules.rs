@@ -301,6 +301,7 @@ impl Drawn {
             alerts: "#deploys".into(),
             leads: vec!["10m".parse().expect("a lead"), "start".parse().expect("a lead")],
             cron_reminders: Vec::new(),
+            nag_locks: SignedDuration::from_hours(2),
             grammar: GRAMMAR.clone(),
         }
     }
@@ -423,6 +424,7 @@ impl Place {
             },
             queue: if self.by_service { QueueBy::Service } else { QueueBy::Environment },
             when_frozen: if self.cancels_queued { WhenFrozen::CancelQueued } else { WhenFrozen::Finish },
+            supersede: false,
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
             preflight: Default::default(),

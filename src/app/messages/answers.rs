@@ -175,6 +175,15 @@ impl Words<'_> {
         hint(title)
     }
 
+    /// Which older requests give way once this one is accepted.
+    pub(crate) fn will_supersede(&self, answer: Message, older: &[&Deploy]) -> Message {
+        let text =
+            older.iter().fold(Text::plain("Once it is accepted, it takes the place of"), |text, one| {
+                text.and(" ").code(one.request.version.as_str()).and(" ").code(one.id.short())
+            });
+        answer.paragraph(text.and(", unless that has started by then."))
+    }
+
     pub(crate) fn one_approval_at_a_time(&self) -> Message {
         no("One deploy is approved at a time. Nothing changed.").paragraph(
             "Say it once for each, or press Approve on its card; a comment has more than one word.",

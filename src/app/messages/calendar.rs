@@ -1,4 +1,4 @@
-//! Freezes, reminders, locks, `when` and `explain`. Not here: computing any of it (`domain::calendar`).
+//! Freezes, reminders, `when` and `explain`. Not here: computing any of it (`domain::calendar`).
 
 use super::{Words, duration};
 use crate::outlook;
@@ -6,7 +6,6 @@ use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
 use shipgate_domain::calendar::outlook::{Ahead, Outlook, Stretch};
 use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, FreezeOrigin, Opening};
-use shipgate_domain::facts::Lock;
 use shipgate_domain::ids::{EnvironmentName, PersonId};
 use shipgate_domain::policy::{Environment, Service};
 
@@ -124,66 +123,6 @@ impl Words<'_> {
     pub(crate) fn bad_times(&self, why: impl Into<String>) -> Message {
         Message::line(Tone::Bad, format!("{} Nothing changed.", why.into()))
             .paragraph(Text::plain("For example ").code("/freeze add \"Incident 42\" production for 2h"))
-    }
-
-    pub(crate) fn locked(&self, lock: &Lock) -> Message {
-        Message::line(
-            Tone::Asking,
-            Text::default().bold(lock.environment.as_str()).and(" is ").text(self.lock_line(lock)).and("."),
-        )
-        .paragraph(
-            Text::plain("Until it ends, no deploy of anybody else starts there. ")
-                .code(format!("/unlock {}", lock.environment))
-                .and(" ends it."),
-        )
-    }
-
-    pub(crate) fn unlocked(
-        &self,
-        environment: &EnvironmentName,
-        by: &PersonId,
-        lock: &Lock,
-        reason: Option<&str>,
-    ) -> Message {
-        let text = Text::default().bold(environment.as_str()).and(" was unlocked by ").span(self.person(by));
-        let text = if lock.by == *by {
-            text
-        } else {
-            text.and("; the lock was ").span(self.mention(&lock.by)).and("'s")
-        };
-        let text = match reason {
-            Some(reason) => text.and(format!(": {reason}")),
-            None => text.and("."),
-        };
-        Message::line(Tone::Good, text)
-    }
-
-    pub(crate) fn not_locked(&self, environment: &EnvironmentName) -> Message {
-        Message::line(Tone::Neutral, format!("{environment} is not locked. Nothing changed."))
-    }
-
-    pub(crate) fn locked_by_other(&self, lock: &Lock) -> Message {
-        Message::line(
-            Tone::Bad,
-            Text::default()
-                .bold(lock.environment.as_str())
-                .and(" is already ")
-                .text(self.lock_line(lock))
-                .and(". Nothing changed."),
-        )
-        .paragraph("Ask them, or wait for its end.")
-    }
-
-    pub(crate) fn reason_for_unlock(&self, lock: &Lock) -> Message {
-        Message::line(
-            Tone::Bad,
-            Text::default()
-                .bold(lock.environment.as_str())
-                .and(" is ")
-                .text(self.lock_line(lock))
-                .and(". Lifting it needs a reason. Nothing changed."),
-        )
-        .paragraph(Text::plain("Say it like ").code(format!("/unlock {} because …", lock.environment)))
     }
 
     /// One line about windows and freezes: "open until Fri 14:00".

@@ -4,7 +4,7 @@ use super::{Words, count, duration, what};
 use crate::follow::running_since;
 use crate::words::{Block, Card, LogTail, Message, StageLine, Text, Tone};
 use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, StartWhen, State};
-use shipgate_domain::facts::{Diff, Read};
+use shipgate_domain::facts::{Diff, LockKind, Read};
 use shipgate_domain::gates::{Answer, Gate, Reason, Verdict};
 use shipgate_domain::run::{StageName, Standing};
 
@@ -104,6 +104,13 @@ impl Words<'_> {
                         }
                     }
                     Outcome::Expired => "Given up: its gates did not open in time. Ask again when they can.".into(),
+                    Outcome::Superseded { by } => Text::plain("Superseded: ")
+                        .span(self.person(&deploy.request.by))
+                        .and(" asked for ")
+                        .code(by.version.as_str())
+                        .and(" ")
+                        .code(by.deploy.short())
+                        .and(" since. Nothing was started."),
                     Outcome::Succeeded => {
                         let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
                         Text::plain(format!("Succeeded{took}. {environment} runs "))
@@ -186,7 +193,17 @@ impl Words<'_> {
             Some(reason) => by.and(format!(": {reason}")),
             None => by,
         };
+        if let (Some(warning), false) = (self.warning(&deploy.verdicts), deploy.is_done()) {
+            facts.push(("⚠ Warning".to_owned(), warning));
+        }
         facts.push(("Asked by".to_owned(), by));
+        if !deploy.replaces.is_empty() {
+            let text = deploy.replaces.iter().enumerate().fold(Text::default(), |text, (n, one)| {
+                let text = if n == 0 { text } else { text.and(", ") };
+                text.code(one.version.as_str()).and(" ").code(one.deploy.short())
+            });
+            facts.push(("Replaces".to_owned(), text.and(", whose approvals do not count here")));
+        }
         if let Some(plan) = self.plan(deploy) {
             facts.push(("Starts".to_owned(), plan.into()));
         }
@@ -357,9 +374,11 @@ impl Words<'_> {
                 .and(". Nobody knows how far the run came: look at it, then ")
                 .code(format!("/rollback {environment}"))
                 .and(" or deploy again."),
-            Outcome::Succeeded | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => {
-                Text::default()
-            }
+            Outcome::Succeeded
+            | Outcome::Refused
+            | Outcome::Rejected { .. }
+            | Outcome::Superseded { .. }
+            | Outcome::Expired => Text::default(),
         };
         if next.is_empty() { message } else { message.paragraph(next) }
     }
@@ -391,18 +410,24 @@ impl Words<'_> {
     }
 }
 
+/// Whether somebody warns of deploys there.
+fn is_warned(deploy: &Deploy) -> bool {
+    let warns = |r: &Reason| matches!(r, Reason::LockTold { kind: LockKind::Warn, .. });
+    deploy.verdicts.iter().any(|v| warns(&v.reason))
+}
+
 /// Colour and mark of a deploy's card.
 pub(crate) fn tone(deploy: &Deploy) -> Tone {
     match &deploy.state {
         State::Requested { .. } => Tone::Working,
-        State::Waiting { .. } if deploy.request.emergency.is_some() => Tone::Warning,
+        State::Waiting { .. } if deploy.request.emergency.is_some() || is_warned(deploy) => Tone::Warning,
         State::Waiting { .. } => Tone::Asking,
         State::Dispatching { phase: Phase::Unknown { .. }, .. } => Tone::Warning,
         State::Dispatching { .. } | State::Running { .. } => Tone::Working,
         State::Done { outcome, .. } => match outcome {
             Outcome::Succeeded => Tone::Good,
             Outcome::Failed { .. } | Outcome::Refused | Outcome::Rejected { .. } => Tone::Bad,
-            Outcome::Cancelled { .. } | Outcome::Expired => Tone::Neutral,
+            Outcome::Cancelled { .. } | Outcome::Expired | Outcome::Superseded { .. } => Tone::Neutral,
             Outcome::Unknown => Tone::Warning,
         },
     }

@@ -4,6 +4,7 @@ use super::{Words, count, groups};
 use crate::words::{GateLine, Text};
 use jiff::Timestamp;
 use shipgate_domain::calendar::Opening;
+use shipgate_domain::facts::{LockKind, Usual};
 use shipgate_domain::gates::{Answer, Reason, Share, Verdict};
 use shipgate_domain::ids::PersonId;
 use std::collections::BTreeMap;
@@ -183,13 +184,24 @@ impl Words<'_> {
             }
             Reason::Unlocked => plain("free"),
             Reason::OwnLock => plain("yours"),
-            Reason::Locked { by, reason, until } => {
-                let text = plain("locked by ").span(self.person(by)).and(format!(": {reason}"));
-                match until {
-                    Some(at) => text.and(format!(" (until {})", self.at(*at))),
-                    None => text,
-                }
+            Reason::Locked { by, reason, until, kind } => {
+                let word = match kind {
+                    LockKind::Everyone | LockKind::Warn => "locked by ",
+                    LockKind::Automation => "nothing starts by itself here, locked for automation by ",
+                };
+                self.lock_until(plain(word).span(self.person(by)).and(format!(": {reason}")), *until)
             }
+            Reason::LockTold { by, reason, until, kind } => match kind {
+                LockKind::Warn => {
+                    let text = plain("⚠ ").span(self.person(by)).and(" warns: ").bold(reason.clone());
+                    self.lock_until(text, *until)
+                }
+                LockKind::Everyone | LockKind::Automation => {
+                    let text = plain("locked for automation by ").span(self.person(by));
+                    let text = self.lock_until(text.and(format!(": {reason}")), *until);
+                    text.and("; what a person asks for now goes on")
+                }
+            },
             Reason::Quarantined { reason } => {
                 plain(format!("closed off: {reason}; {} decide", groups(&helpers.groups)))
             }
@@ -200,24 +212,7 @@ impl Words<'_> {
             ))
             .code("/resume dispatching \"why\""),
             Reason::NextInLine => plain("next in line"),
-            Reason::InLine { active, ahead, expected } => {
-                let text = match active {
-                    Some(other) => plain("after ")
-                        .code(other.version.as_str())
-                        .and(" of ")
-                        .span(self.person(&other.requester)),
-                    None => plain("in line"),
-                };
-                let text = match ahead {
-                    0 => text,
-                    n => text
-                        .and(format!(", {} before", count(u64::from(*n), "more").replace("mores", "more"))),
-                };
-                match expected {
-                    Some(at) => text.and(format!("; about {}", self.at(*at))),
-                    None => text,
-                }
-            }
+            Reason::InLine { .. } => self.queue(&verdict.reason),
             Reason::NoOrder => plain("nothing comes before this environment"),
             Reason::SucceededBefore { environment, at } => {
                 plain(format!("succeeded on {environment} {}", self.at(*at)))
@@ -311,6 +306,47 @@ impl Words<'_> {
                 "nobody in {} but the requester could approve; add somebody to the group",
                 groups(g)
             )),
+        }
+    }
+
+    fn lock_until(&self, text: Text, until: Option<Timestamp>) -> Text {
+        match until {
+            Some(at) => text.and(format!(" (until {})", self.at(at))),
+            None => text,
+        }
+    }
+
+    /// "after v1.2.2 of ada; 2nd of 3 in line, about today 14:12: api took 6 min on median of the last 10"
+    fn queue(&self, reason: &Reason) -> Text {
+        let Reason::InLine { active, ahead, expected, behind, took, unknown, is_overdue } = reason else {
+            return Text::default();
+        };
+        let text = match active {
+            Some(other) => {
+                let text = plain("after ").code(other.version.as_str()).and(" of ");
+                text.span(self.person(&other.requester)).and("; ")
+            }
+            None => Text::default(),
+        };
+        let text = text.and(Self::in_line(*ahead, *behind));
+        let past = |usual: &Usual| {
+            let took = super::duration(usual.took);
+            match usual.of {
+                1 => format!("{} took {took} the only time", usual.service),
+                of => format!("{} took {took} on median of the last {of}", usual.service),
+            }
+        };
+        let past = took.iter().map(past).collect::<Vec<_>>().join(", ");
+        let names = unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match expected {
+            Some(at) if !past.is_empty() => text.and(format!(", about {}: {past}", self.at(*at))),
+            Some(at) => text.and(format!(", about {}", self.at(*at))),
+            None if *is_overdue => text.and(format!(
+                "; what runs takes longer than usual ({past}), so nobody can say how much longer"
+            )),
+            None if !unknown.is_empty() => text
+                .and(format!("; {names} never succeeded here before, so nobody can say how long it takes")),
+            None => text,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::words::{Message, Text, Tone};
 use jiff::Timestamp;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::facts::Lock;
+use shipgate_domain::gates::{Answer, Gate};
 use shipgate_domain::policy::{Environment, Service};
 
 /// What is known of one service on one environment.
@@ -14,7 +15,7 @@ pub(crate) struct PlaceStatus<'a> {
     pub running: Option<Deploy>,
     pub newest: Option<Deploy>,
     pub open: Vec<Deploy>,
-    pub lock: Option<Lock>,
+    pub locks: Vec<Lock>,
     pub calendar: Text,
 }
 
@@ -57,33 +58,22 @@ impl Words<'_> {
                     .code(deploy.request.version.as_str())
                     .and(format!(" is {} ", deploy.state.name().replace('_', " ")))
                     .code(deploy.id.short());
-                items.push(match self.plan(deploy) {
+                let text = match self.plan(deploy) {
                     Some(plan) => text.and(format!(", starts {plan}")),
                     None => text,
+                };
+                items.push(match deploy.verdicts.iter().find(|v| v.gate == Gate::Queue) {
+                    Some(verdict) if verdict.answer == Answer::Waiting => {
+                        text.and(", ").text(self.gate_line(verdict).text)
+                    }
+                    Some(_) | None => text,
                 });
             }
-            if let Some(lock) = &place.lock {
-                items.push(self.lock_line(lock));
-            }
+            items.extend(place.locks.iter().map(|lock| self.lock_line(lock)));
             items.push(place.calendar.clone());
             message = message.paragraph(runs).list(items);
         }
         message
-    }
-
-    /// "locked by ada: migrating (until 14:00)"
-    pub(crate) fn lock_line(&self, lock: &Lock) -> Text {
-        let word = if lock.quarantine.is_some() { "closed off: " } else { "locked by " };
-        let text = Text::plain(word);
-        let text = if lock.quarantine.is_some() {
-            text.and(lock.reason.clone())
-        } else {
-            text.span(self.person(&lock.by)).and(format!(": {}", lock.reason))
-        };
-        match lock.until {
-            Some(at) => text.and(format!(" (until {})", self.at(at))),
-            None => text,
-        }
     }
 
     /// The last deploys.

@@ -107,6 +107,22 @@ impl Words<'_> {
                     .span(self.mention(&deploy.request.by))
                     .and(": its gates did not open in time, so it was given up. Ask again when they can."),
             ),
+            Event::Superseded { by } => line(
+                Tone::Neutral,
+                Text::default()
+                    .span(self.mention(&deploy.request.by))
+                    .and(": your newer request ")
+                    .code(by.version.as_str())
+                    .and(" ")
+                    .code(by.deploy.short())
+                    .and(" takes its place. Nothing was started for this one."),
+            ),
+            Event::Replaced { deploys } => {
+                let text = deploys.iter().fold(Text::plain("Takes the place of"), |text, one| {
+                    text.and(" ").code(one.version.as_str()).and(" ").code(one.deploy.short())
+                });
+                line(Tone::Neutral, text.and(", which had not started. Approvals of that do not count here."))
+            }
             Event::Closed { by } => line(Tone::Neutral, who(by).and(" closed the failure.")),
             Event::Pinned { .. }
             | Event::Judged { .. }

@@ -100,6 +100,7 @@ impl Seen {
                 Outcome::Rejected { .. } => "rejected",
                 Outcome::Cancelled { .. } => "cancelled",
                 Outcome::Expired => "expired",
+                Outcome::Superseded { .. } => "superseded",
                 Outcome::Succeeded => "succeeded",
                 Outcome::Failed { closed_by: None, .. } => "failed",
                 Outcome::Failed { closed_by: Some(_), .. } => "failed and put away",
@@ -432,8 +433,8 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
     match event {
         "delayed" | "pinned" => from == Requested,
         "rules_changed" | "workflow_changed" | "judged" | "approved" | "withdrawn" | "rejected" | "held"
-        | "resumed" | "intent_made" => from == Waiting,
-        "refused" | "expired" => matches!(from, Requested | Waiting),
+        | "resumed" | "replaced" | "intent_made" => from == Waiting,
+        "refused" | "expired" | "superseded" => matches!(from, Requested | Waiting),
         "cancel_asked" => !matches!(from, Done(_)),
         "frozen_out" | "went_on" => from == Running,
         "intent_lapsed" | "sent" => from == Ready,
@@ -520,6 +521,7 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
         "refused" => Done("refused"),
         "rejected" => Done("rejected"),
         "expired" => Done("expired"),
+        "superseded" => Done("superseded"),
         "cancel_asked" if matches!(stays, Requested | Waiting | Ready) => Done("cancelled"),
         "cancel_asked" => {
             (open.is_cancel_asked, open.is_frozen_out) = (true, false);

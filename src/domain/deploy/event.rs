@@ -1,6 +1,6 @@
 //! What can happen to a deploy. Not here: what each event does to it (`step`).
 
-use super::Pinned;
+use super::{Pinned, Replaced};
 use crate::facts::Outside;
 use crate::gates::Verdict;
 use crate::ids::{Account, Digest, PersonId, PolicyVersion};
@@ -109,6 +109,16 @@ pub enum Event {
     WentOn,
     /// Its time ran out.
     Expired,
+    /// The same person asked for something newer there, which takes its place.
+    Superseded {
+        /// What does.
+        by: Replaced,
+    },
+    /// It took the place of older requests of the same person.
+    Replaced {
+        /// Which.
+        deploys: Vec<Replaced>,
+    },
     /// All gates were open; the decision to start is recorded.
     IntentMade {
         /// What the gates said.
@@ -220,6 +230,8 @@ impl Event {
             Event::FrozenOut { .. } => "frozen_out",
             Event::WentOn => "went_on",
             Event::Expired => "expired",
+            Event::Superseded { .. } => "superseded",
+            Event::Replaced { .. } => "replaced",
             Event::IntentMade { .. } => "intent_made",
             Event::IntentLapsed => "intent_lapsed",
             Event::Sent => "sent",

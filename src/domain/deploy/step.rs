@@ -187,6 +187,8 @@ impl Deploy {
             | Event::FrozenOut { .. }
             | Event::WentOn
             | Event::Expired
+            | Event::Superseded { .. }
+            | Event::Replaced { .. }
             | Event::IntentMade { .. }
             | Event::IntentLapsed
             | Event::Sent

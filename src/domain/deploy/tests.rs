@@ -5,4 +5,5 @@ mod explore;
 mod pairs;
 mod past;
 mod stored;
+mod supersede;
 mod table;

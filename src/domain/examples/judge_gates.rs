@@ -133,6 +133,7 @@ fn policy() -> Fallible<Policy> {
         checks: CheckRule::All,
         queue: QueueBy::Environment,
         when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
+        supersede: false,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
         preflight: Preflight {

@@ -1,8 +1,10 @@
-//! Is another deploy active there, or first in line? Not here: the order of the line (`Deploy::queue_key`).
+//! Is another deploy active there, or first in line, and when is it one's turn? Not here: the order of the line
+//! (`Deploy::queue_key`), reading what past deploys took.
 
 use super::{Finding, Reason};
-use crate::facts::Case;
-use jiff::SignedDuration;
+use crate::facts::{Case, Other, Usual};
+use crate::ids::ServiceName;
+use jiff::{SignedDuration, Timestamp};
 
 /// How soon somebody in line looks again by themselves.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
@@ -12,14 +14,60 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if place.active.is_none() && place.ahead.is_empty() {
         return Some(Finding::open(Reason::NextInLine));
     }
-    let expected = place.usual.and_then(|usual| {
-        let begun = place.active.as_ref().and_then(|active| active.started).unwrap_or(case.now);
-        let own_turn = i32::try_from(place.ahead.len()).unwrap_or(i32::MAX);
-        let rest = usual.checked_mul(own_turn)?;
-        Some(begun.saturating_add(usual).ok()?.max(case.now).saturating_add(rest).unwrap_or(case.now))
-    });
+    let turn = turn(case);
     let ahead = u32::try_from(place.ahead.len()).unwrap_or(u32::MAX);
     // Whoever is before it wakes it when they move; a look comes by itself should that be lost.
     let again = case.now.saturating_add(LOOK_AGAIN).ok();
-    Some(Finding::waiting(Reason::InLine { active: place.active.clone(), ahead, expected }).until(again))
+    let reason = Reason::InLine {
+        active: place.active.clone(),
+        ahead,
+        expected: turn.expected,
+        behind: place.behind,
+        took: turn.took,
+        unknown: turn.unknown,
+        is_overdue: turn.is_overdue,
+    };
+    Some(Finding::waiting(reason).until(again))
+}
+
+/// When it is a deploy's turn, and from what that follows.
+struct Turn {
+    expected: Option<Timestamp>,
+    took: Vec<Usual>,
+    unknown: Vec<ServiceName>,
+    is_overdue: bool,
+}
+
+/// What is left of the active one and all of everybody ahead, by what theirs took before. Where one of them has no
+/// history, or takes longer than it ever does, nobody can tell.
+fn turn(case: &Case<'_>) -> Turn {
+    let place = case.place;
+    let service = |other: &Other| other.service.clone().unwrap_or_else(|| case.service.name.clone());
+    let usual = |name: &ServiceName| place.usual.iter().find(|usual| usual.service == *name);
+    let mut turn =
+        Turn { expected: Some(case.now), took: Vec::new(), unknown: Vec::new(), is_overdue: false };
+    for (other, begun) in place
+        .active
+        .iter()
+        .map(|active| (active, active.started.unwrap_or(case.now)))
+        .chain(place.ahead.iter().map(|other| (other, case.now)))
+    {
+        let name = service(other);
+        let Some(known) = usual(&name) else {
+            if !turn.unknown.contains(&name) {
+                turn.unknown.push(name);
+            }
+            continue;
+        };
+        if !turn.took.contains(known) {
+            turn.took.push(known.clone());
+        }
+        let rest = known.took - case.now.duration_since(begun);
+        turn.is_overdue |= rest.is_negative();
+        turn.expected = turn.expected.and_then(|at| at.checked_add(rest.max(SignedDuration::ZERO)).ok());
+    }
+    if !turn.unknown.is_empty() || turn.is_overdue {
+        turn.expected = None;
+    }
+    turn
 }

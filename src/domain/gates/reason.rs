@@ -2,8 +2,8 @@
 
 use crate::calendar::Opening;
 use crate::deploy::WayBack;
-use crate::facts::Other;
-use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, Version};
+use crate::facts::{LockKind, Other, Usual};
+use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, ServiceName, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,16 +92,37 @@ pub enum Reason {
     Unlocked,
     /// The requester holds it.
     OwnLock,
-    /// Somebody else holds it.
-    Locked { by: PersonId, reason: String, until: Option<Timestamp> },
+    /// It is held, and that stops this deploy.
+    Locked {
+        by: PersonId,
+        reason: String,
+        until: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "LockKind::is_everyone")]
+        kind: LockKind,
+    },
+    /// It is held, and that does not stop this deploy: people are told.
+    LockTold { by: PersonId, reason: String, until: Option<Timestamp>, kind: LockKind },
     /// It is closed off because the outcome of a run is unknown.
     Quarantined { reason: String },
     /// Nothing is started anywhere until somebody has looked at what the self-check found.
     DispatchingStopped { since: Timestamp, found: String },
     /// Next in line.
     NextInLine,
-    /// Others are active or come first.
-    InLine { active: Option<Other>, ahead: u32, expected: Option<Timestamp> },
+    /// Others are active or come first. `expected`: when it is its turn, as far as what past deploys `took` tells.
+    /// `unknown`: services that succeeded there never before. `is_overdue`: the active one takes longer than usual.
+    InLine {
+        active: Option<Other>,
+        ahead: u32,
+        expected: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "is_nought")]
+        behind: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        took: Vec<Usual>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unknown: Vec<ServiceName>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_overdue: bool,
+    },
     /// Nothing comes before this environment.
     NoOrder,
     /// It succeeded on the environment before.
@@ -189,6 +210,12 @@ pub enum Reason {
     AuthorsUnknown { why: String },
     /// Nobody could: no person in the groups may approve this.
     NobodyMayApprove { groups: Vec<GroupName> },
+}
+
+/// For a field that the stored form leaves out when it says nothing.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_nought(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One group of people who must approve, and how far that is.

@@ -105,6 +105,7 @@ impl Scene {
 fn other(digit: u8) -> Other {
     Other {
         id: DeployId::new(at(samples::ASKED), [digit; 10]),
+        service: None,
         version: parsed("v1.2.2"),
         requester: parsed("grace"),
         started: None,

@@ -134,6 +134,7 @@ fn rules(section: &Section<'_>, names: &Names, groups: &Groups, services: &Servi
         checks,
         queue: queue.unwrap_or(QueueBy::Environment),
         when_frozen: section.choice("when_frozen", &frozen).unwrap_or_default(),
+        supersede: section.flag("supersede").unwrap_or(false),
         rollback,
         url: url.map(|word| word.text),
         preflight,

@@ -8,7 +8,7 @@ use super::transaction::{statement, statement_row};
 use crate::row::{RowFault, instant, parse, readable, scope_name};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
-use shipgate_app::store::{About, CardRow, Counts, Filter, Scope, Surroundings};
+use shipgate_app::store::{About, CardRow, Counts, Filter, Scope, Surroundings, USUAL_OF};
 use shipgate_domain::audit::Row as AuditRow;
 use shipgate_domain::calendar::Freeze;
 use shipgate_domain::deploy::Deploy;
@@ -195,7 +195,7 @@ pub(super) async fn surroundings(pool: &Pool, about: &About) -> Result<Surroundi
                 WHERE service = $5 AND environment = $3 AND commit_id = $6 AND ran AND succeeded),
         array(SELECT ended_at - bound_at FROM shipgate.deploys
               WHERE service = $5 AND environment = $3 AND ran AND succeeded
-              ORDER BY ended_at DESC, id DESC LIMIT 20)";
+              ORDER BY ended_at DESC, id DESC LIMIT $8)";
     let params = [
         text(scope_name(&Scope::Environment(about.environment.clone()))),
         text(scope_name(&Scope::Freezes)),
@@ -204,6 +204,7 @@ pub(super) async fn surroundings(pool: &Pool, about: &About) -> Result<Surroundi
         text(about.service.as_str()),
         text(about.commit.as_ref().map(CommitId::as_str)),
         text(about.after.as_ref().map(EnvironmentName::as_str)),
+        number(i64::from(USUAL_OF)),
     ];
     let row = exactly(statement_row(pool, SQL, &params).await?)?;
     let lock: Option<String> = column(&row, 4)?;
@@ -221,19 +222,8 @@ pub(super) async fn surroundings(pool: &Pool, about: &About) -> Result<Surroundi
         before,
         before_is_open: column(&row, 11)?,
         known_here: column(&row, 12)?,
-        usual: median(column(&row, 13)?),
+        took: column::<Vec<i64>>(&row, 13)?.into_iter().map(SignedDuration::from_millis).collect(),
     })
-}
-
-/// The median; of an even number, the middle between the two in the middle.
-fn median(mut took: Vec<i64>) -> Option<SignedDuration> {
-    took.sort_unstable();
-    let middle = took.len() / 2;
-    match took.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(SignedDuration::from_millis(took[middle])),
-        _ => Some(SignedDuration::from_millis(i64::midpoint(took[middle - 1], took[middle]))),
-    }
 }
 
 /// One row's value; an error when it cannot be read. The statement gives a key and a body.

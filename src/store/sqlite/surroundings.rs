@@ -6,10 +6,7 @@ use super::row::instant;
 use super::write::scope_revision;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
-use shipgate_app::store::{About, Scope, Surroundings};
-
-/// How many successes say how long a deploy usually takes.
-const USUAL_OF: u32 = 20;
+use shipgate_app::store::{About, Scope, Surroundings, USUAL_OF};
 
 pub(super) fn surroundings(db: &Connection, about: &About) -> Result<Surroundings, Trouble> {
     // A transaction that reads is one snapshot; there is nothing to commit.
@@ -45,7 +42,7 @@ pub(super) fn surroundings(db: &Connection, about: &About) -> Result<Surrounding
         before: before(db, about)?,
         before_is_open: before_is_open(db, about)?,
         known_here: known_here(db, about)?,
-        usual: usual(db, about)?,
+        took: took(db, about)?,
     })
 }
 
@@ -89,20 +86,14 @@ fn known_here(db: &Connection, about: &About) -> Result<bool, Fault> {
         .exists([about.service.as_str(), about.environment.as_str(), commit.as_str()])?)
 }
 
-/// The median; of an even number, the middle between the two in the middle.
-fn usual(db: &Connection, about: &About) -> Result<Option<SignedDuration>, Fault> {
+/// How long the last successes took, newest first.
+fn took(db: &Connection, about: &About) -> Result<Vec<SignedDuration>, Fault> {
     let mut select = db.prepare_cached(
         "SELECT ended_at - bound_at FROM deploys
          WHERE service = ?1 AND environment = ?2 AND ran = 1 AND succeeded = 1
          ORDER BY ended_at DESC, id DESC LIMIT ?3",
     )?;
     let params = (about.service.as_str(), about.environment.as_str(), USUAL_OF);
-    let mut took = select.query_map(params, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
-    took.sort_unstable();
-    let middle = took.len() / 2;
-    Ok(match took.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(SignedDuration::from_millis(took[middle])),
-        _ => Some(SignedDuration::from_millis(i64::midpoint(took[middle - 1], took[middle]))),
-    })
+    let took = select.query_map(params, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    Ok(took.into_iter().map(SignedDuration::from_millis).collect())
 }

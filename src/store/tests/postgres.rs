@@ -486,6 +486,8 @@ async fn lived_in(path: &std::path::Path) {
         since: at(1),
         until: None,
         quarantine,
+        kind: Default::default(),
+        length: None,
     };
     let freeze = |id: &str| Freeze {
         id: FreezeId(id.into()),

@@ -5,6 +5,7 @@
 
 mod asked;
 mod corpora;
+mod locks;
 mod mutants;
 mod page;
 mod roles;

@@ -3,6 +3,7 @@
 
 mod town;
 
+use shipgate_app::LockPress;
 use shipgate_app::cards::Press;
 use shipgate_app::commands::Grammar;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,9 @@ fn everything() -> BTreeSet<String> {
             None => format!("command {}", command.name),
         })
     });
-    let buttons = Press::ALL.into_iter().map(|press| format!("button {}", press.name()));
+    let of_locks = LockPress::ALL.into_iter().map(LockPress::name);
+    let buttons = Press::ALL.into_iter().map(Press::name).chain(of_locks);
+    let buttons = buttons.map(|name| format!("button {name}"));
     let forms = shipgate_app::FORMS.into_iter().map(|form| format!("form {form}"));
     commands.chain(buttons).chain(forms).collect()
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use shipgate_domain::audit::Entry;
-use shipgate_domain::facts::Lock;
+use shipgate_domain::facts::{Lock, LockKind};
 use shipgate_domain::ids::DeployId;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,11 @@ impl Places {
         match (entry.event.as_str(), &entry.deploy) {
             ("lock_taken", _) => {
                 if let Ok(lock) = serde_json::from_value(entry.data.clone()) {
+                    self.locks.insert(place, lock);
+                }
+            }
+            ("lock_stolen" | "lock_kept", _) => {
+                if let Ok(lock) = serde_json::from_value(entry.data["lock"].clone()) {
                     self.locks.insert(place, lock);
                 }
             }
@@ -69,7 +74,9 @@ impl Places {
             return Some(format!("nobody knows what became of {}", deploy.short()));
         }
         let lock = self.locks.get(environment)?;
-        let holds = lock.until.is_none_or(|until| at < until) && lock.by.as_str() != person;
+        // The people of the simulation take no other kind.
+        let stops = lock.kind == LockKind::Everyone && lock.by.as_str() != person;
+        let holds = stops && lock.until.is_none_or(|until| at < until);
         holds.then(|| format!("{} keeps it locked", lock.by))
     }
 }

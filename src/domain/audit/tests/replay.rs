@@ -64,6 +64,7 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ("resumed", &["waiting"]),
     ("intent_made", &["held", "waiting"]),
     ("expired early", &["waiting", "held"]),
+    ("replaced", &["waiting", "held"]),
     (
         "people_asked early",
         &["sent", "sent!", "accepted", "accepted!", "unknown", "unknown!", "asked", "asked!"],
@@ -118,7 +119,7 @@ fn every_life_that_can_be_is_told_without_a_finding_and_every_other_step_is_one(
 }
 
 fn key(deploy: &Deploy) -> String {
-    serde_json::to_string(&Deploy { revision: 0, ..deploy.clone() }).unwrap()
+    serde_json::to_string(&Deploy { revision: 0, replaces: Vec::new(), ..deploy.clone() }).unwrap()
 }
 
 /// The rows of a life that goes through these tries.

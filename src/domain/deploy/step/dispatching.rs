@@ -164,6 +164,8 @@ impl Deploy {
             | Event::Resumed { .. }
             | Event::FrozenOut { .. }
             | Event::WentOn
+            | Event::Superseded { .. }
+            | Event::Replaced { .. }
             | Event::IntentMade { .. }
             | Event::Progressed { .. }
             | Event::Ended { .. }

@@ -18,6 +18,7 @@ impl Deploy {
                 | Outcome::Rejected { .. }
                 | Outcome::Cancelled { .. }
                 | Outcome::Expired
+                | Outcome::Superseded { .. }
                 | Outcome::Succeeded
                 | Outcome::Unknown => Err(refused),
             },
@@ -31,6 +32,8 @@ impl Deploy {
             | Event::FrozenOut { .. }
             | Event::WentOn
             | Event::Expired
+            | Event::Superseded { .. }
+            | Event::Replaced { .. }
             | Event::IntentLapsed
             | Event::Sent
             | Event::SendRefused { .. }

@@ -34,6 +34,10 @@ impl Deploy {
                 self.end(Outcome::Expired, now, None);
                 Ok(Some(vec![]))
             }
+            Event::Superseded { by } => {
+                self.end(Outcome::Superseded { by: by.clone() }, now, None);
+                Ok(Some(vec![]))
+            }
             // What was sent for it is forgotten, so its run cannot be judged: people read its end there.
             Event::Found { run } => {
                 let why = format!(
@@ -51,6 +55,7 @@ impl Deploy {
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }
+            | Event::Replaced { .. }
             | Event::IntentMade { .. }
             | Event::FrozenOut { .. }
             | Event::WentOn

@@ -111,6 +111,8 @@ impl Deploy {
             | Event::Rejected { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }
+            | Event::Superseded { .. }
+            | Event::Replaced { .. }
             | Event::IntentMade { .. }
             | Event::IntentLapsed
             | Event::SendRefused { .. }

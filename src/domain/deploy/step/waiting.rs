@@ -98,6 +98,17 @@ impl Deploy {
                 self.end(Outcome::Expired, now, None);
                 Ok(Some(vec![Do::FreePlace]))
             }
+            Event::Superseded { by } => {
+                self.end(Outcome::Superseded { by: by.clone() }, now, None);
+                Ok(Some(vec![Do::FreePlace]))
+            }
+            Event::Replaced { deploys } => {
+                let new = deploys.iter().filter(|one| !self.replaces.contains(one));
+                let new: Vec<_> = new.cloned().collect();
+                let is_news = !new.is_empty();
+                self.replaces.extend(new);
+                Ok(is_news.then(Vec::new))
+            }
             Event::IntentMade { verdicts, outside, send_by } => {
                 let (plan, digest) = (pinned.plan.clone(), pinned.digest.clone());
                 if now >= expires || !self.may_start(verdicts, outside, *send_by, now) {

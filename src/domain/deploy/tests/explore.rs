@@ -19,7 +19,7 @@ struct Point {
 impl Point {
     /// The same for points that differ only in how many changes led there.
     fn key(&self) -> String {
-        let unnumbered = Deploy { revision: 0, ..self.deploy.clone() };
+        let unnumbered = Deploy { revision: 0, replaces: Vec::new(), ..self.deploy.clone() };
         format!("{} {:?}", serde_json::to_string(&unnumbered).unwrap(), self.sent_for)
     }
 }

@@ -29,6 +29,8 @@ frozen_out                    x         x         x         x         x        x
 went_on                       x         x         x         x         x        x         x         x         x        x        x               x               =               =               queued          =
 expired                       expired   expired   expired   =         =        =         =         =         =        =        =               =               =               =               =               =
 expired_early                 expired   x         x         =         =        =         =         =         =        =        =               =               =               =               =               =
+superseded                    superseded superseded superseded x        x        x         x         x         x        x        x               x               x               x               x               x
+replaced                      x         waiting   held      x         x        x         x         x         x        x        x               x               x               x               x               x
 intent_made                   x         ready     x         x         x        x         x         x         x        x        x               x               x               x               x               x
 intent_made,_a_gate_waits     x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 intent_made,_a_gate_is_closed x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
@@ -64,57 +66,59 @@ closed                        x         x         x         x         x        x
 
 /// The end is the end: only a failure can be put away, once.
 const DONE: &str = "
-                               refused rejected cancelled expired succeeded failed closed outcome_unknown
-delayed                        =       =        =         =       =         =      =      =
-pinned                         =       =        =         =       =         =      =      =
-pinned_with_[HOLD]             =       =        =         =       =         =      =      =
-rules_changed                  =       =        =         =       =         =      =      =
-workflow_changed               =       =        =         =       =         =      =      =
-judged                         =       =        =         =       =         =      =      =
-refused                        =       =        =         =       =         =      =      =
-approved                       x       x        x         x       x         x      x      x
-approved,_other_digest         x       x        x         x       x         x      x      x
-approved_too_late              x       x        x         x       x         x      x      x
-withdrawn                      x       x        x         x       x         x      x      x
-rejected                       x       x        x         x       x         x      x      x
-held                           x       x        x         x       x         x      x      x
-resumed                        x       x        x         x       x         x      x      x
-cancel_asked                   x       x        x         x       x         x      x      x
-frozen_out                     =       =        =         =       =         =      =      =
-went_on                        =       =        =         =       =         =      =      =
-expired                        =       =        =         =       =         =      =      =
-expired_early                  =       =        =         =       =         =      =      =
-intent_made                    x       x        x         x       x         x      x      x
-intent_made,_a_gate_waits      x       x        x         x       x         x      x      x
-intent_made,_a_gate_is_closed  x       x        x         x       x         x      x      x
-intent_made,_beyond_the_guard  x       x        x         x       x         x      x      x
-intent_made,_on_old_facts      x       x        x         x       x         x      x      x
-intent_lapsed                  =       =        =         =       =         =      =      =
-sent                           =       =        =         =       =         =      =      =
-sent_late                      =       =        =         =       =         =      =      =
-send_refused                   =       =        =         =       =         =      =      =
-send_delayed                   =       =        =         =       =         =      =      =
-send_accepted                  =       =        =         =       =         =      =      =
-send_unknown                   =       =        =         =       =         =      =      =
-bound                          =       =        =         =       =         =      =      =
-found                          =       =        =         =       =         =      =      =
-people_asked                   =       =        =         =       =         =      =      =
-people_asked_early             =       =        =         =       =         =      =      =
-resolved:_did_not_start        x       x        x         x       x         x      x      x
-resolved:_started              x       x        x         x       x         x      x      x
-resolved:_wait_more            x       x        x         x       x         x      x      x
-given_up                       =       =        =         =       =         =      =      =
-given_up_early                 =       =        =         =       =         =      =      =
-progressed                     =       =        =         =       =         =      =      =
-progressed,_other_run          =       =        =         =       =         =      =      =
-ended:_success                 =       =        =         =       =         =      =      =
-ended:_failure                 =       =        =         =       =         =      =      =
-ended:_cancelled               =       =        =         =       =         =      =      =
-ended:_timed_out               =       =        =         =       =         =      =      =
-ended:_other                   =       =        =         =       =         =      =      =
-ended:_success,_all_skipped    =       =        =         =       =         =      =      =
-ended:_success,_other_run      =       =        =         =       =         =      =      =
-closed                         x       x        x         x       x         closed x      x
+                               refused rejected cancelled expired superseded succeeded failed closed outcome_unknown
+delayed                        =       =        =         =       =          =         =      =      =
+pinned                         =       =        =         =       =          =         =      =      =
+pinned_with_[HOLD]             =       =        =         =       =          =         =      =      =
+rules_changed                  =       =        =         =       =          =         =      =      =
+workflow_changed               =       =        =         =       =          =         =      =      =
+judged                         =       =        =         =       =          =         =      =      =
+refused                        =       =        =         =       =          =         =      =      =
+approved                       x       x        x         x       x          x         x      x      x
+approved,_other_digest         x       x        x         x       x          x         x      x      x
+approved_too_late              x       x        x         x       x          x         x      x      x
+withdrawn                      x       x        x         x       x          x         x      x      x
+rejected                       x       x        x         x       x          x         x      x      x
+held                           x       x        x         x       x          x         x      x      x
+resumed                        x       x        x         x       x          x         x      x      x
+cancel_asked                   x       x        x         x       x          x         x      x      x
+frozen_out                     =       =        =         =       =          =         =      =      =
+went_on                        =       =        =         =       =          =         =      =      =
+expired                        =       =        =         =       =          =         =      =      =
+expired_early                  =       =        =         =       =          =         =      =      =
+superseded                     =       =        =         =       =          =         =      =      =
+replaced                       =       =        =         =       =          =         =      =      =
+intent_made                    x       x        x         x       x          x         x      x      x
+intent_made,_a_gate_waits      x       x        x         x       x          x         x      x      x
+intent_made,_a_gate_is_closed  x       x        x         x       x          x         x      x      x
+intent_made,_beyond_the_guard  x       x        x         x       x          x         x      x      x
+intent_made,_on_old_facts      x       x        x         x       x          x         x      x      x
+intent_lapsed                  =       =        =         =       =          =         =      =      =
+sent                           =       =        =         =       =          =         =      =      =
+sent_late                      =       =        =         =       =          =         =      =      =
+send_refused                   =       =        =         =       =          =         =      =      =
+send_delayed                   =       =        =         =       =          =         =      =      =
+send_accepted                  =       =        =         =       =          =         =      =      =
+send_unknown                   =       =        =         =       =          =         =      =      =
+bound                          =       =        =         =       =          =         =      =      =
+found                          =       =        =         =       =          =         =      =      =
+people_asked                   =       =        =         =       =          =         =      =      =
+people_asked_early             =       =        =         =       =          =         =      =      =
+resolved:_did_not_start        x       x        x         x       x          x         x      x      x
+resolved:_started              x       x        x         x       x          x         x      x      x
+resolved:_wait_more            x       x        x         x       x          x         x      x      x
+given_up                       =       =        =         =       =          =         =      =      =
+given_up_early                 =       =        =         =       =          =         =      =      =
+progressed                     =       =        =         =       =          =         =      =      =
+progressed,_other_run          =       =        =         =       =          =         =      =      =
+ended:_success                 =       =        =         =       =          =         =      =      =
+ended:_failure                 =       =        =         =       =          =         =      =      =
+ended:_cancelled               =       =        =         =       =          =         =      =      =
+ended:_timed_out               =       =        =         =       =          =         =      =      =
+ended:_other                   =       =        =         =       =          =         =      =      =
+ended:_success,_all_skipped    =       =        =         =       =          =         =      =      =
+ended:_success,_other_run      =       =        =         =       =          =         =      =      =
+closed                         x       x        x         x       x          x         closed x      x
 ";
 
 #[test]

@@ -49,7 +49,7 @@ fn a_closed_gate_refuses_a_new_request_and_later_only_what_lasts() {
             passes: Vec::new(),
             why: Vec::new(),
         },
-        Reason::Locked { by: parsed("grace"), reason: "x".into(), until: None },
+        Reason::Locked { by: parsed("grace"), reason: "x".into(), until: None, kind: Default::default() },
         Reason::Quarantined { reason: "x".into() },
         Reason::NotBefore { environment: parsed("staging") },
         Reason::NobodyMayApprove { groups: Vec::new() },

@@ -2,7 +2,7 @@
 
 use super::{Answer::*, Gate, Row, Scene, after, at, check, other, samples};
 use crate::deploy::Hold;
-use crate::facts::Lock;
+use crate::facts::{Lock, LockKind, Usual};
 use crate::gates::{Helpers, Reason, Verdict};
 use jiff::SignedDuration;
 
@@ -14,6 +14,8 @@ fn lock(scene: &mut Scene, by: &str, until_seconds: Option<i64>) {
         since: at(samples::ASKED),
         until: until_seconds.map(|seconds| scene.now + SignedDuration::from_secs(seconds)),
         quarantine: None,
+        kind: LockKind::Everyone,
+        length: None,
     });
 }
 
@@ -107,20 +109,133 @@ fn the_queue_gate_says_what_the_table_says() {
 fn the_expected_start_counts_what_is_left_of_the_active_one_and_everybody_ahead() {
     let mut scene = Scene::ready();
     let minutes = SignedDuration::from_mins;
-    scene.place.usual = Some(minutes(10));
+    let usual = |took| Usual { service: samples::parsed("api"), took, of: 7 };
+    scene.place.usual = vec![usual(minutes(10))];
     let mut active = other(1);
     active.started = Some(scene.now - minutes(4));
     scene.place.active = Some(active);
     scene.place.ahead = vec![other(2), other(3)];
     let expected = |scene: &Scene| match scene.verdict(Gate::Queue).unwrap().reason {
-        Reason::InLine { expected, ahead, .. } => (expected.map(|at| at.duration_since(scene.now)), ahead),
+        Reason::InLine { expected, ahead, is_overdue, took, unknown, .. } => {
+            let services = (took.len(), unknown.len());
+            (expected.map(|at| at.duration_since(scene.now)), ahead, is_overdue, services)
+        }
         reason => panic!("{reason:?}"),
     };
-    assert_eq!(expected(&scene), (Some(minutes(26)), 2));
+    assert_eq!(expected(&scene), (Some(minutes(26)), 2, false, (1, 0)));
+    scene.place.active.as_mut().unwrap().started = Some(scene.now - minutes(10));
+    assert_eq!(expected(&scene), (Some(minutes(20)), 2, false, (1, 0)), "it is due now");
     scene.place.active.as_mut().unwrap().started = Some(scene.now - minutes(30));
-    assert_eq!(expected(&scene), (Some(minutes(20)), 2), "late is due now");
-    scene.place.usual = None;
-    assert_eq!(expected(&scene), (None, 2), "nobody knows how long it takes");
+    assert_eq!(expected(&scene), (None, 2, true, (1, 0)), "nobody knows how much longer it takes");
+    scene.place.active.as_mut().unwrap().started = Some(scene.now - minutes(4));
+    scene.place.ahead[1].service = Some(samples::parsed("web"));
+    assert_eq!(expected(&scene), (None, 2, false, (1, 1)), "web never succeeded there");
+    scene.place.usual.push(Usual { service: samples::parsed("web"), took: minutes(3), of: 1 });
+    assert_eq!(expected(&scene), (Some(minutes(19)), 2, false, (2, 0)), "each by its own service");
+    scene.place.usual = Vec::new();
+    assert_eq!(expected(&scene), (None, 2, false, (0, 2)), "nobody knows how long it takes");
+}
+
+#[test]
+fn the_usual_time_is_the_median_and_none_is_invented() {
+    let api = samples::parsed("api");
+    let minutes = SignedDuration::from_mins;
+    let of = |took: &[i64]| {
+        let took: Vec<SignedDuration> = took.iter().map(|m| minutes(*m)).collect();
+        Usual::from_past(&api, &took).map(|usual| (usual.took, usual.of))
+    };
+    assert_eq!(of(&[]), None);
+    assert_eq!(of(&[6]), Some((minutes(6), 1)));
+    assert_eq!(of(&[90, 4, 6]), Some((minutes(6), 3)));
+    assert_eq!(of(&[4, 90, 6, 8]), Some((minutes(7), 4)));
+}
+
+fn held(scene: &mut Scene, kind: LockKind, by: &str) {
+    lock(scene, by, Some(60));
+    scene.place.lock.as_mut().unwrap().kind = kind;
+}
+
+#[test]
+fn the_kind_of_a_lock_says_whom_it_stops() {
+    use crate::deploy::StartWhen;
+    const ROWS: &[Row] = &[
+        ("everyone", |s| held(s, LockKind::Everyone, "grace"), Closed, "locked"),
+        ("a warning", |s| held(s, LockKind::Warn, "grace"), Open, "lock_told"),
+        ("one's own warning", |s| held(s, LockKind::Warn, "ada"), Open, "lock_told"),
+        (
+            "a warning, planned",
+            |s| {
+                held(s, LockKind::Warn, "grace");
+                s.deploy.request.when = StartWhen::WhenOpen;
+            },
+            Open,
+            "lock_told",
+        ),
+        ("automation, asked for now", |s| held(s, LockKind::Automation, "grace"), Open, "lock_told"),
+        (
+            "automation, as soon as it is open",
+            |s| {
+                held(s, LockKind::Automation, "grace");
+                s.deploy.request.when = StartWhen::WhenOpen;
+            },
+            Closed,
+            "locked",
+        ),
+        (
+            "automation, planned for before its end",
+            |s| {
+                held(s, LockKind::Automation, "grace");
+                s.deploy.request.when = StartWhen::At(s.now + SignedDuration::from_secs(59));
+            },
+            Closed,
+            "locked",
+        ),
+        (
+            "automation, planned for its end",
+            |s| {
+                held(s, LockKind::Automation, "grace");
+                s.deploy.request.when = StartWhen::At(s.now + SignedDuration::from_secs(60));
+            },
+            Open,
+            "unlocked",
+        ),
+        (
+            "one's own against automation, planned",
+            |s| {
+                held(s, LockKind::Automation, "ada");
+                s.deploy.request.when = StartWhen::WhenOpen;
+            },
+            Closed,
+            "locked",
+        ),
+        (
+            "automation, asked for by nobody",
+            |s| {
+                held(s, LockKind::Automation, "grace");
+                s.deploy.request.by = samples::parsed("shipgate");
+            },
+            Closed,
+            "locked",
+        ),
+        (
+            "a quarantine of whatever kind",
+            |s| {
+                quarantine(s, "grace");
+                s.place.lock.as_mut().unwrap().kind = LockKind::Warn;
+            },
+            Closed,
+            "quarantined",
+        ),
+    ];
+    check(Gate::Lock, ROWS);
+}
+
+#[test]
+fn whoever_passes_a_lock_is_looked_at_again_when_it_ends() {
+    let mut scene = Scene::ready();
+    held(&mut scene, LockKind::Warn, "grace");
+    let verdict = scene.verdict(Gate::Lock).unwrap();
+    assert_eq!(verdict.until, Some(scene.now + SignedDuration::from_secs(60)));
 }
 
 #[test]

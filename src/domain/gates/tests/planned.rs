@@ -42,6 +42,8 @@ fn lock_until(scene: &mut Scene, until: Option<Timestamp>) {
         since: scene.now,
         until,
         quarantine: None,
+        kind: Default::default(),
+        length: None,
     });
 }
 

@@ -133,6 +133,7 @@ on_every_store! {
         no_effect_is_leased_twice,
         of_those_who_saw_the_same_one_decides,
         of_those_who_want_a_place_one_gets_it,
+        of_a_start_and_what_takes_its_place_one_is_written,
         of_those_who_expect_no_note_one_writes_it,
         the_audit_chain_has_no_gap_and_no_fork,
         those_who_meet_crosswise_all_get_through,
@@ -151,6 +152,6 @@ on_every_store! {
     snapshot:
         surroundings_show_who_is_active_and_who_waits,
         surroundings_know_how_a_commit_fared,
-        the_usual_time_is_the_median_of_successes,
+        the_last_successes_tell_how_long_they_took,
         counts_tell_what_waits;
 }

@@ -19,6 +19,8 @@ pub fn lock(by: &str) -> Lock {
         since: at(1),
         until: Some(at(2)),
         quarantine: None,
+        kind: Default::default(),
+        length: None,
     }
 }
 

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use shipgate_app::effects::Finish;
 use shipgate_app::store::{Changes, Expect, Scope, Store, StoreError};
 use shipgate_domain::audit::Verifier;
+use shipgate_domain::deploy::{Outcome, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -61,6 +62,45 @@ pub async fn of_those_who_want_a_place_one_gets_it(store: &dyn Store) {
     let results = join_all(active.iter().map(|one| store.commit(deploys(&[one])))).await;
     assert_eq!(winners(results), 1);
     assert_eq!(store.surroundings(&about(None)).await.unwrap().active.len(), 1);
+}
+
+/// The start of an older request and the newer one that takes its place, decided on the same snapshot: in both orders the
+/// first is written whole, and the second not at all.
+pub async fn of_a_start_and_what_takes_its_place_one_is_written(store: &dyn Store) {
+    for (n, start_comes_first) in [(1, true), (3, false)] {
+        let environment = format!("place-{n}");
+        let scope = Scope::Environment(environment.parse().unwrap());
+        let both = [deploy_to(n, &environment), deploy_to(n + 1, &environment)];
+        store.commit(deploys(&[&both[0], &both[1]])).await.unwrap();
+        let [older, newer] = both.map(|one| pinned(one, commit('a')));
+        store.commit(deploys(&[&older, &newer])).await.unwrap();
+        let revision = store.revision(&scope).await.unwrap();
+        let decided = |changes: Changes| Changes {
+            expect: vec![Expect::Scope(scope.clone(), revision)],
+            touched: vec![scope.clone()],
+            ..changes
+        };
+        let start = || decided(deploys(&[&dispatching(older.clone())]));
+        let replace = || {
+            let (mut over, mut after) = (older.clone(), newer.clone());
+            over.state =
+                State::Done { outcome: Outcome::Superseded { by: newer.named() }, at: at(100), ran: None };
+            after.replaces.push(older.named());
+            over.revision += 1;
+            after.revision += 1;
+            decided(deploys(&[&over, &after]))
+        };
+        let (first, second) = if start_comes_first { (start(), replace()) } else { (replace(), start()) };
+        store.commit(first).await.unwrap();
+        conflict(store.commit(second).await);
+        let (older, newer) = (
+            store.deploy(&older.id).await.unwrap().unwrap(),
+            store.deploy(&newer.id).await.unwrap().unwrap(),
+        );
+        assert_eq!(older.is_active(), start_comes_first);
+        assert_eq!(older.is_done(), !start_comes_first);
+        assert_eq!(newer.replaces.len(), usize::from(!start_comes_first), "all of it or nothing");
+    }
 }
 
 pub async fn of_those_who_expect_no_note_one_writes_it(store: &dyn Store) {

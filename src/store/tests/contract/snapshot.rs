@@ -37,16 +37,17 @@ pub async fn surroundings_know_how_a_commit_fared(store: &dyn Store) {
     assert!(!known('b').await);
 }
 
-pub async fn the_usual_time_is_the_median_of_successes(store: &dyn Store) {
-    let usual = async || store.surroundings(&about(None)).await.unwrap().usual;
-    assert_eq!(usual().await, None);
-    // The first is pushed out by 20 newer ones, the failure never counts: 1, 2, … 20 seconds remain.
+pub async fn the_last_successes_tell_how_long_they_took(store: &dyn Store) {
+    let usual = async || store.surroundings(&about(None)).await.unwrap().took;
+    assert_eq!(usual().await, []);
+    // The first is pushed out by newer ones, the failure never counts: 10, 9, … 1 seconds remain.
     store_at_once(store, &ended(deploy(0), "0", true, at(900), 9_999)).await;
     store_at_once(store, &ended(deploy(30), "30", false, at(2_000), 9_999)).await;
-    for n in 1..=20u8 {
+    for n in 1..=10u8 {
         store_at_once(store, &ended(deploy(n), "1", true, at(1_000 + i64::from(n)), i64::from(n))).await;
     }
-    assert_eq!(usual().await, Some(SignedDuration::from_millis(10_500)));
+    let newest_first: Vec<_> = (1..=10).rev().map(SignedDuration::from_secs).collect();
+    assert_eq!(usual().await, newest_first);
 }
 
 pub async fn counts_tell_what_waits(store: &dyn Store) {

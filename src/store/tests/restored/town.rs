@@ -182,6 +182,7 @@ fn environment(name: &str) -> Environment {
         checks: CheckRule::None,
         queue: QueueBy::Environment,
         when_frozen: shipgate_domain::policy::WhenFrozen::Finish,
+        supersede: false,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         url: None,
         preflight: Default::default(),
@@ -208,6 +209,7 @@ fn rules() -> Rules {
         alerts: "C0DEPLOYS".into(),
         leads: Vec::new(),
         cron_reminders: Vec::new(),
+        nag_locks: jiff::SignedDuration::from_hours(2),
         grammar: Grammar::builtin(),
     }
 }

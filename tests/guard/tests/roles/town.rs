@@ -11,11 +11,11 @@ use shipgate_app::ports::{
     Report, Repositories, Resolved, Sent, Store,
 };
 use shipgate_app::store::{Changes, Epoch, Filter};
-use shipgate_app::words::{Body, Button, Form, Message};
-use shipgate_app::{App, Ports, Rules};
+use shipgate_app::words::{Block, Body, Button, Form, Message};
+use shipgate_app::{App, LockPress, Ports, Rules};
 use shipgate_domain::audit::Entry;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
-use shipgate_domain::facts::{Check, Pin, RefKind};
+use shipgate_domain::facts::{Check, Lock, Pin, RefKind};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
 use shipgate_domain::people::{AccountFacts, OutsideGroup};
 use shipgate_domain::policy::Provider;
@@ -89,6 +89,8 @@ struct Hands {
     forms: Mutex<Vec<Form>>,
     /// Headlines of everything that was posted and is no card.
     posts: Mutex<Vec<String>>,
+    /// Every message that was posted and is no card, as it is now.
+    messages: Mutex<Vec<(MessageRef, Message)>>,
 }
 
 impl Clock for Hands {
@@ -110,6 +112,11 @@ impl Hands {
     fn show(&self, at: &MessageRef, body: &Body) {
         if let Body::Card(card) = body {
             self.cards.lock().unwrap().insert(card.deploy.clone(), (at.clone(), card.buttons.clone()));
+        }
+        if let Body::Message(message) = body {
+            let mut messages = self.messages.lock().unwrap();
+            messages.retain(|(place, _)| place != at);
+            messages.push((at.clone(), message.clone()));
         }
     }
 }
@@ -258,6 +265,7 @@ impl Town {
             alerts: "C0DEPLOYS".into(),
             leads: Vec::new(),
             cron_reminders: Vec::new(),
+            nag_locks: jiff::SignedDuration::from_hours(2),
             grammar: Grammar::builtin(),
         };
         let hands = Arc::new(Hands {
@@ -269,6 +277,7 @@ impl Town {
             replies: Mutex::default(),
             forms: Mutex::default(),
             posts: Mutex::default(),
+            messages: Mutex::default(),
         });
         let store = Arc::new(SqliteStore::in_memory().unwrap());
         let ports = Ports {
@@ -442,6 +451,10 @@ impl Town {
                 };
                 self.say(role, &text).await;
             }
+            "button" if Scene::of(what) == Scene::Nagged => {
+                let (value, at) = self.lock_button(name);
+                self.take(role, Content::Press { value, message: Some(at) }).await;
+            }
             "button" => {
                 let press = Press::from_name(name).unwrap();
                 let (value, at) = self.button(before, press);
@@ -470,6 +483,57 @@ impl Town {
         }
     }
 
+    /// The buttons of the question about a lock that was asked last, and where it stands; none when they are gone.
+    pub fn question(&self) -> Option<(MessageRef, Message)> {
+        let messages = self.hands.messages.lock().unwrap();
+        messages.iter().rev().find(|(_, message)| !message.buttons.is_empty()).cloned()
+    }
+
+    /// The button of this name: the first gives a lock back, the second keeps it.
+    pub fn lock_button(&self, name: &str) -> (String, MessageRef) {
+        let (at, message) = self.question().expect("the owner was asked");
+        let place = LockPress::ALL.iter().position(|press| press.name() == name).unwrap();
+        (message.buttons[place].value.clone(), at)
+    }
+
+    /// Somebody presses a button with this value.
+    pub async fn press(&mut self, role: &str, value: &str, at: &MessageRef) {
+        self.take(role, Content::Press { value: value.into(), message: Some(at.clone()) }).await;
+    }
+
+    /// Every message that is no card and says this, in all of its words, as it is now.
+    pub fn said(&self, part: &str) -> Vec<String> {
+        let whole = |message: &Message| {
+            let blocks = message.blocks.iter().map(|block| match block {
+                Block::Paragraph(text) => text.to_plain(),
+                Block::List(items) => items.iter().map(|item| format!("• {}\n", item.to_plain())).collect(),
+                Block::Fields(fields) => {
+                    fields.iter().map(|(name, text)| format!("{name}: {}", text.to_plain())).collect()
+                }
+                Block::Code(lines) => lines.join("\n"),
+            });
+            std::iter::once(message.title.to_plain()).chain(blocks).collect::<Vec<_>>().join("\n")
+        };
+        let messages = self.hands.messages.lock().unwrap();
+        messages.iter().map(|(_, message)| whole(message)).filter(|text| text.contains(part)).collect()
+    }
+
+    /// The newest deploy of a version.
+    pub async fn deploy_of(&self, version: &str) -> Deploy {
+        let all = self.store.deploys(&Filter { limit: 100, ..Filter::default() }).await.unwrap();
+        all.into_iter().find(|d| d.request.version.as_str() == version).unwrap()
+    }
+
+    /// The events of the record about locks, in order.
+    pub async fn lock_events(&self) -> Vec<String> {
+        self.events().await.into_iter().filter(|event| event.starts_with("lock")).collect()
+    }
+
+    /// The locks that are stored.
+    pub async fn locks(&self) -> Vec<Lock> {
+        self.store.locks().await.unwrap()
+    }
+
     fn button(&self, before: &Before, press: Press) -> (String, MessageRef) {
         let deploy = before.deploy.as_ref().expect("there is a deploy");
         let there = presses(deploy);
@@ -494,6 +558,8 @@ pub enum Scene {
     Unsure,
     Released,
     Locked,
+    /// The owner of a lock was asked whether it is still needed.
+    Nagged,
     Frozen,
     Stopped,
     /// Somebody who may said yes, and another yes is missing.
@@ -520,6 +586,7 @@ impl Scene {
             "button did_not_start" | "button started" | "button wait_more" | "form started" => Self::Unsure,
             "command rollback" => Self::Released,
             "command unlock" => Self::Locked,
+            "button unlock" | "button keep_lock" => Self::Nagged,
             "command freeze end" => Self::Frozen,
             "command away start" | "command deploy" | "command lock" | "command freeze add"
             | "form words" => Self::Nothing,
@@ -561,6 +628,10 @@ impl Scene {
                 town.pass(75).await;
             }
             Self::Locked => town.say("own", "lock production migrating").await,
+            Self::Nagged => {
+                town.say("own", "lock production migrating --for 30m").await;
+                town.pass(21).await;
+            }
             Self::Frozen => town.say("own", "freeze add Audit production for 2h").await,
             Self::Stopped => town.stop_dispatching().await,
             Self::Agreed => {
