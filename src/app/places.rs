@@ -6,7 +6,7 @@ use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect, Sweep};
 use crate::intake::Visit;
 use crate::judge::later;
-use crate::store::{About, Changes, Expect, Scope, StoreError};
+use crate::store::{Changes, Scope, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};

@@ -6,7 +6,7 @@ use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
 use shipgate_domain::calendar::outlook::{Ahead, Outlook, Stretch};
 use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, FreezeOrigin, Opening};
-use shipgate_domain::ids::{EnvironmentName, PersonId};
+use shipgate_domain::ids::PersonId;
 use shipgate_domain::policy::{Environment, Service};
 
 impl Words<'_> {
