@@ -60,7 +60,11 @@ fn is_outdated(db: &Connection, epoch: Epoch) -> Result<bool, Trouble> {
 
 /// An error once a newer replica judges by other rules.
 pub(super) fn expect_newest_rules(db: &Connection, epoch: Epoch) -> Result<(), Trouble> {
-    if is_outdated(db, epoch)? { Err(Trouble::conflict("a replica has newer rules: the decision")) } else { Ok(()) }
+    if is_outdated(db, epoch)? {
+        Err(Trouble::conflict("a replica has newer rules: the decision"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Who stands aside takes nothing again, not even what it holds: leases that ran out, and commands that it has not
