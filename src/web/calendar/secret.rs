@@ -1,10 +1,10 @@
 //! The feed at an address that nobody can guess, for calendar programs: they cannot sign in, and fetch from the internet.
 //! Not here: the feed itself (`feed`), or where the address comes from (the settings).
 
-use super::{Asked, Shown, Source, ics};
+use super::{Question, Shown, Source, ics};
 use crate::security;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -33,7 +33,7 @@ fn hash(name: &str) -> [u8; 32] {
 async fn feed(
     State(guarded): State<Guarded>,
     Path(name): Path<String>,
-    asked: Query<Asked>,
+    asked: Question,
     headers: HeaderMap,
 ) -> Response {
     if !bool::from(hash(&name).ct_eq(&guarded.right)) {
