@@ -1,10 +1,11 @@
 //! The command line: what can be said, and who does it. Not here: doing it.
 
 use crate::output::{NOBODY_READS, is_unread, print, tell};
+use crate::reload::Files;
 use crate::wiring::SystemClock;
-use crate::{audit, database, demo, outlook, serve, settings};
+use crate::{audit, database, demo, online, outlook, serve, settings};
 use clap::{Parser, Subcommand};
-use shipgate_app::commands::{BUILTIN, Grammar, slack_manifest};
+use shipgate_app::commands::{Grammar, slack_manifest};
 use shipgate_app::ports::Clock as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -49,7 +50,11 @@ enum Command {
         restored: bool,
     },
     /// All problems of the settings and the environment at once.
-    Check,
+    Check {
+        /// Asks Slack, GitHub and calendars too whether what the settings say of them is so. Nothing is changed anywhere.
+        #[arg(long)]
+        online: bool,
+    },
     /// Why a moment is open for deploys or not. Ends with 0 when it is, with 3 when it is not.
     Explain(outlook::Explain),
     /// When deploys will be open and closed in the next weeks, and why.
@@ -59,6 +64,8 @@ enum Command {
         #[command(subcommand)]
         platform: ManifestOf,
     },
+    /// The address of the calendar's feed that nobody can guess, where [http] calendar = "secret".
+    CalendarAddress,
     /// The record of who did what.
     Audit {
         #[command(subcommand)]
@@ -127,12 +134,12 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo { listen, host } => demo::main(listen, host),
-        Command::Serve { restored } => match grammar(cli.commands.as_deref()) {
-            Ok(grammar) => serve::main(&cli.config, grammar, restored),
-            Err(code) => code,
-        },
-        Command::Check => {
-            let (output, code) = settings::check(&cli.config, cli.json);
+        Command::Serve { restored } => {
+            serve::main(Files { config: cli.config, commands: cli.commands }, restored)
+        }
+        Command::Check { online } => {
+            let ask: Option<settings::Ask> = online.then_some(online::ask);
+            let (output, code) = settings::check(&cli.config, cli.json, ask);
             answered(print(output), code)
         }
         Command::Explain(asked) => {
@@ -142,11 +149,13 @@ fn run(cli: Cli) -> ExitCode {
             outlook::simulate(&cli.config, &asked, cli.json, SystemClock::default().now())
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
-            match grammar(cli.commands.as_deref()) {
-                Ok(grammar) => manifest(&cli.config, &grammar, url, socket),
+            let files = Files { config: cli.config, commands: cli.commands };
+            match grammar(&files) {
+                Ok(grammar) => manifest(&files.config, &grammar, url, socket),
                 Err(code) => code,
             }
         }
+        Command::CalendarAddress => calendar_address(&cli.config),
         // The key is in the environment: no database is asked.
         Command::Audit { command: audit::Audit::Key } => {
             answered(audit::key().and_then(print), ExitCode::SUCCESS)
@@ -168,27 +177,9 @@ fn run(cli: Cli) -> ExitCode {
 }
 
 /// The built-in commands and those of the user's folder; otherwise every problem is told.
-fn grammar(folder: Option<&Path>) -> Result<Grammar, ExitCode> {
-    let Some(folder) = folder else { return Ok(Grammar::builtin()) };
-    let read = || -> std::io::Result<Vec<(String, String)>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "toml") {
-                files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
-            }
-        }
-        files.sort();
-        Ok(files)
-    };
-    let files = read().map_err(|error| {
-        tell(format_args!("shipgate: cannot read the command files in {}: {error}", folder.display()));
-        ExitCode::FAILURE
-    })?;
-    Grammar::load(BUILTIN, files).map_err(|problems| {
-        for problem in problems {
-            tell(problem);
-        }
+fn grammar(files: &Files) -> Result<Grammar, ExitCode> {
+    files.read().grammar().map_err(|problems| {
+        problems.into_iter().for_each(tell);
         ExitCode::FAILURE
     })
 }
@@ -218,6 +209,26 @@ fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool)
     let manifest = slack_manifest(grammar, url.as_deref(), is_socket);
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data");
     answered(print(text), ExitCode::SUCCESS)
+}
+
+/// For whoever may read the settings and the key: they could make the address themselves.
+fn calendar_address(config: &Path) -> ExitCode {
+    match settings::Settings::read(config, &settings::environment) {
+        Ok(settings) => match settings.http.secret_feed() {
+            Some(address) => answered(print(address), ExitCode::SUCCESS),
+            None => {
+                tell(
+                    "shipgate: the calendar has no secret address. Write calendar = \"secret\" under [http] and set \
+                     SHIPGATE_CALENDAR_KEY (`openssl rand -hex 32`).",
+                );
+                ExitCode::FAILURE
+            }
+        },
+        Err(problems) => {
+            tell(problems);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Does something with the database that the settings name.

@@ -8,6 +8,7 @@ mod repository;
 mod sites;
 
 use crate::database;
+use crate::live::Live;
 use crate::outlook::Served;
 use crate::output::{print, tell};
 use crate::selfcheck::{Anchoring, Lookout, Status};
@@ -112,24 +113,26 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
         random: Arc::new(SystemRandom),
     };
     let app = Arc::new(App::new(rules, ports));
-    intake.connect(app.clone());
+    let live = Live::new(app.clone());
+    intake.connect(live.clone());
     times.connect(app.clone());
     app.start().await?;
 
     let self_check = Arc::new(Status::default());
     let operations = Operations {
-        app: app.clone(),
+        live: live.clone(),
         store: store.clone(),
         figures,
         sockets: None,
         self_check: self_check.clone(),
+        rules: None,
     };
-    let served = Served { app: app.clone(), clock: clock.clone() };
+    let served = Served { live: live.clone(), clock: clock.clone() };
     let routes =
         page.routes().merge(ops::routes(Arc::new(operations))).merge(calendar::routes(Arc::new(served)));
     let mut background = tokio::task::JoinSet::new();
     background.spawn(app.clone().run(stop.clone()));
-    let lookout = Lookout::new(app.clone(), Anchoring::default(), self_check, clock.clone());
+    let lookout = Lookout::new(live, Anchoring::default(), self_check, clock.clone());
     background.spawn(lookout.keep_looking(stop.clone()));
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));

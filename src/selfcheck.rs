@@ -2,6 +2,7 @@
 //! written down elsewhere. Not here: what is checked (`app::selfcheck`).
 
 use crate::anchors::{AnchorFile, Seal};
+use crate::live::Live;
 use jiff::Timestamp;
 use shipgate_app::App;
 use shipgate_app::ports::Clock;
@@ -101,7 +102,7 @@ impl Status {
 
 /// The self-check of this process: what it has seen, and where the head of the record goes.
 pub struct Lookout {
-    app: Arc<App>,
+    live: Arc<Live>,
     anchoring: Arc<Anchoring>,
     status: Arc<Status>,
     clock: Arc<dyn Clock>,
@@ -123,14 +124,19 @@ struct Seen {
 
 impl Lookout {
     /// A lookout that has seen nothing yet.
-    pub fn new(app: Arc<App>, anchoring: Anchoring, status: Arc<Status>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(
+        live: Arc<Live>,
+        anchoring: Anchoring,
+        status: Arc<Status>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let mut check = SelfCheck::new(anchoring.alarm_channels.clone(), Rest::new(rest));
         let key = anchoring.seal.as_ref().map(Seal::public_key);
         if let Some(Ok(Some(newest))) = anchoring.file.as_ref().map(|file| file.newest(key.as_deref())) {
             check.anchored_up_to(newest.seq);
         }
         let seen = tokio::sync::Mutex::new(Seen { check, posted_up_to: 0 });
-        Arc::new(Self { app, anchoring: Arc::new(anchoring), status, clock, seen })
+        Arc::new(Self { live, anchoring: Arc::new(anchoring), status, clock, seen })
     }
 
     /// Looks until told to stop. The first look reads the whole record, in the background of everything else.
@@ -142,12 +148,12 @@ impl Lookout {
             let begun = Instant::now();
             let work = async {
                 if !is_full {
-                    self.app.follow_record(&mut seen.check).await?;
+                    self.live.app().follow_record(&mut seen.check).await?;
                     if !seen.check.has_news() {
                         return Ok(None);
                     }
                 }
-                self.app.look_after_itself(&mut seen.check).await.map(Some)
+                self.live.app().look_after_itself(&mut seen.check).await.map(Some)
             };
             let looked = tokio::select! {
                 () = stop.cancelled() => return,
@@ -192,7 +198,7 @@ impl Lookout {
         }
         let anchoring = async {
             let mut seen = self.seen.lock().await;
-            match self.app.may_be_anchored(&mut seen.check).await {
+            match self.live.app().may_be_anchored(&mut seen.check).await {
                 Ok(true) => self.anchor(&mut seen, true, Last::Yes).await,
                 Ok(false) => tracing::warn!(
                     "the head of the record is not anchored: something was found that nobody has accepted yet"
@@ -216,7 +222,7 @@ impl Lookout {
         let Seen { check, posted_up_to } = seen;
         let due = check.due_anchors(newest, self.clock.now());
         let written = write(self.anchoring.clone(), due.clone()).await;
-        let posted = self.anchoring.post(&self.app, &due, *posted_up_to, last).await;
+        let posted = self.anchoring.post(&self.live.app(), &due, *posted_up_to, last).await;
         *posted_up_to = posted.unwrap_or(*posted_up_to);
         // Where there is a file it decides: what it did not take is due again.
         let anchored = match (&self.anchoring.file, &self.anchoring.channel) {

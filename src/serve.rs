@@ -1,15 +1,19 @@
 //! `shipgate serve`: settings in, adapters up, work until told to stop. Not here: any rule; the end (`ending`).
 
 mod ending;
+mod machines;
 
 pub use ending::run_until_stopped;
+pub use machines::{Machines, commands, for_slack};
 
 use crate::anchors::{self, AnchorFile, Seal};
 use crate::database;
+use crate::live::Live;
 use crate::outlook::Served;
 use crate::output::tell;
+use crate::reload::{Files, InForce, Parts, RulesStatus, Watch};
 use crate::selfcheck::{Anchoring, Lookout, Status};
-use crate::settings::{GithubCredentials, Settings, SlackTransport, environment};
+use crate::settings::{CalendarShown, Remembered, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
 use anyhow::Context as _;
@@ -17,28 +21,24 @@ use async_trait::async_trait;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
 use shipgate_app::commands::Grammar;
-use shipgate_app::ports::{Clock, Providers, Store};
+use shipgate_app::ports::{Clock, Store};
 use shipgate_app::restore;
 use shipgate_app::store::Counts;
-use shipgate_app::{App, CronReminder, Ports, Rules};
-use shipgate_calendars::Elsewhere;
+use shipgate_app::{CronReminder, Rules};
 use shipgate_chat::slack::socket::{SocketStatus, Wiring};
-use shipgate_chat::slack::{self, Slack, SlackSecrets, SlackSettings, Transport};
-use shipgate_domain::calendar::FreezeWhen;
-use shipgate_domain::policy::Provider;
-use shipgate_pipelines::artifacts::Shelves;
-use shipgate_pipelines::command::{CommandPipelines, CommandSettings};
-use shipgate_pipelines::github::{self, GitHub, GitHubAuth, GitHubSettings};
+use shipgate_chat::slack::{self, Slack, Transport};
+use shipgate_pipelines::github;
 use shipgate_store::postgres::Opening;
 use shipgate_web::calendar;
-use shipgate_web::ops::{self, Ops, Part, SelfChecked};
+use shipgate_web::ops::{self, Ops, Part, RulesShown, SelfChecked};
 use shipgate_web::server::Hosts;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How often the figures of what waits are taken.
@@ -51,8 +51,20 @@ const FIRST_PRUNE: u64 = 60;
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// Runs until SIGTERM or SIGINT.
-pub fn main(config: &Path, grammar: Grammar, restored: bool) -> ExitCode {
-    let settings = match Settings::read(config, &environment) {
+pub fn main(files: Files, restored: bool) -> ExitCode {
+    let content = files.read();
+    let grammar = match content.grammar() {
+        Ok(grammar) => grammar,
+        Err(problems) => {
+            problems.into_iter().for_each(tell);
+            return ExitCode::FAILURE;
+        }
+    };
+    let read = match &content.settings {
+        Ok(text) => Settings::from_text(&files.config, text, &environment),
+        Err(_) => Settings::read(&files.config, &environment),
+    };
+    let settings = match read {
         Ok(settings) => settings,
         Err(problems) => {
             tell(problems);
@@ -65,9 +77,10 @@ pub fn main(config: &Path, grammar: Grammar, restored: bool) -> ExitCode {
         tracing::warn!("{}: {}", warning.file, warning.what);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let begin = Begin { files, in_force: InForce { content, settings }, restored };
     let served = runtime
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(serve(settings, grammar, restored)));
+        .and_then(|runtime| runtime.block_on(serve(begin, grammar)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -77,7 +90,19 @@ pub fn main(config: &Path, grammar: Grammar, restored: bool) -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::Result<()> {
+/// With what the program starts.
+struct Begin {
+    files: Files,
+    in_force: InForce,
+    restored: bool,
+}
+
+async fn serve(begin: Begin, grammar: Grammar) -> anyhow::Result<()> {
+    let Begin { files, in_force, restored } = begin;
+    let settings = in_force.settings.clone();
+    // Before anything else: without a listener, this signal would end the program.
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let remembered = Remembered::from(&environment);
     let stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let figures = telemetry::figures(&stop)?;
@@ -92,22 +117,21 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
     let slack = Arc::new(Slack::new(slack_settings.clone(), &secrets)?);
 
     let mut routes = Router::new();
-    let (providers, github) = providers(&settings, clock.clone())?;
-    if let (Some(github), Some(of)) = (github, &settings.github) {
+    let machines = Machines::new(&settings, clock.clone())?;
+    if let (Some(github), Some(of)) = (machines.github().cloned(), &settings.github) {
         let webhook_secrets = of.webhook_secret.clone().into_iter().collect();
         routes = routes.merge(github::webhooks::routes(github, webhook_secrets, intake.clone()));
     }
-    let app = Arc::new(App::new(
-        rules(&settings, grammar),
-        Ports {
-            store: store.clone(),
-            chat: slack,
-            providers,
-            clock: clock.clone(),
-            random: Arc::new(SystemRandom),
-        },
-    ));
-    intake.connect(app.clone());
+    let parts = Parts {
+        store: store.clone(),
+        chat: slack,
+        machines,
+        clock: clock.clone(),
+        random: Arc::new(SystemRandom),
+    };
+    let app = parts.bot(&settings, grammar)?;
+    let live = Live::new(app.clone());
+    intake.connect(live.clone());
     let sockets = Arc::new(SocketStatus::default());
     let mut background = tokio::task::JoinSet::new();
     match slack_settings.transport {
@@ -137,18 +161,22 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
     let is_socket =
         matches!(settings.slack.as_ref().map(|s| &s.transport), Some(SlackTransport::Socket { .. }));
     let self_check = Arc::new(Status::default());
+    let status = Arc::new(RulesStatus::new(&settings.policy.version().to_string(), clock.now()));
     let operations = Operations {
-        app: app.clone(),
+        live: live.clone(),
         store: store.clone(),
         figures,
         sockets: is_socket.then_some(sockets),
         self_check: self_check.clone(),
+        rules: Some(status.clone()),
     };
     routes = routes.merge(ops::routes(Arc::new(operations)));
-    if settings.http.calendar {
-        let served = Served { app: app.clone(), clock: clock.clone() };
-        routes = routes.merge(calendar::routes(Arc::new(served)));
-    }
+    let served = Arc::new(Served { live: live.clone(), clock: clock.clone() });
+    routes = match &settings.http.calendar {
+        CalendarShown::No => routes,
+        CalendarShown::Open => routes.merge(calendar::routes(served)),
+        CalendarShown::Secret(word) => routes.merge(calendar::secret::routes(served, word.expose_secret())),
+    };
 
     let listener = TcpListener::bind(settings.http.listen)
         .await
@@ -158,8 +186,12 @@ async fn serve(settings: Settings, grammar: Grammar, restored: bool) -> anyhow::
         Some(since) => app.start_restored(since).await?,
         None => app.start().await?,
     }
-    background.spawn(app.clone().run(stop.clone()));
-    let lookout = Lookout::new(app.clone(), anchoring, self_check, clock.clone());
+    // The watch waits until the one is done before it comes with the next.
+    let (renewals, renewed) = tokio::sync::mpsc::channel(1);
+    background.spawn(live.clone().keep_working(renewed, stop.clone()));
+    let watch = Watch { files, secrets: remembered, in_force, live: live.clone(), renewals, parts, status };
+    background.spawn(watch.keep_watching(hangup, stop.clone()));
+    let lookout = Lookout::new(live, anchoring, self_check, clock.clone());
     background.spawn(lookout.clone().keep_looking(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     background.spawn(intake.see_off(stop.clone()));
@@ -239,53 +271,6 @@ pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
     }
 }
 
-fn for_slack(settings: crate::settings::SlackSettings) -> (SlackSettings, SlackSecrets) {
-    let (transport, signing, app_token) = match settings.transport {
-        SlackTransport::Socket { app_token } => (Transport::Socket, Vec::new(), Some(app_token)),
-        SlackTransport::Http { signing_secret } => (Transport::Http, vec![signing_secret], None),
-    };
-    let adapter =
-        SlackSettings { transport, api_url: settings.api_url, team: settings.team, app: settings.app };
-    (adapter, SlackSecrets { bot_token: settings.bot_token, signing, app_token })
-}
-
-/// Every CI system that a service uses.
-fn providers(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<(Providers, Option<Arc<GitHub>>)> {
-    let uses = |provider| settings.policy.services.values().any(|s| s.pipeline.provider == provider);
-    let mut providers = Providers::default().with_artifacts(Arc::new(Shelves));
-    let mut github = None;
-    if let Some(of) = &settings.github {
-        let auth = match &of.credentials {
-            GithubCredentials::Token(token) => GitHubAuth::Token(token.clone()),
-            GithubCredentials::App { id, private_key } => {
-                GitHubAuth::App { app_id: id.to_string(), private_key: private_key.clone() }
-            }
-        };
-        let client =
-            GitHub::new(GitHubSettings { api_url: of.api_url.clone(), auth, dispatch: None }, clock)?;
-        let client = Arc::new(client);
-        providers = providers.with(Provider::Github, client.clone(), client.clone());
-        github = Some(client);
-    }
-    if settings.policy.freezes.iter().any(|freeze| matches!(freeze.when, FreezeWhen::Feed { .. })) {
-        let elsewhere = Elsewhere::new(settings.gitlab_token.clone()).map_err(anyhow::Error::msg)?;
-        providers = providers.with_calendars(Arc::new(elsewhere));
-    }
-    if uses(Provider::Command) {
-        let beside = settings.store.folder().join("shipgate-runs");
-        let commands = Arc::new(commands(beside)?);
-        providers = providers.with(Provider::Command, commands.clone(), commands);
-    }
-    Ok((providers, github))
-}
-
-/// The `command` provider with this program as the supervisor of its runs.
-pub fn commands(state_dir: PathBuf) -> anyhow::Result<CommandPipelines> {
-    let program = std::env::current_exe().context("cannot find the path of this program")?;
-    let supervisor = vec![program.into_os_string(), "run-command".into()];
-    Ok(CommandPipelines::new(CommandSettings { state_dir, supervisor, git: "git".into() }))
-}
-
 /// Keeps the figures of what waits up to date, and forgets once a day what no rule needs any more.
 pub async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut looks = 0_u64;
@@ -325,8 +310,8 @@ const ANSWER: Duration = Duration::from_millis(900);
 
 /// What the program knows about itself.
 pub struct Operations {
-    /// The bot, which writes its signs of life.
-    pub app: Arc<App>,
+    /// The bot that works now, which writes its signs of life.
+    pub live: Arc<Live>,
     /// Database.
     pub store: Arc<dyn Store>,
     /// Figures.
@@ -335,6 +320,8 @@ pub struct Operations {
     pub sockets: Option<Arc<SocketStatus>>,
     /// The newest self-check.
     pub self_check: Arc<Status>,
+    /// The rules in force, where they can change.
+    pub rules: Option<Arc<RulesStatus>>,
 }
 
 #[async_trait]
@@ -345,10 +332,12 @@ impl Ops for Operations {
         let asked = self.store.effect_wake("nobody", Timestamp::UNIX_EPOCH);
         let trouble = match tokio::time::timeout(ANSWER, asked).await {
             // That wrote nothing, so a disk without room is met by the signs of life only.
-            Ok(Ok(())) => self.app.store_trouble(),
+            Ok(Ok(())) => self.live.app().store_trouble(),
             Ok(Err(error)) => Some(error.with_causes()),
             // Why it does not answer is known from the last sign of life, if that failed.
-            Err(_) => Some(self.app.store_trouble().unwrap_or_else(|| "the database does not answer".into())),
+            Err(_) => {
+                Some(self.live.app().store_trouble().unwrap_or_else(|| "the database does not answer".into()))
+            }
         };
         parts.push(Part { name: "store".into(), trouble });
         if let Some(sockets) = &self.sockets {
@@ -360,6 +349,10 @@ impl Ops for Operations {
 
     fn self_check(&self) -> Option<SelfChecked> {
         self.self_check.newest()
+    }
+
+    fn rules(&self) -> Option<RulesShown> {
+        self.rules.as_ref().map(|rules| rules.shown())
     }
 
     fn metrics(&self) -> String {

@@ -7,6 +7,7 @@
 mod audit;
 mod calendars;
 mod check;
+mod found;
 mod http;
 mod keys;
 mod lint;
@@ -14,18 +15,21 @@ mod near;
 mod operations;
 mod problem;
 mod reader;
+mod renewed;
 mod rules;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
-pub use check::check;
-pub use http::HttpSettings;
+pub use check::{Ask, check, examine};
+pub use found::Found;
+pub use http::{CalendarShown, HttpSettings};
 pub use operations::{
     AnnounceSettings, AuditSettings, GithubCredentials, GithubSettings, ReminderSettings, SlackSettings,
     SlackTransport, StoreSettings,
 };
 pub use problem::Problems;
+pub use renewed::{Difference, Remembered, differences};
 pub use secrets::{LogFormat, LogSettings};
 
 use problem::Finding;
@@ -171,7 +175,7 @@ impl Settings {
         let audit = audit::audit(&root, &environment);
         audit::refuse_own_files(&root, path, &store, &audit);
         Some(Self {
-            http: http::http(&root),
+            http: http::http(&root, &environment),
             limits: operations::limits(&root),
             store,
             slack: operations::slack(&root, &environment),
@@ -232,8 +236,12 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The text of the settings. Something that is larger than any settings are, or has no end, is not read to it.
-fn text_of(path: &Path) -> std::io::Result<String> {
+/// The text of the settings, or of a file beside them. Something that is larger than any settings are, or has no end, is not
+/// read to it.
+///
+/// # Errors
+/// It cannot be read, or is no text.
+pub fn text_of(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {

@@ -1,6 +1,7 @@
 //! The small pieces between adapters and use cases: the clock, randomness, the way into the inbox, hints.
 //! Not here: any decision.
 
+use crate::live::Live;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::App;
@@ -77,7 +78,7 @@ pub struct Intake {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     limiter: Limiter,
-    app: OnceLock<Arc<App>>,
+    live: OnceLock<Arc<Live>>,
     /// Those who are being told that they were turned away. The limiter lets each be told once, so they are few.
     told: TaskTracker,
 }
@@ -91,12 +92,17 @@ enum NotTaken {
 impl Intake {
     /// A way into this store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, rates: Rates) -> Self {
-        Self { store, clock, limiter: Limiter::new(rates), app: OnceLock::new(), told: TaskTracker::new() }
+        Self { store, clock, limiter: Limiter::new(rates), live: OnceLock::new(), told: TaskTracker::new() }
     }
 
     /// Says whom to wake.
-    pub fn connect(&self, app: Arc<App>) {
-        let _ = self.app.set(app);
+    pub fn connect(&self, live: Arc<Live>) {
+        let _ = self.live.set(live);
+    }
+
+    /// The bot that works now, once there is one.
+    fn app(&self) -> Option<Arc<App>> {
+        self.live.get().map(|live| live.app())
     }
 
     /// Waits for the end, then until everybody who was turned away has been told.
@@ -124,7 +130,7 @@ impl Intake {
         match storing.await.unwrap_or_else(late) {
             Ok(_) => {
                 metrics::histogram!("shipgate_commit_seconds").record(begun.elapsed().as_secs_f64());
-                if let Some(app) = self.app.get() {
+                if let Some(app) = self.app() {
                     app.wake_inbox();
                 }
                 Ok(())
@@ -146,8 +152,8 @@ impl shipgate_chat::slack::Sink for Intake {
             NotTaken::TooMany(too_many) => {
                 // The answer to a click or a mention says nothing that people could read.
                 let says_nothing = matches!(inbound.content, Content::Press { .. } | Content::Mention { .. });
-                if let Some(app) = self.app.get().filter(|_| says_nothing && too_many.is_first) {
-                    let (app, to, say) = (app.clone(), inbound.reply_to.clone(), too_many.sentence());
+                if let Some(app) = self.app().filter(|_| says_nothing && too_many.is_first) {
+                    let (to, say) = (inbound.reply_to.clone(), too_many.sentence());
                     self.told.spawn(async move { app.turn_away(&to, &say).await });
                 }
                 SinkError::TooMany { say: too_many.sentence() }
@@ -171,7 +177,7 @@ impl shipgate_web::playground::Sink for Intake {
 #[async_trait]
 impl Hints for Intake {
     async fn hint(&self, hint: Hint) {
-        let Some(app) = self.app.get() else { return };
+        let Some(app) = self.app() else { return };
         if let Err(error) = app.hint(hint.provider, &hint.run, &hint.title).await {
             tracing::warn!("a webhook could not wake anybody: {error}; polling goes on");
         }

@@ -59,13 +59,15 @@ impl App {
             }
         };
         let permission = self.may_dispatch().await?;
-        if permission.stopped.is_some() {
-            // Back to its gates, one of which says why.
+        if permission.stopped.is_some() || deploy.policy != self.rules.version {
+            // Back to its gates, one of which says why; or the rules changed since it was decided, and nothing of it was
+            // sent yet.
             self.learn(&deploy, Event::IntentLapsed).await?;
             return Ok(Finish::Done);
         }
         let mut mark = self.changes(now);
         mark.expect.push(permission.expectation());
+        mark.expect.push(Expect::RulesInForce);
         mark.expect.push(Expect::Lease { id: leased.id, token: leased.token });
         // Nothing leaves unless exactly this mark was written (INVARIANTS S3).
         match deploy.learn(Event::Sent, now) {

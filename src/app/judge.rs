@@ -344,6 +344,7 @@ impl App {
         }
         let outside = candidate.outside.clone();
         let mut changes = self.changes(now);
+        changes.expect.push(Expect::RulesInForce);
         let scope = Scope::Environment(deploy.request.environment.clone());
         changes.expect.push(Expect::Scope(scope, around.environment_revision));
         changes.expect.push(Expect::Scope(Scope::Freezes, around.freezes_revision));
@@ -455,7 +456,7 @@ impl App {
         let policy = self.rules.version.clone();
         let workflow = pinned.plan.workflow_id.as_deref();
         let (plan, digest) = self::plan(deploy, &pinned.pin.commit, service, &policy, workflow);
-        self.learn(deploy, Event::RulesChanged { policy, plan, digest }).await?;
+        self.decide(deploy, Event::RulesChanged { policy, plan, digest }).await?;
         Ok(None)
     }
 
@@ -465,7 +466,14 @@ impl App {
         verdicts: Vec<Verdict>,
         outside: Option<Outside>,
     ) -> Result<(), StoreError> {
-        self.learn(deploy, Event::Refused { verdicts, outside }).await
+        self.decide(deploy, Event::Refused { verdicts, outside }).await
+    }
+
+    /// Writes what was decided by the rules alone, unless another replica has newer ones by now.
+    async fn decide(&self, deploy: &Deploy, event: Event) -> Result<(), StoreError> {
+        let mut changes = self.changes(self.now());
+        changes.expect.push(Expect::RulesInForce);
+        self.learn_with(deploy, event, changes).await
     }
 }
 

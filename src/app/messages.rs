@@ -12,6 +12,7 @@ mod locks;
 mod notes;
 mod people;
 mod selfcheck;
+mod settings;
 mod trouble;
 
 use crate::words::{Span, Text};

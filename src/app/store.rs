@@ -101,6 +101,8 @@ pub enum Expect {
         /// The lease's token.
         token: i64,
     },
+    /// No living replica that came after the writer has other rules: what was judged by older ones is not written.
+    RulesInForce,
 }
 
 /// Everything one decision writes, all or nothing.

@@ -7,6 +7,7 @@
 
 mod client;
 mod errors;
+mod examine;
 mod forms;
 pub mod http;
 mod intake;
@@ -21,6 +22,7 @@ pub mod socket;
 mod tests;
 
 pub use client::Slack;
+pub use examine::Standing;
 
 use async_trait::async_trait;
 use secrecy::SecretString;

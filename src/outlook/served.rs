@@ -1,15 +1,15 @@
 //! The running bot's calendar for its page, picture and feed. Not here: drawing them (`shipgate-web`).
 
+use crate::live::Live;
 use async_trait::async_trait;
-use shipgate_app::App;
 use shipgate_app::ports::Clock;
 use shipgate_web::calendar::{Now, Source};
 use std::sync::Arc;
 
 /// The calendar that this bot judges by.
 pub struct Served {
-    /// The bot.
-    pub app: Arc<App>,
+    /// The bot that works now.
+    pub live: Arc<Live>,
     /// The clock of its rules.
     pub clock: Arc<dyn Clock>,
 }
@@ -18,8 +18,9 @@ pub struct Served {
 impl Source for Served {
     async fn now(&self) -> Result<Now, String> {
         let failed = |error: shipgate_app::store::StoreError| error.with_causes();
-        let calendar = self.app.calendar_now().await.map_err(failed)?;
-        let policy = Arc::new(self.app.rules().policy.clone());
+        let app = self.live.app();
+        let calendar = app.calendar_now().await.map_err(failed)?;
+        let policy = Arc::new(app.rules().policy.clone());
         Ok(Now { policy, calendar, at: self.clock.now() })
     }
 }

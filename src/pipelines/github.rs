@@ -3,7 +3,9 @@
 mod auth;
 mod client;
 mod dispatch;
+mod dispatchable;
 mod errors;
+mod examine;
 mod follow;
 mod limits;
 mod logs;
@@ -16,6 +18,7 @@ pub mod webhooks;
 
 pub use auth::GitHubAuth;
 pub use dispatch::DispatchForm;
+pub use examine::{About, Oddity, Said};
 
 pub(crate) use client::{has_next, in_path};
 

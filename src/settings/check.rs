@@ -1,6 +1,7 @@
 //! `shipgate check`: what is wrong with the settings, for people or for programs. Not here: asking other systems.
 
 use super::calendars;
+use super::found::{Found, placed};
 use super::lint::lint;
 use super::problem::{Finding, Problem, Problems};
 use super::reader::{Log, Section};
@@ -18,24 +19,44 @@ use toml::de::DeTable;
 
 /// What to print, and how to exit: with success when the program could start with these settings.
 ///
-/// With `json`, an array of problems: severity, file, line, column, code, what, why, instead.
+/// With `json`, an array of problems: severity, file, line, column, code, what, why, instead. With somebody to ask, what
+/// other systems say is among them; they are asked only when nothing else is wrong.
 #[must_use]
-pub fn check(path: &Path, json: bool) -> (String, ExitCode) {
-    check_with(path, json, &environment, SystemClock::default().now())
+pub fn check(path: &Path, json: bool, ask: Option<Ask>) -> (String, ExitCode) {
+    let (text, now) = (std::fs::read_to_string(path).unwrap_or_default(), SystemClock::default().now());
+    let mut online = Vec::new();
+    if let (Some(ask), Ok(settings)) = (ask, Settings::read(path, &environment)) {
+        online = placed(path, &text, ask(&settings));
+    }
+    checked(path, json, &environment, now, online)
 }
 
+/// Asks other systems about settings.
+pub type Ask = fn(&Settings) -> Vec<Found>;
+
+#[cfg(test)]
 pub(super) fn check_with(
     path: &Path,
     json: bool,
     environment: &dyn Fn(&str) -> Option<String>,
     now: Timestamp,
 ) -> (String, ExitCode) {
+    checked(path, json, environment, now, Vec::new())
+}
+
+fn checked(
+    path: &Path,
+    json: bool,
+    environment: &dyn Fn(&str) -> Option<String>,
+    now: Timestamp,
+    online: Vec<Problem>,
+) -> (String, ExitCode) {
     let (mut problems, summary) = match Settings::read(path, environment) {
         Ok(settings) => {
             let summary = summary(path, &settings);
             let mut problems = settings.warnings.clone();
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            let found = surely_wrong(path, &settings, now);
+            let found = surely_wrong(path, &text, &settings, now);
             for problem in found.into_iter().chain(calendars::local(path, &text, &settings.policy, now)) {
                 problems.add(Some(problem));
             }
@@ -43,6 +64,7 @@ pub(super) fn check_with(
         }
         Err(problems) => (problems, String::new()),
     };
+    online.into_iter().for_each(|problem| problems.add(Some(problem)));
     problems.add(unwritable_anchors(path, environment));
     problems.add(ending_holidays(path, SystemClock::default().now()));
     let summary = if problems.are_fatal() { format!("{} is not good yet.", path.display()) } else { summary };
@@ -57,13 +79,30 @@ pub(super) fn check_with(
     (output, code)
 }
 
+/// Reads settings that are to replace others, as `check` reads them. What keeps a program from starting is for the start.
+///
+/// # Errors
+/// All problems, when one of them is no mere warning.
+pub fn examine(
+    path: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+    now: Timestamp,
+) -> Result<Settings, Problems> {
+    let mut settings = Settings::from_text(path, text, environment)?;
+    let found = surely_wrong(path, text, &settings, now);
+    for problem in found.into_iter().chain(calendars::local(path, text, &settings.policy, now)) {
+        settings.warnings.add(Some(problem));
+    }
+    if settings.warnings.are_fatal() { Err(settings.warnings) } else { Ok(settings) }
+}
+
 /// What is legal but surely wrong, found by trying the rules out.
-fn surely_wrong(path: &Path, settings: &Settings, now: Timestamp) -> Vec<Problem> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+fn surely_wrong(path: &Path, text: &str, settings: &Settings, now: Timestamp) -> Vec<Problem> {
     let log = Log::default();
-    let (document, _) = DeTable::parse_recoverable(&text);
+    let (document, _) = DeTable::parse_recoverable(text);
     lint(settings, &Section::root(document.get_ref(), &log), now);
-    Problems::new(path, &text, log.into_findings()).list().to_vec()
+    Problems::new(path, text, log.into_findings()).list().to_vec()
 }
 
 fn summary(path: &Path, settings: &Settings) -> String {

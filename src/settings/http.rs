@@ -3,11 +3,14 @@
 use super::operations::{is_open_text, trimmed, web_address};
 use super::problem::Finding;
 use super::reader::{Section, Word, clip};
+use super::secrets::Environment;
 use axum::http::Uri;
+use ring::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 
 /// `[http]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Where to listen. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
@@ -15,8 +18,19 @@ pub struct HttpSettings {
     pub public_url: String,
     /// More names by which it is called, in lower case: on the own network, for figures.
     pub hosts: Vec<String>,
-    /// Whether `/calendar` and its picture and feed are served: whoever reaches the server reads freezes in them.
-    pub calendar: bool,
+    /// Who sees the calendar. Default: nobody.
+    pub calendar: CalendarShown,
+}
+
+/// Who sees the calendar over HTTP.
+#[derive(Clone, Debug)]
+pub enum CalendarShown {
+    /// Nobody.
+    No,
+    /// Whoever reaches the server: `/calendar` with its picture and feed.
+    Open,
+    /// Whoever knows the address of the feed, by this word in it.
+    Secret(SecretString),
 }
 
 impl HttpSettings {
@@ -25,11 +39,22 @@ impl HttpSettings {
         let public = self.public_url.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned));
         self.hosts.clone().into_iter().chain(public)
     }
+
+    /// The address of the feed that nobody can guess, where there is one.
+    #[must_use]
+    pub fn secret_feed(&self) -> Option<String> {
+        match &self.calendar {
+            CalendarShown::Secret(word) => {
+                Some(format!("{}/calendar/feed/{}.ics", self.public_url, word.expose_secret()))
+            }
+            CalendarShown::No | CalendarShown::Open => None,
+        }
+    }
 }
 
 const LISTEN: &str = "127.0.0.1:8080";
 
-pub(super) fn http(root: &Section<'_>) -> HttpSettings {
+pub(super) fn http(root: &Section<'_>, environment: &Environment<'_>) -> HttpSettings {
     let section = root.section("http");
     let section = section.as_ref();
     let listen = section.and_then(|s| s.text("listen", LISTEN)).and_then(|word| match word.text.parse() {
@@ -56,9 +81,26 @@ pub(super) fn http(root: &Section<'_>) -> HttpSettings {
         Some(trimmed(&word.text))
     });
     let hosts = section.map(|s| hosts(s)).unwrap_or_default();
-    let calendar = section.and_then(|s| s.flag("calendar")).unwrap_or(false);
+    let calendar = section.map_or(CalendarShown::No, |s| calendar(s, environment));
     let public_url = public_url.unwrap_or_else(|| format!("http://{listen}"));
     HttpSettings { listen, public_url, hosts, calendar }
+}
+
+/// `calendar = true`, or `"secret"`.
+fn calendar(section: &Section<'_>, environment: &Environment<'_>) -> CalendarShown {
+    if !section.is_text("calendar") {
+        let is_open = section.flag("calendar").unwrap_or(false);
+        return if is_open { CalendarShown::Open } else { CalendarShown::No };
+    }
+    let word = section.choice("calendar", &[("secret", ())]).and_then(|()| environment.calendar_key());
+    word.map_or(CalendarShown::No, |key| CalendarShown::Secret(word_of(&key)))
+}
+
+/// 128 bits that follow from the key, and tell nothing about it.
+fn word_of(key: &SecretString) -> SecretString {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret().as_bytes());
+    let tag = hmac::sign(&key, b"shipgate calendar feed");
+    SecretString::from(shipgate_domain::hex(&tag.as_ref()[..16]))
 }
 
 /// `hosts = ["shipgate.internal"]`: names alone.

@@ -145,6 +145,21 @@ impl Problems {
         serde_json::to_string_pretty(&self.list).expect("problems are plain text and numbers")
     }
 
+    /// What keeps the program from starting, one line each: place, what, why, what to write instead.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let fatal = self.list.iter().filter(|problem| problem.severity == Level::Error);
+        fatal
+            .map(|problem| {
+                let Problem { file, line, what, why, instead, .. } = problem;
+                let place = line.map(|line| format!(":{line}")).unwrap_or_default();
+                let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+                let instead = if instead.is_empty() { String::new() } else { format!("; {instead}") };
+                format!("{file}{place}: {what}{why}{instead}")
+            })
+            .collect()
+    }
+
     /// "2 errors, 1 warning".
     #[must_use]
     pub fn summary(&self) -> String {

@@ -272,6 +272,11 @@ impl<'a> Section<'a> {
     }
 
     /// Whether the key holds a whole number.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| matches!(value.get_ref(), DeValue::String(_)))
+    }
+
+    /// Whether it is a whole number.
     pub(super) fn is_number(&self, key: &str) -> bool {
         self.entry(key).is_some_and(|(_, value)| matches!(value.get_ref(), DeValue::Integer(_)))
     }

@@ -2,7 +2,7 @@
 
 use super::problem::Finding;
 use super::reader::{Log, clip};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::path::Path;
 
 /// A variable of the environment.
@@ -54,6 +54,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
     secret("DATABASE_PASSWORD", &[], "it is the password of the role that `store.url` names"),
     secret("SHIPGATE_ANCHOR_KEY", &[], "make one with `openssl rand -hex 32`"),
+    secret("SHIPGATE_CALENDAR_KEY", &[], "make one with `openssl rand -hex 32`"),
     Variable { name: "SHIPGATE_LOG", is_secret: false, prefixes: &[], source: "" },
     Variable { name: "SHIPGATE_LOG_FORMAT", is_secret: false, prefixes: &[], source: "" },
 ];
@@ -61,6 +62,9 @@ pub(super) const VARIABLES: &[Variable] = &[
 /// Beginnings of secrets that people paste into the wrong place.
 const LOOKS_SECRET: &[&str] =
     &["xoxb-", "xoxp-", "xoxe.", "xapp-", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "glpat-"];
+
+/// A key that a person chose is at least so long.
+const SHORTEST_KEY: usize = 32;
 
 /// What the log looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +204,18 @@ impl Environment<'_> {
         };
         let found = Finding::in_environment("wrong_secret", what).why(why);
         self.log.add(found.instead(Self::variable("SHIPGATE_ANCHOR_KEY").source));
+        None
+    }
+
+    /// What the address of the calendar's feed is made of.
+    pub(super) fn calendar_key(&self) -> Option<SecretString> {
+        let key = self.needed("SHIPGATE_CALENDAR_KEY", "calendar = \"secret\" makes the address with it")?;
+        if key.expose_secret().len() >= SHORTEST_KEY {
+            return Some(key);
+        }
+        let what = format!("SHIPGATE_CALENDAR_KEY is shorter than {SHORTEST_KEY} characters");
+        let found = Finding::in_environment("wrong_secret", what).why("the address could be guessed");
+        self.log.add(found.instead(Self::variable("SHIPGATE_CALENDAR_KEY").source));
         None
     }
 

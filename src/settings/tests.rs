@@ -234,7 +234,7 @@ fn the_reader_asks_for_every_key_it_lists() {
     rules::policy(&root);
     let env = good_env();
     let environment = super::secrets::Environment { read: &|name| env.get(name).cloned(), log: &log };
-    super::http::http(&root);
+    super::http::http(&root, &environment);
     super::operations::limits(&root);
     super::operations::store(&root, &environment);
     super::operations::slack(&root, &environment);

@@ -4,6 +4,7 @@
 pub mod feed;
 mod page;
 pub mod picture;
+pub mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -73,9 +74,15 @@ struct Asked {
     windows: Option<String>,
 }
 
+impl Shown {
+    fn of(source: Arc<dyn Source>) -> Self {
+        Self { source, room: Semaphore::new(AT_ONCE), changes: Changes::default() }
+    }
+}
+
 /// `/calendar`: the page. `/calendar.svg`: the picture. `/calendar.ics`: the feed.
 pub fn routes(source: Arc<dyn Source>) -> Router {
-    let shown = Shown { source, room: Semaphore::new(AT_ONCE), changes: Changes::default() };
+    let shown = Shown::of(source);
     let routes = Router::new()
         .route("/calendar", get(page))
         .route("/calendar.svg", get(svg))

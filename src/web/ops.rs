@@ -21,6 +21,11 @@ pub trait Ops: Send + Sync {
     fn self_check(&self) -> Option<SelfChecked> {
         None
     }
+    /// The rules in force, and whether newer settings were refused. It says nothing about being ready either: the old
+    /// rules are good.
+    fn rules(&self) -> Option<RulesShown> {
+        None
+    }
     /// All figures in Prometheus' text format, version 0.0.4.
     fn metrics(&self) -> String;
 }
@@ -49,10 +54,24 @@ pub struct SelfChecked {
     pub stopped: bool,
 }
 
+/// The rules in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RulesShown {
+    /// SHA-256 of the policy, as on cards and in the record.
+    pub version: String,
+    /// Since when, in UTC.
+    pub since: String,
+    /// Why the settings files as they are now are not in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
     parts: Vec<PartLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<RulesShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     self_check: Option<SelfChecked>,
 }
@@ -82,10 +101,10 @@ async fn ready(State(ops): State<Arc<dyn Ops>>) -> Response {
         .into_iter()
         .map(|Part { name, trouble }| PartLine { name, ok: trouble.is_none(), why: trouble })
         .collect();
-    let self_check = ops.self_check();
+    let (self_check, rules) = (ops.self_check(), ops.rules());
     let ready = parts.iter().all(|part| part.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, parts, self_check })).into_response()
+    (status, Json(Ready { ready, parts, rules, self_check })).into_response()
 }
 
 async fn metrics(State(ops): State<Arc<dyn Ops>>) -> Response {

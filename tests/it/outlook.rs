@@ -180,3 +180,30 @@ async fn a_freeze_of_chat_is_in_all_of_them_while_the_server_runs() {
     }
     bot.end(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_program_gets_the_feed_by_its_secret_address_and_nobody_else_does() {
+    let world = world().await;
+    let mut bot = Bot::prepared(&world, Transport::Http, |_| {});
+    bot.rewrite(|text| text.replacen("[http]\n", "[http]\ncalendar = \"secret\"\n", 1));
+    let key = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    bot.arm("SHIPGATE_CALENDAR_KEY", key);
+    bot.run().await;
+    let printed = bot.command(&["calendar-address"]).env("SHIPGATE_CALENDAR_KEY", key).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let path = printed.trim().strip_prefix("https://shipgate.example.com").expect("an address").to_owned();
+    let (status, feed) = bot.get(&path).await;
+    assert!(status == 200 && feed.starts_with("BEGIN:VCALENDAR"), "{status} {feed}");
+    let wrong = path.replace(".ics", "0.ics");
+    for other in ["/calendar", "/calendar.ics", "/calendar/feed/", &wrong] {
+        assert_eq!(bot.get(other).await.0, 404, "{other}");
+    }
+    let word = path.rsplit('/').next().and_then(|name| name.strip_suffix(".ics")).expect("a name");
+    let log = bot.log();
+    assert!(!log.contains(word) && !log.contains(key), "the log tells the address: {log}");
+    // Without the key nobody can make it, and the server does not start.
+    let without = bot.output(&["calendar-address"]);
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(!without.status.success() && said.contains("SHIPGATE_CALENDAR_KEY is not set"), "{said}");
+    bot.end(&world).await;
+}

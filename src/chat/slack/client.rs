@@ -177,7 +177,7 @@ impl Slack {
     }
 
     /// A call that changes something: JSON in the body.
-    async fn write<T>(&self, method: &str, place: &str, body: &Value) -> Result<T, ChatError>
+    pub(super) async fn write<T>(&self, method: &str, place: &str, body: &Value) -> Result<T, ChatError>
     where
         T: DeserializeOwned + Send,
     {
@@ -190,7 +190,12 @@ impl Slack {
     }
 
     /// A call that reads: these methods ignore a JSON body, so arguments go into the address.
-    async fn read<T>(&self, method: &str, place: &str, arguments: &[(&str, &str)]) -> Result<T, ChatError>
+    pub(super) async fn read<T>(
+        &self,
+        method: &str,
+        place: &str,
+        arguments: &[(&str, &str)],
+    ) -> Result<T, ChatError>
     where
         T: DeserializeOwned + Send,
     {
@@ -229,7 +234,7 @@ impl Slack {
     }
 
     /// The id of a channel, from the settings (`#deployments`) or as it is.
-    async fn channel_id(&self, name: &str) -> Result<String, ChatError> {
+    pub(super) async fn channel_id(&self, name: &str) -> Result<String, ChatError> {
         let is_id = name.len() >= 9
             && name.starts_with(['C', 'D', 'G'])
             && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());

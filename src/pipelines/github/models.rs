@@ -153,6 +153,8 @@ pub(super) struct TreeEntry {
 #[derive(Debug, Deserialize)]
 pub(super) struct Contents {
     pub sha: String,
+    /// Base64 in lines.
+    pub content: Option<String>,
 }
 
 /// A rule of a rule set.

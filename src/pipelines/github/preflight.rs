@@ -54,7 +54,7 @@ impl GitHub {
     }
 
     /// Rules of all rule sets that hold for a branch.
-    async fn rules(&self, repo: &Repo, branch: &str) -> Result<Vec<Rule>, OutsideError> {
+    pub(super) async fn rules(&self, repo: &Repo, branch: &str) -> Result<Vec<Rule>, OutsideError> {
         self.all(repo, &format!("/rules/branches/{}", in_path(branch))).await
     }
 

@@ -210,7 +210,7 @@ impl GitHub {
     }
 
     /// The commit that a reference names; annotated tags are followed. `None` when there is no such reference.
-    async fn reference(&self, repo: &Repo, rest: &str) -> Result<Option<String>, OutsideError> {
+    pub(super) async fn reference(&self, repo: &Repo, rest: &str) -> Result<Option<String>, OutsideError> {
         let Some(found) = self.client.find::<Reference>(repo, rest, Needed).await? else { return Ok(None) };
         let mut target = found.object;
         for _ in 0..5 {

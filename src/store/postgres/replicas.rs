@@ -31,7 +31,12 @@ pub(super) async fn enter(
                VALUES ($1, clock_timestamp() + $2 * interval '1 millisecond') RETURNING epoch";
     let row = statement_row(pool, sql, &[text(rules), number(life)]).await?;
     let row = row.ok_or(Fault::Mistake { detail: "a replica has no epoch".into() })?;
-    Ok(Epoch(column(&row, 0)?))
+    let epoch = Epoch(column(&row, 0)?);
+    // Whoever is about to write what was judged by other rules holds a share of its row. After this, nothing of that is
+    // left: from here on their decisions find this replica.
+    let sql = "SELECT epoch FROM shipgate.replicas WHERE rules <> $1 ORDER BY epoch FOR UPDATE";
+    statement_row(pool, sql, &[text(rules)]).await?;
+    Ok(epoch)
 }
 
 /// Lives on, and buries those that did not.
@@ -59,15 +64,26 @@ impl Work<Standing> for Renew {
         let buried = rows(db, sql, &[number(epoch)]).await?;
         let buried = buried.iter().map(|row| column(row, 0)).collect::<Result<Vec<i64>, _>>()?;
         free(db, &buried).await?;
-        let sql = "SELECT 1 FROM shipgate.replicas AS mine, shipgate.replicas AS newest
-                   WHERE mine.epoch = $1 AND newest.rules <> mine.rules AND newest.epoch = (
-                       SELECT max(epoch) FROM shipgate.replicas WHERE alive_until > clock_timestamp())";
-        if !is_there(db, sql, &[number(epoch)]).await? {
+        if !is_outdated(db, epoch).await? {
             return Ok(Standing::Current);
         }
         give_back(db, epoch, self.now).await?;
         Ok(Standing::Aside)
     }
+}
+
+/// Whether the newest living replica has other rules.
+async fn is_outdated(db: &Client, epoch: i64) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM shipgate.replicas AS mine, shipgate.replicas AS newest
+               WHERE mine.epoch = $1 AND newest.rules <> mine.rules AND newest.epoch = (
+                   SELECT max(epoch) FROM shipgate.replicas WHERE alive_until > clock_timestamp())";
+    is_there(db, sql, &[number(epoch)]).await
+}
+
+/// An error once a newer replica judges by other rules.
+pub(super) async fn expect_newest_rules(db: &Client, epoch: Epoch) -> Result<(), Trouble> {
+    let is_outdated = is_outdated(db, epoch.0).await?;
+    if is_outdated { Err(Trouble::conflict("a replica has newer rules: the decision")) } else { Ok(()) }
 }
 
 /// Who stands aside takes nothing again, not even what it holds: leases that ran out, and commands that it has not

@@ -25,6 +25,9 @@ impl Work<()> for Changes {
     /// Checks what must still be true, then writes everything.
     async fn run(&self, db: &Client) -> Result<(), Trouble> {
         replicas::expect(db, self.by).await?;
+        if self.expect.contains(&Expect::RulesInForce) {
+            replicas::expect_newest_rules(db, self.by).await?;
+        }
         scopes(db, self).await?;
         if let Some(id) = self.inbox_done {
             inbox::done(db, self.by, id).await?;
@@ -46,7 +49,7 @@ impl Work<()> for Changes {
         let mut leases: Vec<(i64, i64)> = self.finish.iter().map(|(id, token, _)| (*id, *token)).collect();
         leases.extend(self.expect.iter().filter_map(|expect| match expect {
             Expect::Lease { id, token } => Some((*id, *token)),
-            Expect::Scope(..) | Expect::Note(..) => None,
+            Expect::Scope(..) | Expect::Note(..) | Expect::RulesInForce => None,
         }));
         effects::expect_leases(db, &leases, &self.effects).await?;
         if let Some((id, _, finish)) = &self.finish {
@@ -64,7 +67,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     let mut touches: BTreeMap<String, i64> = BTreeMap::new();
     let expected = changes.expect.iter().filter_map(|expect| match expect {
         Expect::Scope(scope, revision) => Some((scope, *revision)),
-        Expect::Lease { .. } | Expect::Note(..) => None,
+        Expect::Lease { .. } | Expect::Note(..) | Expect::RulesInForce => None,
     });
     for (scope, _) in expected.clone() {
         touches.entry(scope_name(scope)).or_default();
@@ -266,7 +269,7 @@ async fn notes(db: &Client, changes: &Changes, marks: &mut Vec<Mark>) -> Result<
         .iter()
         .filter_map(|expect| match expect {
             Expect::Note(name, None) => Some(name.as_str()),
-            Expect::Scope(..) | Expect::Note(..) | Expect::Lease { .. } => None,
+            Expect::Scope(..) | Expect::Note(..) | Expect::Lease { .. } | Expect::RulesInForce => None,
         })
         .collect();
     known_notes(db, changes).await?;

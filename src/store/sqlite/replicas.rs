@@ -39,6 +39,15 @@ pub(super) fn renew(
     if buried > 0 {
         free(db)?;
     }
+    if !is_outdated(db, epoch)? {
+        return Ok(Standing::Current);
+    }
+    give_back(db, epoch, now)?;
+    Ok(Standing::Aside)
+}
+
+/// Whether the newest replica has other rules.
+fn is_outdated(db: &Connection, epoch: Epoch) -> Result<bool, Trouble> {
     let is_outdated = db
         .prepare_cached(
             "SELECT 1 FROM replicas AS mine JOIN replicas AS newest
@@ -46,11 +55,16 @@ pub(super) fn renew(
                AND newest.rules <> mine.rules",
         )?
         .exists([epoch.0])?;
-    if !is_outdated {
-        return Ok(Standing::Current);
+    Ok(is_outdated)
+}
+
+/// An error once a newer replica judges by other rules.
+pub(super) fn expect_newest_rules(db: &Connection, epoch: Epoch) -> Result<(), Trouble> {
+    if is_outdated(db, epoch)? {
+        Err(Trouble::conflict("a replica has newer rules: the decision"))
+    } else {
+        Ok(())
     }
-    give_back(db, epoch, now)?;
-    Ok(Standing::Aside)
 }
 
 /// Who stands aside takes nothing again, not even what it holds: leases that ran out, and commands that it has not

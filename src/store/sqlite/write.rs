@@ -21,6 +21,7 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
             Expect::Scope(scope, revision) => expect_scope(db, scope, *revision)?,
             Expect::Note(name, value) => expect_note(db, name, value.as_deref())?,
             Expect::Lease { id, token } => effects::expect_lease(db, *id, *token)?,
+            Expect::RulesInForce => replicas::expect_newest_rules(db, changes.by)?,
         }
     }
     if let Some((id, token, finish)) = &changes.finish {

@@ -159,13 +159,15 @@ impl Program {
         let ((doors, taken), (page, heard)) = (doors(), playground());
         let routes = doors.merge(ops::routes(Arc::new(Well))).merge(page.routes());
         let routes = routes.merge(calendar::routes(Arc::new(Quiet)));
+        let routes = routes.merge(calendar::secret::routes(Arc::new(Quiet), "secret"));
         Self { routes, taken, heard }
     }
 
     /// The answer, and whether anything was taken in.
     async fn ask(&self, method: &str, path: &str, caller: &str) -> (StatusCode, bool) {
         let body = body_for(path);
-        let address = path.replace("{environment}", "production").replace("{name}", "icon.svg");
+        let name = if path.starts_with("/calendar/feed/") { "secret.ics" } else { "icon.svg" };
+        let address = path.replace("{environment}", "production").replace("{name}", name);
         let kind = if path == "/github/webhooks" { "application/json" } else { FORM };
         let start = Request::builder().method(method).uri(address).header("content-type", kind);
         let fields = fields(caller, path, &body);

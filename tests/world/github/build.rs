@@ -75,6 +75,22 @@ pub struct Workflow {
 }
 
 impl Workflow {
+    /// The file, as far as it tells how it is started.
+    pub fn to_yaml(&self) -> String {
+        let mut file = format!("name: {}\non:\n  push:\n    branches: [main]\n", self.name);
+        if let Some(inputs) = &self.inputs {
+            file.push_str("  workflow_dispatch:\n    inputs:\n");
+            for Input { name, required, default, .. } in inputs {
+                file.push_str(&format!("      {name}:\n        required: {required}\n"));
+                if let Some(default) = default {
+                    file.push_str(&format!("        default: '{default}'\n"));
+                }
+            }
+        }
+        file.push_str("jobs: {}\n");
+        file
+    }
+
     /// A deploy workflow: inputs `deployment_id`, `sha` and `environment` (optional `params`), the run name
     /// `deploy ${{ inputs.deployment_id }}`, and the jobs build and deploy.
     pub fn deploy(file: &str) -> Self {

@@ -1,10 +1,13 @@
 //! What the host knows of a change: rules of branches, reviews, trees, deployments, contents of workflow files. How
 //! tests fill it in stands at the end.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::GitHub;
 use super::api::{not_found, refuse};
+use super::build::Workflow;
 use super::state::{Deployed, Pull, Repo, Reviewed};
 use crate::clock::stamp;
 use crate::locked;
@@ -95,7 +98,7 @@ impl GitHub {
                     repo.workflows.iter().find(|(_, known)| known.file == *file).ok_or_else(not_found)?;
                 Ok(Answer::json(
                     200,
-                    &self.contents_json(repo, file, &object_id(&[&format!("{workflow:?}")])),
+                    &self.contents_json(repo, workflow, &object_id(&[&format!("{workflow:?}")])),
                 ))
             }
             _ => Err(not_found()),
@@ -194,12 +197,14 @@ impl GitHub {
         })
     }
 
-    fn contents_json(&self, repo: &Repo, file: &str, sha: &str) -> Value {
+    fn contents_json(&self, repo: &Repo, workflow: &Workflow, sha: &str) -> Value {
+        let file = &workflow.file;
+        let content = BASE64_STANDARD.encode(workflow.to_yaml());
         let (url, path) = (self.repo_url(repo), format!(".github/workflows/{file}"));
         let (here, html) = (format!("{url}/contents/{path}"), format!("{}/{}", self.url(), repo.full_name));
         let (blob, page) = (format!("{url}/git/blobs/{sha}"), format!("{html}/blob/main/{path}"));
         json!({
-            "type": "file", "encoding": "base64", "size": 2, "name": file, "path": path, "content": "e30=",
+            "type": "file", "encoding": "base64", "size": 2, "name": file, "path": path, "content": content,
             "sha": sha, "url": here, "git_url": blob, "html_url": page, "download_url": null,
             "_links": {"git": blob, "self": here, "html": page},
         })

@@ -143,6 +143,7 @@ on_every_store! {
         who_left_writes_no_more,
         who_left_takes_no_more_work,
         who_stands_aside_gives_back_what_it_no_longer_works_on,
+        what_was_judged_by_older_rules_is_not_written_once_newer_ones_are_there,
         what_a_replica_held_is_free_once_it_left,
         a_silent_replica_is_buried_and_its_work_taken_over,
         a_living_replica_keeps_what_it_holds,

@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use shipgate_app::effects::Finish;
-use shipgate_app::store::{Changes, Epoch, Standing, Store};
+use shipgate_app::store::{Changes, Epoch, Expect, Standing, Store};
 use std::collections::BTreeSet;
 
 /// Far longer than any test takes, by whatever clock.
@@ -74,6 +74,26 @@ pub async fn who_stands_aside_gives_back_what_it_no_longer_works_on(store: &dyn 
     let late = |leased, finish| Changes { by: older, ..finishing(leased, finish) };
     conflict(store.commit(late(&over, Finish::Done)).await);
     store.commit(late(&held, Finish::Done)).await.unwrap();
+}
+
+/// Between two looks at who is there, an older replica may have judged by rules that hold no longer.
+pub async fn what_was_judged_by_older_rules_is_not_written_once_newer_ones_are_there(store: &dyn Store) {
+    let decision = |by, value: &str| Changes {
+        expect: vec![Expect::RulesInForce],
+        notes: vec![("name".into(), value.into())],
+        ..Changes::by(by, at(1))
+    };
+    let older = another(store, "rules").await;
+    store.commit(decision(ME, "by the only rules")).await.unwrap();
+    let newer = another(store, "newer rules").await;
+    conflict(store.commit(decision(ME, "late")).await);
+    conflict(store.commit(decision(older, "late")).await);
+    // What is no decision by rules is written: news of what was started must not be lost.
+    store.commit(Changes { expect: Vec::new(), ..decision(older, "news") }).await.unwrap();
+    store.commit(decision(newer, "by newer rules")).await.unwrap();
+    assert_eq!(store.note("name").await.unwrap().as_deref(), Some("by newer rules"));
+    store.replica_leave(newer).await.unwrap();
+    store.commit(decision(older, "by the rules that are left")).await.unwrap();
 }
 
 pub async fn what_a_replica_held_is_free_once_it_left(store: &dyn Store) {

@@ -1,0 +1,154 @@
+//! When the files are looked at: on SIGHUP at once, and every two seconds by themselves. Not here: what becomes of what
+//! they say (`reload`).
+
+use super::{Content, Files, InForce, Judged, New, RulesStatus, judge};
+use crate::live::{Live, Renewal};
+use crate::serve::{Machines, rules};
+use crate::settings::{Remembered, Settings};
+use shipgate_app::commands::Grammar;
+use shipgate_app::ports::{Chat, Clock, Random, Store};
+use shipgate_app::{App, News, Ports};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::Signal;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Links and mounted folders tell nobody that they changed, so the content is what counts.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What a bot works with, whatever its rules are.
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub chat: Arc<dyn Chat>,
+    pub machines: Machines,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+impl Parts {
+    /// A bot with these settings. It has neither entered nor begun anything.
+    ///
+    /// # Errors
+    /// Something that is asked outside cannot be made.
+    pub fn bot(&self, settings: &Settings, grammar: Grammar) -> anyhow::Result<Arc<App>> {
+        let ports = Ports {
+            store: self.store.clone(),
+            chat: self.chat.clone(),
+            providers: self.machines.providers(settings)?,
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        };
+        Ok(Arc::new(App::new(rules(settings, grammar), ports)))
+    }
+}
+
+/// The watch over the files.
+pub struct Watch {
+    pub files: Files,
+    pub secrets: Remembered,
+    pub in_force: InForce,
+    pub live: Arc<Live>,
+    pub renewals: mpsc::Sender<Renewal>,
+    pub parts: Parts,
+    pub status: Arc<RulesStatus>,
+}
+
+/// Why the files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Signal,
+    Time,
+}
+
+impl Watch {
+    /// Looks until it is told to stop.
+    pub async fn keep_watching(mut self, mut hangup: Signal, stop: CancellationToken) {
+        // What is known, what was seen once and may be half written, and what people are to be told still.
+        let mut known = self.in_force.content.fingerprint();
+        let mut seen = known.clone();
+        let mut untold = Some((known.clone(), News::Started));
+        loop {
+            untold = self.tell(untold).await;
+            let why = tokio::select! {
+                () = stop.cancelled() => return,
+                Some(()) = hangup.recv() => Why::Signal,
+                () = tokio::time::sleep(LOOK_EVERY) => Why::Time,
+            };
+            let files = self.files.clone();
+            // A file system that hangs holds up nobody else.
+            let Ok(content) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
+            let fingerprint = content.fingerprint();
+            let is_whole = why == Why::Signal || fingerprint == seen;
+            seen.clone_from(&fingerprint);
+            if !is_whole || (why == Why::Time && fingerprint == known) {
+                continue;
+            }
+            known.clone_from(&fingerprint);
+            let Some(news) = self.take(content, &stop).await else { return };
+            untold = Some((fingerprint, news));
+        }
+    }
+
+    /// Applies what the files say, or says why not. None when the program ends meanwhile.
+    async fn take(&mut self, content: Content, stop: &CancellationToken) -> Option<News> {
+        match judge(&self.files, &content, &self.in_force, &self.secrets, self.parts.clock.now()) {
+            Judged::Same => {
+                tracing::info!("the settings were read again and are those in force");
+                self.status.same();
+                Some(News::Mended)
+            }
+            Judged::Refused(problems) => Some(self.refuse(problems)),
+            Judged::New(new) if new.changed.is_empty() => {
+                tracing::info!("the settings were read again and say the same in another form");
+                self.status.same();
+                self.in_force = InForce { content, settings: new.settings };
+                Some(News::Mended)
+            }
+            Judged::New(new) => self.apply(content, *new, stop).await,
+        }
+    }
+
+    async fn apply(&mut self, content: Content, new: New, stop: &CancellationToken) -> Option<News> {
+        let New { settings, grammar, changed } = new;
+        let app = match self.parts.bot(&settings, grammar) {
+            Ok(app) => app,
+            Err(error) => return Some(self.refuse(vec![format!("{error:#}")])),
+        };
+        let (done, works) = oneshot::channel();
+        self.renewals.send(Renewal { app, done }).await.ok()?;
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            worked = works => worked.ok()?,
+        }
+        let version = settings.policy.version().to_string();
+        tracing::info!(rules = version, "new settings are in force: {}", changed.join("; "));
+        for warning in settings.warnings.list() {
+            tracing::warn!("{}: {}", warning.file, warning.what);
+        }
+        self.status.applied(&version, self.parts.clock.now());
+        self.in_force = InForce { content, settings };
+        Some(News::Applied { changed })
+    }
+
+    fn refuse(&self, problems: Vec<String>) -> News {
+        tracing::error!(
+            "changed settings are refused, and the old ones stay in force: {}",
+            problems.join("; ")
+        );
+        self.status.refused(&problems.join("; "));
+        News::Refused { problems }
+    }
+
+    /// Tells people. What the database does not take now is told at the next look.
+    async fn tell(&self, untold: Option<(String, News)>) -> Option<(String, News)> {
+        let (fingerprint, news) = untold?;
+        match self.live.app().tell_settings(&fingerprint, &news).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!("news of the settings could not be told yet: {}", error.with_causes());
+                Some((fingerprint, news))
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Settings that are read again while the program runs: secrets as they were at the start, and what is different. Not
+//! here: which differences can be applied (`reload`).
+
+use super::secrets::VARIABLES;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::collections::BTreeMap;
+use std::fmt;
+use toml::{Table, Value};
+
+/// Below this depth, what differs is told as one: `environments.production.approvals`.
+const DEEPEST: usize = 3;
+
+/// The variables as they were at the start, those of files too. The program holds tokens from then on, so newer ones
+/// would only seem to be in use.
+pub struct Remembered(BTreeMap<String, SecretString>);
+
+impl Remembered {
+    /// All that is set now.
+    #[must_use]
+    pub fn from(environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut values = BTreeMap::new();
+        for variable in VARIABLES {
+            let file =
+                || environment(&format!("{}_FILE", variable.name)).filter(|file| !file.trim().is_empty());
+            let own = environment(variable.name).filter(|value| !value.trim().is_empty());
+            let value = own.or_else(|| std::fs::read_to_string(file()?.trim()).ok());
+            if let Some(value) = value {
+                values.insert(variable.name.to_owned(), SecretString::from(value));
+            }
+        }
+        Self(values)
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| value.expose_secret().to_owned())
+    }
+}
+
+/// One thing that is written otherwise than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    path: Vec<String>,
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Added,
+    Changed,
+    TakenOut,
+}
+
+impl Difference {
+    /// The section of the file in which it stands.
+    #[must_use]
+    pub fn section(&self) -> &str {
+        self.path.first().map_or("", String::as_str)
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match self.how {
+            How::Added => "was added",
+            How::Changed => "changed",
+            How::TakenOut => "was taken out",
+        };
+        write!(f, "{} {how}", self.path.join("."))
+    }
+}
+
+/// What is different, by the keys of the file; neither their order nor comments are.
+#[must_use]
+pub fn differences(before: &str, now: &str) -> Vec<Difference> {
+    let read = |text: &str| text.parse::<Table>().unwrap_or_default();
+    let mut found = Vec::new();
+    of_tables(&read(before), &read(now), &mut Vec::new(), &mut found);
+    found
+}
+
+fn of_tables(before: &Table, now: &Table, path: &mut Vec<String>, found: &mut Vec<Difference>) {
+    for (key, old) in before {
+        path.push(key.clone());
+        match now.get(key) {
+            None => found.push(Difference { path: path.clone(), how: How::TakenOut }),
+            Some(new) if new == old => {}
+            Some(new) => of_values(old, new, path, found),
+        }
+        path.pop();
+    }
+    for key in now.keys().filter(|key| !before.contains_key(*key)) {
+        let path = path.iter().chain([key]).cloned().collect();
+        found.push(Difference { path, how: How::Added });
+    }
+}
+
+/// Two values that are not the same.
+fn of_values(before: &Value, now: &Value, path: &mut Vec<String>, found: &mut Vec<Difference>) {
+    let told = found.len();
+    match (before, now) {
+        (Value::Table(before), Value::Table(now)) if path.len() < DEEPEST => {
+            of_tables(before, now, path, found)
+        }
+        (Value::Array(before), Value::Array(now)) => {
+            if let (Some(before), Some(now)) = (by_name(before), by_name(now)) {
+                let mut whole = Vec::new();
+                of_tables(&before, &now, path, &mut whole);
+                // Of one of a list it is enough to know which.
+                for mut difference in whole {
+                    if difference.path.len() > path.len() + 1 {
+                        difference.path.truncate(path.len() + 1);
+                        difference.how = How::Changed;
+                    }
+                    if found.last() != Some(&difference) {
+                        found.push(difference);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    // What is different all the same, such as the order of a list, is told as a whole.
+    if found.len() == told {
+        found.push(Difference { path: path.clone(), how: How::Changed });
+    }
+}
+
+/// A list of tables by the names in them; none where one has no name of its own.
+fn by_name(list: &[Value]) -> Option<Table> {
+    let mut named = Table::new();
+    for value in list {
+        let name = value.get("name")?.as_str()?;
+        if named.insert(format!("“{}”", super::reader::clip(name)), value.clone()).is_some() {
+            return None;
+        }
+    }
+    Some(named)
+}
