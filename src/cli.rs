@@ -20,9 +20,6 @@ struct Cli {
     /// Settings file.
     #[arg(long, global = true, default_value = "shipgate.toml", value_name = "FILE")]
     config: PathBuf,
-    /// Folder with more command files: each `*.toml` in it is one more chat command.
-    #[arg(long, global = true, value_name = "FOLDER")]
-    commands: Option<PathBuf>,
     /// Answers for programs instead of people.
     #[arg(long, global = true)]
     json: bool,
@@ -135,7 +132,7 @@ fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo { listen, host } => demo::main(listen, host),
         Command::Serve { restored } => {
-            serve::main(Files { config: cli.config, commands: cli.commands }, restored)
+            serve::main(Files { config: cli.config }, restored)
         }
         Command::Check { online } => {
             let ask: Option<settings::Ask> = online.then_some(online::ask);
@@ -149,10 +146,12 @@ fn run(cli: Cli) -> ExitCode {
             outlook::simulate(&cli.config, &asked, cli.json, SystemClock::default().now())
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
-            let files = Files { config: cli.config, commands: cli.commands };
-            match grammar(&files) {
-                Ok(grammar) => manifest(&files.config, &grammar, url, socket),
-                Err(code) => code,
+            match settings::Settings::commands(&cli.config) {
+                Ok(grammar) => manifest(&cli.config, &grammar, url, socket),
+                Err(problems) => {
+                    tell(problems);
+                    ExitCode::FAILURE
+                }
             }
         }
         Command::CalendarAddress => calendar_address(&cli.config),
@@ -174,14 +173,6 @@ fn run(cli: Cli) -> ExitCode {
         Command::Healthcheck => healthcheck(&cli.config),
         Command::Supervise { folder } => shipgate_pipelines::command::supervisor::main(&folder),
     }
-}
-
-/// The built-in commands and those of the user's folder; otherwise every problem is told.
-fn grammar(files: &Files) -> Result<Grammar, ExitCode> {
-    files.read().grammar().map_err(|problems| {
-        problems.into_iter().for_each(tell);
-        ExitCode::FAILURE
-    })
 }
 
 fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool) -> ExitCode {

@@ -89,7 +89,7 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
     let store: Arc<dyn Store> = database::open(&settings.store, Opening::Work, clock.now()).await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), Rates::default()));
     let figures = telemetry::figures(&stop)?;
-    let rules = rules(&settings, Grammar::builtin());
+    let rules = rules(&settings);
     history::write(store.as_ref(), &rules, &versions, clock.now()).await?;
 
     let times = Arc::new(DemoTimes::new(clock.clone(), zone, &rules.policy));

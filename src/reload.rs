@@ -11,7 +11,6 @@ pub use watch::{Parts, Watch};
 
 use crate::settings::{self, Remembered, Settings};
 use jiff::Timestamp;
-use shipgate_app::commands::Grammar;
 
 /// Sections that are read once, at the start: addresses that are held, tables that are open, and secrets.
 const AT_START: &[&str] = &["http", "limits", "store", "slack", "github", "audit"];
@@ -38,8 +37,6 @@ pub enum Judged {
 pub struct New {
     /// Read.
     pub settings: Settings,
-    /// What people can say.
-    pub grammar: Grammar,
     /// What changed, in words. Empty where only comments or the form did.
     pub changed: Vec<String>,
 }
@@ -70,14 +67,7 @@ pub fn judge(
             None
         }
     };
-    let grammar = match content.grammar() {
-        Ok(grammar) => Some(grammar),
-        Err(found) => {
-            problems.extend(found);
-            None
-        }
-    };
-    let (Some(settings), Some(grammar)) = (settings, grammar) else { return Judged::Refused(problems) };
+    let Some(settings) = settings else { return Judged::Refused(problems) };
     let before = in_force.content.settings.as_deref().unwrap_or_default();
     let mut changed = Vec::new();
     for difference in settings::differences(before, text) {
@@ -99,7 +89,7 @@ pub fn judge(
         return Judged::Refused(problems);
     }
     changed.extend(content.changed_commands(&in_force.content));
-    Judged::New(Box::new(New { settings, grammar, changed }))
+    Judged::New(Box::new(New { settings, changed }))
 }
 
 #[cfg(test)]

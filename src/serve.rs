@@ -22,7 +22,6 @@ use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
-use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Clock, Store};
 use shipgate_app::restore;
 use shipgate_app::store::Counts;
@@ -53,13 +52,6 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Runs until SIGTERM or SIGINT.
 pub fn main(files: Files, restored: bool) -> ExitCode {
     let content = files.read();
-    let grammar = match content.grammar() {
-        Ok(grammar) => grammar,
-        Err(problems) => {
-            problems.into_iter().for_each(tell);
-            return ExitCode::FAILURE;
-        }
-    };
     let read = match &content.settings {
         Ok(text) => Settings::from_text(&files.config, text, &environment),
         Err(_) => Settings::read(&files.config, &environment),
@@ -80,7 +72,7 @@ pub fn main(files: Files, restored: bool) -> ExitCode {
     let begin = Begin { files, in_force: InForce { content, settings }, restored };
     let served = runtime
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(serve(begin, grammar)));
+        .and_then(|runtime| runtime.block_on(serve(begin)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -97,7 +89,7 @@ struct Begin {
     restored: bool,
 }
 
-async fn serve(begin: Begin, grammar: Grammar) -> anyhow::Result<()> {
+async fn serve(begin: Begin) -> anyhow::Result<()> {
     let Begin { files, in_force, restored } = begin;
     let settings = in_force.settings.clone();
     // Before anything else: without a listener, this signal would end the program.
@@ -129,7 +121,7 @@ async fn serve(begin: Begin, grammar: Grammar) -> anyhow::Result<()> {
         clock: clock.clone(),
         random: Arc::new(SystemRandom),
     };
-    let app = parts.bot(&settings, grammar)?;
+    let app = parts.bot(&settings)?;
     let live = Live::new(app.clone());
     intake.connect(live.clone());
     let sockets = Arc::new(SocketStatus::default());
@@ -251,7 +243,7 @@ async fn anchoring(
 }
 
 /// The settings as the use cases want them.
-pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
+pub fn rules(settings: &Settings) -> Rules {
     Rules {
         version: settings.policy.version(),
         policy: settings.policy.clone(),
@@ -267,7 +259,7 @@ pub fn rules(settings: &Settings, grammar: Grammar) -> Rules {
             .iter()
             .map(|cron| CronReminder { at: cron.at.clone(), say: cron.say.clone() })
             .collect(),
-        grammar,
+        grammar: settings.grammar.clone(),
     }
 }
 

@@ -7,6 +7,7 @@
 mod audit;
 mod calendars;
 mod check;
+mod commands;
 mod found;
 mod http;
 mod keys;
@@ -22,6 +23,7 @@ mod secrets;
 mod tests;
 
 pub use check::{Ask, check, examine};
+pub use commands::{command_files, command_folder};
 pub use found::Found;
 pub use http::{CalendarShown, HttpSettings};
 pub use operations::{
@@ -36,6 +38,7 @@ use problem::Finding;
 use reader::{Log, Section};
 use secrecy::SecretString;
 use secrets::Environment;
+use shipgate_app::commands::{CommandFileProblem, Grammar};
 use shipgate_app::limits::Rates;
 use shipgate_domain::policy::{Policy, Provider};
 use std::io::Read as _;
@@ -68,6 +71,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// `[reminders]`.
     pub reminders: ReminderSettings,
+    /// What people can say: the built-in commands, and those of the team's own folder.
+    pub grammar: Grammar,
     /// What is logged, and how.
     pub log: LogSettings,
     /// What somebody should look at, though the program can start.
@@ -118,10 +123,19 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, is no TOML, or a rule in it is wrong: half of the rules would tell another story.
     pub fn rules(path: &Path) -> Result<Policy, Problems> {
-        only(path, |root, _| {
+        let mut wrong_commands = Vec::new();
+        let policy = only(path, |root, _| {
             root.unknown_keys();
-            rules::policy(root)
-        })
+            let (policy, _, wrong) = policy_and_commands(root, path);
+            wrong_commands = wrong;
+            policy
+        })?;
+        if wrong_commands.is_empty() {
+            return Ok(policy);
+        }
+        let mut problems = Problems::new(path, "", Vec::new());
+        problems.add_commands(wrong_commands);
+        Err(problems)
     }
 
     /// Where anchors are, and the key that signs them, for commands that need nothing else. What is wrong with them
@@ -143,8 +157,12 @@ impl Settings {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let (read, problems) = opened(path, text, |document, is_broken, log| {
+        let (read, mut problems) = opened(path, text, |document, is_broken, log| {
             Self::from_table(path, document, is_broken, log, environment)
+        });
+        let read = read.map(|(settings, wrong)| {
+            problems.add_commands(wrong);
+            settings
         });
         match read {
             Some(settings) if !problems.are_fatal() => Ok(Self { warnings: problems, ..settings }),
@@ -160,7 +178,7 @@ impl Settings {
         is_broken: bool,
         log: &Log,
         environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<Self> {
+    ) -> Option<(Self, Vec<CommandFileProblem>)> {
         let environment = Environment { read: environment, log };
         let log_settings = environment.log_settings();
         if is_broken {
@@ -168,13 +186,13 @@ impl Settings {
         }
         let root = Section::root(table, log);
         root.unknown_keys();
-        let policy = rules::policy(&root);
+        let (policy, grammar, wrong) = policy_and_commands(&root, path);
         let uses_github =
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
         let store = operations::store(&root, &environment);
         let audit = audit::audit(&root, &environment);
         audit::refuse_own_files(&root, path, &store, &audit);
-        Some(Self {
+        let settings = Self {
             http: http::http(&root, &environment),
             limits: operations::limits(&root),
             store,
@@ -186,8 +204,43 @@ impl Settings {
             reminders: operations::reminders(&root),
             log: log_settings,
             warnings: Problems::new(path, "", Vec::new()),
+            grammar,
             policy,
-        })
+        };
+        Some((settings, wrong))
+    }
+
+    /// What people can say, for commands that need nothing else. The settings need not be complete for it, and no secret
+    /// has to be set.
+    ///
+    /// # Errors
+    /// A command file is wrong, or the folder cannot be read.
+    pub fn commands(path: &Path) -> Result<Grammar, Problems> {
+        let log = Log::default();
+        let text = text_of(path).unwrap_or_default();
+        let (document, _) = DeTable::parse_recoverable(&text);
+        let read = commands::commands(&Section::root(document.get_ref(), &log), path);
+        let mut problems = Problems::new(path, &text, log.into_findings());
+        match read {
+            Ok(grammar) if !problems.are_fatal() => Ok(grammar),
+            Ok(_) => Err(problems),
+            Err(wrong) => {
+                problems.add_commands(wrong);
+                Err(problems)
+            }
+        }
+    }
+}
+
+/// The rules with the actions of the team's own commands, and what is wrong in their files.
+fn policy_and_commands(root: &Section<'_>, path: &Path) -> (Policy, Grammar, Vec<CommandFileProblem>) {
+    let policy = rules::policy(root);
+    match commands::commands(root, path) {
+        Ok(grammar) => match grammar.actions(&policy) {
+            Ok(actions) => (Policy { actions, ..policy }, grammar, Vec::new()),
+            Err(wrong) => (policy, grammar, wrong),
+        },
+        Err(wrong) => (policy, Grammar::builtin(), wrong),
     }
 }
 

@@ -246,6 +246,10 @@ impl App {
     }
 
     pub(crate) fn lock_group(&self, deploy: &Deploy) -> String {
+        // What changes nothing keeps nobody out: it has a place of its own.
+        if deploy.is_read_only() {
+            return format!("{}/read-only/{}", deploy.request.environment, deploy.id);
+        }
         match self.rules.policy.environments.get(&deploy.request.environment) {
             Some(environment) => self.rules.policy.lock_group(&deploy.request.service, environment),
             None => deploy.request.environment.to_string(),
@@ -438,8 +442,11 @@ impl App {
                 Do::Reconcile(at) => NewEffect::whenever(Effect::Reconcile { deploy: id() }, *at),
                 Do::Follow(at) => NewEffect::whenever(Effect::Follow { deploy: id() }, *at),
                 Do::StopRun => NewEffect::whenever(Effect::StopRun { deploy: id() }, now),
+                Do::Announce if deploy.is_read_only() => self.result_in_thread(deploy, now),
                 Do::Announce => self.announcement(deploy, now),
                 Do::FreePlace => judge_line(),
+                // Whether it ran or not, it changed nothing.
+                Do::Quarantine if deploy.is_read_only() => continue,
                 Do::Quarantine => {
                     changes.locks.push(self.quarantine(deploy, now));
                     continue;

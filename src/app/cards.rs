@@ -4,7 +4,7 @@
 use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
-use crate::messages::digest_of;
+use crate::messages::{digest_of, stop_question};
 use crate::point;
 use crate::ports::{ChatError, Post};
 use crate::store::{CardButton, CardPost, CardRow, StoreError};
@@ -122,14 +122,15 @@ pub fn presses(deploy: &Deploy) -> Vec<Press> {
         State::Running { cancel: Some(asked), .. } if asked.unless_started => vec![Press::Cancel],
         State::Dispatching { .. } | State::Running { .. } => Vec::new(),
         State::Done { outcome, ran, .. } => match outcome {
-            Outcome::Failed { closed_by: None, .. } if ran.is_some() => {
+            // An action is said again, and what runs there did not change by it.
+            Outcome::Failed { closed_by: None, .. } if ran.is_some() && deploy.puts_in_place() => {
                 vec![Press::Rerun, Press::RollBack, Press::Close]
             }
             Outcome::Failed { closed_by: None, .. } => vec![Press::Close],
             Outcome::Refused => {
                 let is_unproven =
                     |r: &Reason| matches!(r, Reason::NotBefore { .. } | Reason::FailedBefore { .. });
-                if deploy.verdicts.iter().any(|v| is_unproven(&v.reason)) {
+                if deploy.puts_in_place() && deploy.verdicts.iter().any(|v| is_unproven(&v.reason)) {
                     vec![Press::DeployBefore]
                 } else {
                     Vec::new()
@@ -323,8 +324,7 @@ impl App {
             Press::Hold => ("Hold".to_owned(), Style::Plain, None),
             Press::Resume => ("Resume".to_owned(), Style::Primary, None),
             Press::Cancel => {
-                let question = format!("Stop the deploy of {} to {environment}?", deploy.request.version);
-                ("Cancel".to_owned(), Style::Plain, Some(question))
+                ("Cancel".to_owned(), Style::Plain, Some(stop_question(deploy)))
             }
             Press::Rerun => ("Re-run failed jobs".to_owned(), Style::Primary, None),
             Press::RollBack => {
@@ -364,6 +364,11 @@ impl App {
     /// The result, once.
     pub(crate) fn announcement(&self, deploy: &Deploy, due: Timestamp) -> NewEffect {
         self.say_once(format!("final/{}", deploy.id), self.words().result(deploy), due)
+    }
+
+    /// The result where only those look who asked, once.
+    pub(crate) fn result_in_thread(&self, deploy: &Deploy, due: Timestamp) -> NewEffect {
+        self.thread_say(deploy, format!("final/{}", deploy.id), self.words().result(deploy), due)
     }
 
     /// A note in the card's thread, once for each revision of the deploy.

@@ -1,8 +1,10 @@
 //! What people can say: the command files, the parser made from them, help, and the list of slash commands. What
 //! a command does lives in the use cases; nothing in here looks anything up.
 
+mod actions;
 mod file;
 mod help;
+mod limits;
 mod near;
 mod parse;
 mod refusal;
@@ -19,10 +21,11 @@ mod tests;
 
 pub use file::CommandFileProblem;
 pub use help::{HelpArg, HelpPage};
+pub use limits::{Limits, USUAL_LENGTH};
 pub use parse::{Entry, Invocation, Parsed};
 pub use refusal::Refusal;
 pub use slack::{EXAMPLE_URL, SlashCommand, slack_manifest};
-pub use spec::{ArgSpec, CommandSpec, FormSpec};
+pub use spec::{ArgSpec, CommandSpec, FormSpec, PipelineSpec, Spot};
 pub use times::WrittenTime;
 pub use values::{Arg, Names};
 pub use vocabulary::{Action, Kind, Role};
@@ -70,8 +73,8 @@ impl Grammar {
         let mut commands: Vec<CommandSpec> = Vec::new();
         let mut problems = Vec::new();
         for (file, text) in own.chain(extra) {
-            let command = match file::read(&file, &text) {
-                Ok(command) => command,
+            let (command, spot) = match file::read(&file, &text) {
+                Ok(read) => read,
                 Err(found) => {
                     problems.extend(found);
                     continue;
@@ -83,7 +86,8 @@ impl Grammar {
                 {
                     problems.push(CommandFileProblem {
                         file: file.clone(),
-                        line: 1,
+                        line: spot.line,
+                        column: spot.column,
                         what: match other.name == word {
                             true => format!("There already is a command {word}."),
                             false => format!("{word} already means {}.", other.name),

@@ -44,6 +44,7 @@ impl App {
                 self.post_output(&deploy, pipelines, ended.is_some()).await?;
                 match ended {
                     Some(conclusion) => {
+                        self.show_said(&deploy, pipelines, &report.run, &report.progress).await?;
                         let event = Event::Ended { run: report.run, conclusion, progress: report.progress };
                         self.learn_until_written(id, event).await?;
                         Ok(Finish::Done)

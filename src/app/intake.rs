@@ -299,6 +299,7 @@ impl App {
             Wish::DeployIncident => self.note_incident(visit, said).await,
             Wish::AwayStart => self.go_away(visit, said).await,
             Wish::AwayEnd => self.come_back(visit, said).await,
+            Wish::Pipeline => self.request_action(visit, said).await,
             Wish::HelpShow => {
                 let page = self.rules.grammar.help(said.text("command").or_else(|| said.text("topic")));
                 let words = self.words();

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
 use shipgate_domain::deploy::{
-    Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, WayBack, plan_and_digest,
+    Asked, Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, WayBack, plan_and_digest,
 };
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
 use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
@@ -115,11 +115,16 @@ impl App {
         Ok(())
     }
 
+    /// The rules of a deploy's environment and its service, while they still say what would be started.
+    fn place_to_start(&self, deploy: &Deploy) -> Option<(&Environment, &Service)> {
+        self.place_of(deploy).filter(|(_, service)| self.still_means(deploy, service))
+    }
+
     /// Resolves the version, once. `None`: the deploy moved on, judge it as it is now.
     async fn pin(&self, deploy: &Deploy) -> Result<Option<Finish>, StoreError> {
         let now = self.now();
-        let Some((environment, service)) = self.place_of(deploy) else {
-            self.refuse(deploy, version_closed(gone_from_settings()), None).await?;
+        let Some((environment, service)) = self.place_to_start(deploy) else {
+            self.refuse(deploy, version_closed(gone_from_settings(deploy)), None).await?;
             return Ok(Some(Finish::Done));
         };
         let expires = self.gives_up(deploy, environment).await?;
@@ -138,7 +143,7 @@ impl App {
         };
         // What is approved includes the file that is run: without its identity nothing is pinned.
         let workflow = match &resolved {
-            Ok(Resolved::Pin(_)) => self.workflow(service).await,
+            Ok(Resolved::Pin(_)) => self.workflow(&self.as_started(deploy, service)).await,
             Ok(Resolved::Unknown | Resolved::Ambiguous { .. }) | Err(_) => Ok(None),
         };
         let (resolved, workflow) = match workflow {
@@ -148,8 +153,9 @@ impl App {
         let reason = match resolved {
             Ok(Resolved::Pin(pin)) => {
                 let diff = self.diff(deploy, service, &pin.commit).await?;
+                let started = self.as_started(deploy, service);
                 let (plan, digest) =
-                    self::plan(deploy, &pin.commit, service, &deploy.policy, workflow.as_deref());
+                    self::plan(deploy, &pin.commit, &started, &deploy.policy, workflow.as_deref());
                 let pinned = Box::new(Pinned { pin, diff, plan, digest });
                 self.learn(deploy, Event::Pinned { pinned, expires }).await?;
                 return Ok(None);
@@ -193,8 +199,8 @@ impl App {
     async fn known_pin(&self, deploy: &Deploy) -> Result<Option<Pin>, StoreError> {
         let as_commit = |pin: &Pin| Pin { kind: RefKind::Commit, ..pin.clone() };
         match &deploy.request.kind {
-            Kind::Deploy => Ok(None),
-            Kind::Rerun { of, .. } => {
+            Kind::Deploy | Kind::Action(Asked { live: None, .. }) => Ok(None),
+            Kind::Rerun { of, .. } | Kind::Action(Asked { live: Some(of), .. }) => {
                 let earlier = self.store.deploy(of).await?;
                 Ok(earlier.and_then(|d| d.pinned).map(|p| as_commit(&p.pin)))
             }
@@ -228,6 +234,10 @@ impl App {
         service: &Service,
         head: &CommitId,
     ) -> Result<Read<Option<Diff>>, StoreError> {
+        // Acting on what runs there changes no commit.
+        if deploy.acts_on_live() {
+            return Ok(Read::Known(None));
+        }
         let past = self.past(&deploy.request.service, &deploy.request.environment).await?;
         // What a rollback leaves is what ran last, also when it failed; a deploy builds on what last succeeded.
         let left = if deploy.is_rollback() { past.newest() } else { past.in_place() };
@@ -260,8 +270,8 @@ impl App {
             self.learn(deploy, Event::Expired).await?;
             return Ok(Some(Finish::Done));
         }
-        let Some((environment, service)) = self.place_of(deploy) else {
-            self.refuse(deploy, version_closed(gone_from_settings()), None).await?;
+        let Some((environment, service)) = self.place_to_start(deploy) else {
+            self.refuse(deploy, version_closed(gone_from_settings(deploy)), None).await?;
             return Ok(Some(Finish::Done));
         };
         if deploy.policy != self.rules.version {
@@ -276,7 +286,7 @@ impl App {
         // Whoever went live meanwhile is compared with, however fresh the rest is: nothing is silently taken away again.
         let there = self.there(deploy).await?;
         let is_overtaken = |o: &Outside| {
-            let base = compared_with(pinned, o).filter(|_| !deploy.is_rollback());
+            let base = compared_with(pinned, o).filter(|_| !deploy.is_rollback() && !deploy.acts_on_live());
             let crossed = o.preflight.migrations.as_ref().and_then(|read| read.known());
             base.is_some_and(|base| base != there.runs.as_ref())
                 || crossed.is_some_and(|crossing| there.applied.as_ref().is_ok_and(|all| *all != crossing.of))
@@ -292,8 +302,9 @@ impl App {
         if let Some(Read::Known(now)) = workflow
             && *now != pinned.plan.workflow_id
         {
+            let started = self.as_started(deploy, service);
             let (plan, digest) =
-                self::plan(deploy, &pinned.pin.commit, service, &deploy.policy, now.as_deref());
+                self::plan(deploy, &pinned.pin.commit, &started, &deploy.policy, now.as_deref());
             self.learn(deploy, Event::WorkflowChanged { plan, digest }).await?;
             return Ok(None);
         }
@@ -325,6 +336,7 @@ impl App {
         let mut place = self.place_in_line(&candidate, &around, &calendar, now).await?;
         place.stopped = permission.stopped.clone();
         place.rolled_back = there.rolled_back.clone();
+        place.live = there.runs.clone().filter(|_| deploy.acts_on_live());
         place.before_left = self.left_before(deploy, environment, around.before).await?;
         let case = Case {
             deploy: &candidate,
@@ -417,6 +429,7 @@ impl App {
             behind: 0,
             before_left: None,
             rolled_back: None,
+            live: None,
             lock: around.lock.clone(),
             active: around.active.iter().find(|d| d.id != deploy.id).map(other),
             ahead: ahead.into_iter().map(other).collect(),
@@ -455,7 +468,8 @@ impl App {
         let Some(pinned) = &deploy.pinned else { return Ok(Some(Finish::Done)) };
         let policy = self.rules.version.clone();
         let workflow = pinned.plan.workflow_id.as_deref();
-        let (plan, digest) = self::plan(deploy, &pinned.pin.commit, service, &policy, workflow);
+        let started = self.as_started(deploy, service);
+        let (plan, digest) = self::plan(deploy, &pinned.pin.commit, &started, &policy, workflow);
         self.decide(deploy, Event::RulesChanged { policy, plan, digest }).await?;
         Ok(None)
     }
@@ -507,8 +521,12 @@ fn version_closed(reason: Reason) -> Vec<Verdict> {
     vec![Verdict { gate: Gate::Version, answer, reason, until: None, helpers }]
 }
 
-fn gone_from_settings() -> Reason {
-    Reason::VersionUnreadable { why: "its service or environment is no longer in the settings".into() }
+fn gone_from_settings(deploy: &Deploy) -> Reason {
+    let why = match deploy.action() {
+        None => "its service or environment is no longer in the settings".to_owned(),
+        Some(asked) => format!("the command {} is gone or was changed since, so say it again", asked.name),
+    };
+    Reason::VersionUnreadable { why }
 }
 
 /// What of the verdicts people would see: not the instants inside, which move with every look.

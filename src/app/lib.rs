@@ -1,5 +1,6 @@
 //! The use cases, the ports they need, and the words people read. Not here: any rule (`domain`), any vendor, any SQL.
 
+mod actions;
 mod alive;
 mod asks;
 mod away;

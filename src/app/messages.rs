@@ -1,6 +1,7 @@
 //! The words people read: cards, results, answers, reminders. What happened, why, what to do next.
 //! Not here: when something is said (the use cases), or how it looks on a platform (the adapters).
 
+mod actions;
 pub(crate) mod answers;
 mod calendar;
 mod card;
@@ -16,6 +17,7 @@ mod settings;
 mod trouble;
 
 use crate::words::{Span, Text};
+pub(crate) use actions::stop_question;
 pub(crate) use answers::field_for;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -120,8 +122,11 @@ pub(crate) fn groups(groups: &[GroupName]) -> String {
     }
 }
 
-/// "api v1.2.3"
+/// "api v1.2.3", or for an action "restart of api"
 pub(crate) fn what(deploy: &Deploy) -> String {
+    if let Some(asked) = deploy.action() {
+        return actions::called(deploy, asked);
+    }
     format!("{} {}", deploy.request.service, deploy.request.version)
 }
 

@@ -9,6 +9,7 @@ use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read,
 use shipgate_domain::ids::CommitId;
 use shipgate_domain::migrations::Kinds;
 use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 impl App {
@@ -43,7 +44,7 @@ impl App {
                 };
                 let reachable =
                     read(repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await);
-                let checks = if environment.checks == CheckRule::None {
+                let checks = if environment.checks == CheckRule::None || deploy.acts_on_live() {
                     Read::Known(Vec::new())
                 } else {
                     read(repositories.checks(&pipeline.repo, commit).await)
@@ -52,7 +53,7 @@ impl App {
             }
         };
         // What could not be compared when the version was pinned is compared now.
-        let rebased = match (&pinned.diff, deploy.is_rollback()) {
+        let rebased = match (&pinned.diff, deploy.is_rollback() || deploy.acts_on_live()) {
             (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
                 Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
                 Read::Known(_) => None,
@@ -106,10 +107,14 @@ impl App {
     ) -> Result<Preflight, StoreError> {
         let pipeline = &service.pipeline;
         let mut preflight = Preflight {
-            workflow: Some(read(self.workflow(service).await)),
-            artifacts: self.artifacts(deploy, service, commit).await,
+            workflow: Some(read(self.workflow(&self.as_started(deploy, service)).await)),
             ..Preflight::default()
         };
+        // What runs there was asked all that follows when it was deployed.
+        if deploy.acts_on_live() {
+            return Ok(preflight);
+        }
+        preflight.artifacts = self.artifacts(deploy, service, commit).await;
         let repositories = match self.providers.repositories(pipeline.provider) {
             Ok(repositories) => repositories,
             // The gates wait for what was not read, and the version's says why.
@@ -149,6 +154,12 @@ impl App {
         let pipeline = &service.pipeline;
         let repositories = self.providers.repositories(pipeline.provider)?;
         repositories.workflow(&pipeline.repo, &pipeline.git_ref, &pipeline.workflow).await
+    }
+
+    /// A service with the pipeline that a request starts: its own, or that of an action.
+    pub(crate) fn as_started<'a>(&self, deploy: &Deploy, service: &'a Service) -> Cow<'a, Service> {
+        let rule = deploy.action().and_then(|asked| self.rules.policy.actions.get(&asked.name));
+        rule.and_then(|rule| rule.of(service)).map_or(Cow::Borrowed(service), Cow::Owned)
     }
 
     async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {

@@ -241,6 +241,15 @@ pub trait Pipelines: Send + Sync {
     async fn output(&self, _plan: &RunPlan, _run: &Run, from: u64) -> Result<Output, OutsideError> {
         Ok(Output { lines: Vec::new(), next: from })
     }
+    /// The last lines that a finished run printed, for systems that do not tell while it runs.
+    async fn said(
+        &self,
+        _plan: &RunPlan,
+        _run: &Run,
+        _progress: &Progress,
+    ) -> Result<Vec<String>, OutsideError> {
+        Ok(Vec::new())
+    }
     /// The run that a person's link or id means, if it belongs to the plan's repository.
     async fn identify(&self, plan: &RunPlan, link: &str) -> Result<Option<Run>, OutsideError>;
 }

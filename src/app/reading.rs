@@ -1,6 +1,7 @@
 //! Questions: status, history, diff, when, explain, logs, who-can, and the forms for missing words.
 //! Not here: anything that changes something.
 
+use crate::actions::needed_for;
 use crate::bot::App;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind};
 use crate::intake::{Context, Visit};
@@ -270,7 +271,9 @@ impl App {
             visit.answer(answer);
             return Ok(());
         };
+        let own = command.parse().ok().and_then(|name| self.rules.policy.actions.get(&name));
         let action = match command.split(' ').next().unwrap_or_default() {
+            _ if let Some(rule) = own => needed_for(rule),
             "deploy" => Action::Deploy,
             "rollback" => Action::Rollback,
             "rerun" => Action::Rerun,
@@ -369,9 +372,11 @@ impl App {
                 let (_, freezes) = self.store.freezes(false).await?;
                 freezes.iter().take(100).map(|f| same(f.name.clone())).collect()
             }
+            Kind::Choice => arg.limits.choices.iter().cloned().map(same).collect(),
             Kind::Person
             | Kind::Duration
             | Kind::Time
+            | Kind::Number
             | Kind::Text
             | Kind::Flag
             | Kind::Deploy

@@ -59,7 +59,7 @@ impl App {
     }
 
     /// When it is to start: `--at "tomorrow 9:00"`, `--when-open`. None: it cannot be, and the person was told.
-    async fn said_start(
+    pub(crate) async fn said_start(
         &self,
         visit: &mut Visit<'_>,
         said: &Invocation,
@@ -184,7 +184,7 @@ impl App {
             matches!(
                 &d.state,
                 State::Done { outcome: Outcome::Failed { closed_by: None, .. }, ran: Some(_), .. }
-            )
+            ) && d.puts_in_place()
         };
         let Some(failed) = self.which(visit, said, can_rerun).await? else { return Ok(()) };
         self.rerun(visit, &failed).await
@@ -192,7 +192,8 @@ impl App {
 
     /// The failed jobs of a finished run, once more: a new deploy of the same commit, judged anew.
     pub(crate) async fn rerun(&self, visit: &mut Visit<'_>, failed: &Deploy) -> Result<(), StoreError> {
-        let (Some(run), State::Done { outcome: Outcome::Failed { .. }, .. }) = (failed.run(), &failed.state)
+        let (Some(run), State::Done { outcome: Outcome::Failed { .. }, .. }, true) =
+            (failed.run(), &failed.state, failed.puts_in_place())
         else {
             let answer = self.words().nothing_to_rerun(failed);
             visit.answer(answer);
@@ -248,7 +249,7 @@ impl App {
         self.request(visit, service, before, wanted).await
     }
 
-    async fn request(
+    pub(crate) async fn request(
         &self,
         visit: &mut Visit<'_>,
         service: &Service,
@@ -256,10 +257,11 @@ impl App {
         wanted: Wanted,
     ) -> Result<(), StoreError> {
         let now = visit.now;
-        let action = match wanted.kind {
+        let action = match &wanted.kind {
             Kind::Deploy => Action::Deploy,
             Kind::Rollback { .. } => Action::Rollback,
             Kind::Rerun { .. } => Action::Rerun,
+            Kind::Action(asked) => self.needed_for(asked),
         };
         let grant = self.authorize(&visit.inbound.account, action, Some(environment)).await;
         // Somebody in none of the groups gets all verdicts, alone; a bot, a guest or an unknown gets the reason.
@@ -274,7 +276,12 @@ impl App {
                     Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
                 self.note(&mut visit.changes, actor, Some(&environment.name), "denied", data);
                 metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
-                let answer = self.words().denied(action, denied);
+                let answer = match &wanted.kind {
+                    Kind::Action(asked) => self.words().may_not_ask(asked, denied),
+                    Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => {
+                        self.words().denied(action, denied)
+                    }
+                };
                 visit.answer(answer);
                 return Ok(());
             }
@@ -289,10 +296,8 @@ impl App {
         };
         let of_service = Filter { service: Some(service.name.clone()), ..here.clone() };
         let open = self.store.deploys(&of_service).await?;
-        let is_same = |d: &&Deploy| {
-            d.request.version == wanted.version
-                && std::mem::discriminant(&d.request.kind) == std::mem::discriminant(&wanted.kind)
-        };
+        let is_same =
+            |d: &&Deploy| d.request.version == wanted.version && is_same_wish(&d.request.kind, &wanted.kind);
         if let Some(same) = open.iter().find(is_same) {
             let answer = self.words().asked_already(same, &visit.person);
             visit.answer(answer);
@@ -495,6 +500,14 @@ impl App {
             }
             filter.limit = filter.limit.saturating_mul(4);
         }
+    }
+}
+
+/// Whether two requests of the same version would do the same.
+fn is_same_wish(one: &Kind, other: &Kind) -> bool {
+    match (one, other) {
+        (Kind::Action(one), Kind::Action(other)) => one.name == other.name && one.args == other.args,
+        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }
 

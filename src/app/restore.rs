@@ -252,7 +252,7 @@ impl App {
                 continue;
             }
             let runs = match self.providers.pipelines(pipeline.provider) {
-                Ok(pipelines) => pipelines.since(pipeline, since).await,
+                Ok(pipelines) => pipelines.since(&pipeline, since).await,
                 Err(error) => Err(error),
             };
             match runs {
@@ -319,9 +319,14 @@ impl App {
     }
 
     /// Each workflow of each repository once.
-    fn pipelines_in_use(&self) -> Vec<&Pipeline> {
+    fn pipelines_in_use(&self) -> Vec<Pipeline> {
         let mut seen = BTreeSet::new();
-        let all = self.rules.policy.services.values().map(|service| &service.pipeline);
+        let policy = &self.rules.policy;
+        let deploys = policy.services.values().map(|service| service.pipeline.clone());
+        let actions = policy.services.values().flat_map(|service| {
+            policy.actions.values().filter_map(|rule| rule.of(service)).map(|service| service.pipeline)
+        });
+        let all = deploys.chain(actions);
         all.filter(|p| seen.insert((p.provider, p.repo.clone(), p.workflow.clone()))).collect()
     }
 

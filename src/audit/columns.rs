@@ -8,7 +8,7 @@ use shipgate_domain::audit::Filed;
 type Column = (&'static str, fn(&Filed) -> String);
 
 /// The register as a table. What is a list in JSON is one cell here, its items parted by “; ”.
-pub(super) const DEPLOY_COLUMNS: [Column; 42] = [
+pub(super) const DEPLOY_COLUMNS: [Column; 44] = [
     ("deploy", |f| f.deploy.clone()),
     ("short_id", |f| f.short.clone()),
     ("kind", |f| f.kind.clone()),
@@ -67,6 +67,8 @@ pub(super) const DEPLOY_COLUMNS: [Column; 42] = [
         })
     }),
     ("rerun_of", |f| text(&f.rerun_of)),
+    ("action", |f| text(&f.action)),
+    ("arguments", |f| list(&f.arguments, Clone::clone)),
     ("first_row", |f| f.first_row.to_string()),
     ("last_row", |f| f.last_row.to_string()),
     ("last_hash", |f| f.last_hash.clone()),

@@ -15,11 +15,12 @@ pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIM
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::{Reason, Verdict};
 use crate::ids::{
-    Account, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
+    Account, ActionName, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
 };
 use crate::run::{Conclusion, Progress, Run, RunPlan, Standing};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One request to put one commit of one service on one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub struct Replaced {
 /// What somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Deploy, rollback or re-run.
+    /// Deploy, rollback, re-run, or an action of the team's own.
     pub kind: Kind,
     /// The service.
     pub service: ServiceName,
@@ -161,6 +162,24 @@ pub enum Kind {
         /// Its run.
         run: Run,
     },
+    /// A command that the team added: it starts a workflow and puts nothing in place.
+    Action(Asked),
+}
+
+/// What a command that the team added was asked for with. Part of what is approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The command.
+    pub name: ActionName,
+    /// Its arguments, as they stand in the run's inputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// The deploy that runs there, whose commit it acts on; none: it acts on the head of the service's branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<DeployId>,
+    /// Whether it changes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
 }
 
 /// The version, resolved once, and what was made of it.
@@ -510,6 +529,34 @@ impl Deploy {
         matches!(self.request.kind, Kind::Rollback { .. })
     }
 
+    /// What it was asked for with, if it is an action of the team's own.
+    #[must_use]
+    pub fn action(&self) -> Option<&Asked> {
+        match &self.request.kind {
+            Kind::Action(asked) => Some(asked),
+            Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => None,
+        }
+    }
+
+    /// Whether its run puts its commit in place. Only such a deploy says what runs there: an action does not, however
+    /// it ends.
+    #[must_use]
+    pub fn puts_in_place(&self) -> bool {
+        self.action().is_none()
+    }
+
+    /// Whether it acts on the commit that runs there, so that no commit is new.
+    #[must_use]
+    pub fn acts_on_live(&self) -> bool {
+        self.action().is_some_and(|asked| asked.live.is_some())
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.action().is_some_and(|asked| asked.read_only)
+    }
+
     /// The run, while it runs and after.
     #[must_use]
     pub fn run(&self) -> Option<&Run> {
@@ -570,8 +617,8 @@ impl Deploy {
         let is_agreed = |v: &Verdict| matches!(v.reason, Reason::Overridden { .. });
         let class = match &self.request.kind {
             Kind::Rollback { .. } => 0,
-            Kind::Deploy | Kind::Rerun { .. } if self.verdicts.iter().any(is_agreed) => 1,
-            Kind::Deploy | Kind::Rerun { .. } => 2,
+            Kind::Deploy | Kind::Rerun { .. } | Kind::Action(_) if self.verdicts.iter().any(is_agreed) => 1,
+            Kind::Deploy | Kind::Rerun { .. } | Kind::Action(_) => 2,
         };
         (class, &self.id)
     }

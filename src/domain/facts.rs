@@ -212,6 +212,8 @@ pub struct Place {
     pub before_is_open: bool,
     /// Whether this commit has ever succeeded here.
     pub known_here: bool,
+    /// The commit that last succeeded here, where an action is to act on it.
+    pub live: Option<CommitId>,
     /// How many come after it in line, counted up to [`BEHIND_COUNTED`].
     pub behind: u32,
     /// How long deploys here took lately, by service.

@@ -1,5 +1,6 @@
 //! The gates: one rule each, one shape, one table. Not here: gathering the facts they look at.
 
+mod action;
 mod approvals;
 mod artifact;
 mod calendar;
@@ -201,6 +202,7 @@ const TABLE: [(Gate, Rule); 15] = [
 pub fn judge(case: &Case<'_>) -> Vec<Verdict> {
     TABLE
         .iter()
+        .filter(|(gate, _)| action::is_asked(case, *gate))
         .filter_map(|(gate, function)| {
             let Finding { answer, reason, until, helpers } = function(case)?;
             let helpers = match answer {
@@ -278,6 +280,9 @@ pub fn decide(verdicts: &[Verdict], patience: Patience) -> Decision {
 /// bind, or people agreed that it passes exactly these when its start was decided.
 #[must_use]
 pub fn frozen_by(case: &Case<'_>) -> Vec<String> {
+    if !action::is_asked(case, Gate::Freeze) {
+        return Vec::new();
+    }
     let passed: Vec<&String> =
         case.deploy.verdicts.iter().flat_map(|verdict| verdict.reason.passes()).collect();
     calendar::frozen(case)

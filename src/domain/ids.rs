@@ -85,6 +85,12 @@ name_type!(
     |raw| is_slug(raw, 60)
 );
 name_type!(
+    /// A command that a team added: `restart`. Its file is called like it.
+    ActionName,
+    "a command name: a letter, then up to 30 of a-z, 0-9 and -",
+    |raw| is_slug(raw, 31) && raw.starts_with(|c: char| c.is_ascii_lowercase())
+);
+name_type!(
     /// One human. The name under `[people]`, or `platform:account` for an account that is linked to nobody.
     PersonId,
     "a person: 1 to 100 letters, digits and . _ : - /",

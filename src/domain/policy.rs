@@ -1,11 +1,15 @@
 //! The rules people wrote down: services, environments, people, groups. Not here: judging by them (`gates`).
 
+mod action;
 mod preflight;
 
+pub use action::{ActionRole, ActionRule, ActsOn};
 pub use preflight::{MigrationRule, Preflight, ReviewRule, ServicePreflight};
 
 use crate::calendar::{Freeze, Schedule};
-use crate::ids::{Account, EnvironmentName, GroupName, PersonId, Platform, PolicyVersion, ServiceName};
+use crate::ids::{
+    Account, ActionName, EnvironmentName, GroupName, PersonId, Platform, PolicyVersion, ServiceName,
+};
 use crate::people::{Member, Memberships, Standing};
 use crate::zone::Zone;
 use jiff::SignedDuration;
@@ -30,6 +34,9 @@ pub struct Policy {
     pub schedules: BTreeMap<String, Schedule>,
     /// Freezes written in the settings. Those added in chat live in the store.
     pub freezes: Vec<Freeze>,
+    /// Commands that the team added, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub actions: BTreeMap<ActionName, ActionRule>,
 }
 
 /// A thing that is deployed, and the pipeline that does it.

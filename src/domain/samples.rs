@@ -91,6 +91,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     )
     .expect("it opens");
     Policy {
+        actions: BTreeMap::new(),
         zone: Zone::named("Europe/Berlin").expect("a zone"),
         people: people.into_iter().map(|(name, accounts)| (parsed(name), accounts)).collect(),
         groups: groups.into_iter().map(|(name, members)| (parsed(name), members)).collect(),

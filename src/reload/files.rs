@@ -2,18 +2,14 @@
 
 use crate::settings;
 use ring::digest::{SHA256, digest};
-use shipgate_app::commands::{BUILTIN, Grammar};
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Where they are.
+/// Where they are: the folder of commands is named by the settings.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// `shipgate.toml`.
     pub config: PathBuf,
-    /// Folder with more commands.
-    pub commands: Option<PathBuf>,
 }
 
 /// What they say, or why they cannot be read.
@@ -29,37 +25,16 @@ impl Files {
     /// Reads all of them, whole. A mounted folder whose link is swapped is read through the link.
     pub fn read(&self) -> Content {
         let settings = settings::text_of(&self.config).map_err(|why| why.to_string());
-        let commands = self.commands.as_deref().map_or(Ok(Vec::new()), command_files);
-        let folder = || self.commands.clone().unwrap_or_default();
-        let commands =
-            commands.map_err(|why| format!("cannot read the command files in {}: {why}", folder().display()));
+        let folder = settings.as_ref().ok().and_then(|text| settings::command_folder(&self.config, text));
+        let commands = folder.map_or(Ok(Vec::new()), |folder| {
+            settings::command_files(&folder)
+                .map_err(|why| format!("cannot read the command files in {}: {why}", folder.display()))
+        });
         Content { settings, commands }
     }
 }
 
-fn command_files(folder: &Path) -> io::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "toml") {
-            files.push((path.display().to_string(), settings::text_of(&path)?));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 impl Content {
-    /// The built-in commands and those of the folder.
-    ///
-    /// # Errors
-    /// Every problem.
-    pub fn grammar(&self) -> Result<Grammar, Vec<String>> {
-        let files = self.commands.clone().map_err(|why| vec![why])?;
-        Grammar::load(BUILTIN, files)
-            .map_err(|problems| problems.into_iter().map(|problem| problem.to_string()).collect())
-    }
-
     /// The same for the same content, on every machine.
     pub fn fingerprint(&self) -> String {
         let hash = digest(&SHA256, format!("{self:?}").as_bytes());

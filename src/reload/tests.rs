@@ -39,7 +39,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn files() -> Files {
-    Files { config: "shipgate.toml".into(), commands: None }
+    Files { config: "shipgate.toml".into() }
 }
 
 fn saying(settings: &str, commands: &[(&str, &str)]) -> Content {

@@ -5,7 +5,6 @@ use super::{Content, Files, InForce, Judged, New, RulesStatus, judge};
 use crate::live::{Live, Renewal};
 use crate::serve::{Machines, rules};
 use crate::settings::{Remembered, Settings};
-use shipgate_app::commands::Grammar;
 use shipgate_app::ports::{Chat, Clock, Random, Store};
 use shipgate_app::{App, News, Ports};
 use std::sync::Arc;
@@ -31,7 +30,7 @@ impl Parts {
     ///
     /// # Errors
     /// Something that is asked outside cannot be made.
-    pub fn bot(&self, settings: &Settings, grammar: Grammar) -> anyhow::Result<Arc<App>> {
+    pub fn bot(&self, settings: &Settings) -> anyhow::Result<Arc<App>> {
         let ports = Ports {
             store: self.store.clone(),
             chat: self.chat.clone(),
@@ -39,7 +38,7 @@ impl Parts {
             clock: self.clock.clone(),
             random: self.random.clone(),
         };
-        Ok(Arc::new(App::new(rules(settings, grammar), ports)))
+        Ok(Arc::new(App::new(rules(settings), ports)))
     }
 }
 
@@ -110,8 +109,8 @@ impl Watch {
     }
 
     async fn apply(&mut self, content: Content, new: New, stop: &CancellationToken) -> Option<News> {
-        let New { settings, grammar, changed } = new;
-        let app = match self.parts.bot(&settings, grammar) {
+        let New { settings, changed } = new;
+        let app = match self.parts.bot(&settings) {
             Ok(app) => app,
             Err(error) => return Some(self.refuse(vec![format!("{error:#}")])),
         };

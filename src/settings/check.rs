@@ -112,6 +112,7 @@ fn summary(path: &Path, settings: &Settings) -> String {
         (policy.environments.len(), "environments"),
         (policy.people.len(), "people"),
         (policy.freezes.len(), "freezes"),
+        (policy.actions.len(), "own commands"),
     ];
     let counts: Vec<String> = counts.iter().map(|(count, word)| format!("{word}: {count}")).collect();
     format!("{} is good. {}", path.display(), counts.join(", "))

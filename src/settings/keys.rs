@@ -115,6 +115,7 @@ pub(super) const KEYS: &[Key] = &[
     key("freezes.gitlab"),
     key("freezes.refresh"),
     key("freezes.max_age"),
+    key("commands.folder"),
     key("gitlab.url"),
     key("reminders.freeze"),
     key("reminders.lock"),

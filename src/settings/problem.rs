@@ -5,6 +5,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceSpan,
 };
 use serde::Serialize;
+use shipgate_app::commands::CommandFileProblem;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -110,6 +111,25 @@ impl Problems {
         Self { list, source: Arc::new(NamedSource::new(&file, text.to_owned())) }
     }
 
+    /// Adds problems of command files, which are errors: half of the commands would be another program.
+    pub(super) fn add_commands(&mut self, problems: Vec<CommandFileProblem>) {
+        self.list.extend(problems.into_iter().map(|problem| {
+            let clean = |text: String| text.chars().filter(is_harmless).collect();
+            Problem {
+                severity: Level::Error,
+                file: problem.file,
+                line: Some(problem.line),
+                column: Some(problem.column),
+                code: "bad_command",
+                what: clean(problem.what),
+                why: String::new(),
+                instead: clean(problem.instead),
+                span: None,
+            }
+        }));
+        in_order(&mut self.list);
+    }
+
     /// Adds a problem of the same file.
     pub(super) fn add(&mut self, problem: Option<Problem>) {
         self.list.extend(problem);
@@ -175,7 +195,11 @@ impl Problems {
 }
 
 fn in_order(list: &mut Vec<Problem>) {
-    list.sort_by_key(|problem| (problem.span.is_none(), problem.line, problem.column, problem.severity));
+    let place = |problem: &Problem| {
+        let file = problem.span.is_none().then(|| problem.file.clone());
+        (file, problem.line, problem.column, problem.severity)
+    };
+    list.sort_by_key(place);
     list.dedup();
 }
 
@@ -210,6 +234,9 @@ struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (None, Some(line), Some(column)) = (&self.problem.span, self.problem.line, self.problem.column) {
+            write!(f, "{}:{line}:{column}: ", self.problem.file)?;
+        }
         match self.problem.why.as_str() {
             "" => f.write_str(&self.problem.what),
             why => write!(f, "{}: {why}", self.problem.what),

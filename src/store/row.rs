@@ -118,9 +118,10 @@ pub(crate) struct Span {
     pub bound: Option<Timestamp>,
     /// When the deploy was over.
     pub ended: Option<Timestamp>,
-    /// Whether it is over and had a run, as far as anybody knows.
+    /// Whether it is over and had a run that put its commit in place, as far as anybody knows. An action of a team's own
+    /// never does.
     pub ran: bool,
-    /// Whether it is over and succeeded.
+    /// Whether it is over and succeeded in that.
     pub succeeded: bool,
 }
 
@@ -133,16 +134,16 @@ impl Span {
             State::Done { outcome, at, ran } => Self {
                 bound: ran.as_ref().map(|ran| ran.since),
                 ended: Some(*at),
-                ran: deploy.may_have_run(),
-                succeeded: *outcome == Outcome::Succeeded,
+                ran: deploy.may_have_run() && deploy.puts_in_place(),
+                succeeded: *outcome == Outcome::Succeeded && deploy.puts_in_place(),
             },
         }
     }
 }
 
-/// The commit that a deploy is about, as text.
+/// The commit that a deploy puts in place, as text: by it is looked up what was where. An action has none.
 pub(crate) fn commit_of(deploy: &Deploy) -> Option<&str> {
-    deploy.commit().map(CommitId::as_str)
+    deploy.commit().filter(|_| deploy.puts_in_place()).map(CommitId::as_str)
 }
 
 /// The CI system in which a deploy's run is.

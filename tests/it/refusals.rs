@@ -171,7 +171,7 @@ async fn somebody_in_no_group_is_refused_privately_with_every_gate() {
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
     let answer = bot.ask("eve", "/deploy", "staging v1.2.3", "Refused: you may not deploy to staging").await;
     assert!(
-        answer.contains("only deployers may deploy here") && answer.contains("/who-can staging"),
+        answer.contains("only deployers may do this here") && answer.contains("/who-can staging"),
         "{answer}"
     );
     bot.ask("ada", "/shipgate", "history", "refused").await;

@@ -279,6 +279,7 @@ impl Drawn {
             )
         });
         let policy = Policy {
+            actions: BTreeMap::new(),
             people: self.people.iter().map(|(name, accounts)| (parsed(name), accounts.clone())).collect(),
             groups: groups.collect(),
             services: services.collect(),

@@ -1,24 +1,29 @@
 //! Reads one command file and says everything that is wrong with it. How the words are used lives in `parse.rs`.
 
+mod pipeline;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::near::nearest;
-use super::spec::{ArgSpec, CommandSpec, FormSpec};
+use super::spec::{ArgSpec, CommandSpec, FormSpec, Spot};
 use super::times;
 use super::vocabulary::{Action, Kind, Role};
 
 /// Something to mend in a command file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub struct CommandFileProblem {
-    /// The file's name.
+    /// The file, as it was named.
     pub file: String,
     /// The line, counted from 1.
     pub line: usize,
+    /// The character in it, counted from 1.
+    pub column: usize,
     /// What is wrong.
     pub what: String,
     /// What to write instead.
@@ -27,7 +32,7 @@ pub struct CommandFileProblem {
 
 impl fmt::Display for CommandFileProblem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "commands/{}:{}: {} {}", self.file, self.line, self.what, self.instead)
+        write!(out, "{}:{}:{}: {} {}", self.file, self.line, self.column, self.what, self.instead)
     }
 }
 
@@ -77,15 +82,20 @@ const LONGEST_SUMMARY: usize = 100;
 /// Longest name: Discord's limit of a command's and an option's name, less the slash for Slack's 32.
 const LONGEST_NAME: usize = 31;
 
-const TOP_KEYS: &[&str] =
-    &["name", "aliases", "summary", "action", "role", "slash", "leads", "notes", "examples", "args", "forms"];
+const TOP_KEYS: &[&str] = &[
+    "name", "aliases", "summary", "action", "role", "slash", "leads", "notes", "examples", "args", "forms",
+    "pipeline",
+];
 const FORM_KEYS: &[&str] = &["word", "default", "summary", "action", "role", "examples", "args"];
 const ARG_KEYS: &[&str] =
-    &["name", "kind", "required", "default", "option", "after", "rest", "help", "prompt"];
+    &["name", "kind", "required", "default", "option", "after", "rest", "help", "prompt",
+    "choices", "min", "max", "longest", "pattern", "dash"];
+
+pub(super) use pipeline::{as_input, of_the_request};
 
 /// Reads `text`, the content of `file`.
-pub(super) fn read(file: &str, text: &str) -> Result<CommandSpec, Vec<CommandFileProblem>> {
-    let mut reader = Reader { file, text, problems: Vec::new() };
+pub(super) fn read(file: &str, text: &str) -> Result<(CommandSpec, Spot), Vec<CommandFileProblem>> {
+    let mut reader = Reader { file, text, problems: Vec::new(), is_pipeline: false };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         reader.problem(
@@ -99,9 +109,12 @@ pub(super) fn read(file: &str, text: &str) -> Result<CommandSpec, Vec<CommandFil
     }
     let command = reader.command(table.get_ref());
     match command {
-        Some(command) if reader.problems.is_empty() => Ok(command),
+        Some(command) if reader.problems.is_empty() => {
+            let spot = table.get_ref().get("name").map_or_else(Spot::default, |name| reader.spot(&name.span()));
+            Ok((command, spot))
+        }
         _ => {
-            reader.problems.sort_by_key(|problem| problem.line);
+            reader.problems.sort_by_key(|problem| (problem.line, problem.column));
             Err(reader.problems)
         }
     }
@@ -111,17 +124,22 @@ struct Reader<'t> {
     file: &'t str,
     text: &'t str,
     problems: Vec<CommandFileProblem>,
+    /// Whether its arguments go to a run.
+    is_pipeline: bool,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, at: &Range<usize>, what: impl Into<String>, instead: impl Into<String>) {
+        let Spot { line, column } = self.spot(at);
+        let (file, what, instead) = (self.file.to_owned(), what.into(), instead.into());
+        self.problems.push(CommandFileProblem { file, line, column, what, instead });
+    }
+
+    /// Where these bytes begin.
+    fn spot(&self, at: &Range<usize>) -> Spot {
         let before = self.text.get(..at.start).unwrap_or(self.text);
-        self.problems.push(CommandFileProblem {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            what: what.into(),
-            instead: instead.into(),
-        });
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Spot { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
 
     fn command(&mut self, table: &DeTable<'_>) -> Option<CommandSpec> {
@@ -130,7 +148,8 @@ impl Reader<'_> {
         let name = self.required(table, &top, "name", "name = \"restart\"");
         if let Some((name, at)) = &name {
             self.check_name(name, at);
-            if format!("{name}.toml") != self.file {
+            let own = Path::new(self.file).file_name().unwrap_or_default();
+            if own != std::ffi::OsStr::new(&format!("{name}.toml")) {
                 let instead = format!("Call the file {name}.toml, or change the name.");
                 self.problem(at, format!("The command {name} is not in the file of its name."), instead);
             }
@@ -150,11 +169,12 @@ impl Reader<'_> {
         let leads = self.flag(table, "leads", false);
         let notes = self.texts(table, "notes").into_iter().map(|(note, _)| note).collect();
         let said = name.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
-        let forms = if table.contains_key("forms") {
+        let forms: Vec<FormSpec> = if table.contains_key("forms") {
             self.forms(table, &said)
         } else {
             self.form(table, &top, None, &said).into_iter().collect()
         };
+        let pipeline = self.pipeline(table, &forms);
         Some(CommandSpec {
             name: name?.0,
             aliases: aliases.into_iter().map(|(alias, _)| alias).collect(),
@@ -163,6 +183,7 @@ impl Reader<'_> {
             leads,
             notes,
             forms,
+            pipeline,
         })
     }
 
@@ -202,6 +223,7 @@ impl Reader<'_> {
         let summary = if word.is_some() { self.summary(table, at, "summary") } else { Some(String::new()) };
         let default = word.is_none() || self.flag(table, "default", false);
         let action = self.word(table, at, "action", Action::ALL, Action::as_str, Action::from_word);
+        self.is_pipeline = action == Some(Action::Pipeline);
         let role = self.word(table, at, "role", Role::ALL, Role::as_str, Role::from_word);
         let examples = self.texts(table, "examples");
         if examples.is_empty() {
@@ -261,6 +283,7 @@ impl Reader<'_> {
         let after: Vec<_> = self.texts(table, "after");
         let help = self.summary(table, at, "help");
         let prompt = self.optional(table, "prompt").map(|(prompt, _)| prompt);
+        let limits = kind.map(|kind| self.limits(table, at, kind)).unwrap_or_default();
         if let Some((option, at)) = &option {
             match option.strip_prefix("--") {
                 Some(word) => self.check_name(word, at),
@@ -291,6 +314,7 @@ impl Reader<'_> {
             rest,
             help: help?,
             prompt,
+            limits,
         })
     }
 
@@ -298,6 +322,7 @@ impl Reader<'_> {
         let instead = match kind {
             Kind::Duration if times::duration(default).is_none() => "Write it as \"2h\" or \"30m\".",
             Kind::Time if times::WrittenTime::read(default).is_none() => "Write it as \"now\" or \"14:00\".",
+            Kind::Number if default.parse::<i64>().is_err() => "Write it as \"3\".",
             Kind::Flag | Kind::Deploy | Kind::Freeze | Kind::Person => "Leave it out.",
             _ if required => "Leave required or default out; what has a default is never missing.",
             _ => return,

@@ -44,6 +44,16 @@ pub enum Parsed {
     Refused(Refusal),
 }
 
+impl Parsed {
+    /// What is asked for, as far as it was understood.
+    fn action(&self) -> Option<Action> {
+        match self {
+            Self::Understood(invocation) | Self::Missing { invocation, .. } => Some(invocation.action),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
 /// A command that was understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocation {
@@ -98,11 +108,12 @@ impl Invocation {
             | Arg::Environment(text)
             | Arg::Version(text)
             | Arg::Person(text)
+            | Arg::Choice(text)
             | Arg::Text(text)
             | Arg::Deploy(text)
             | Arg::Freeze(text)
             | Arg::Command(text) => Some(text),
-            Arg::Duration(_) | Arg::Time(_) | Arg::Flag => None,
+            Arg::Duration(_) | Arg::Time(_) | Arg::Number(_) | Arg::Flag => None,
         }
     }
 
@@ -130,7 +141,11 @@ impl Grammar {
     #[must_use]
     pub fn parse(&self, text: &str, names: &Names, entry: Entry<'_>) -> Parsed {
         match self.try_parse(text, names, entry) {
-            Ok(parsed) => parsed,
+            // What goes to a run goes there as it was typed, or not at all: nothing is left out in silence.
+            Ok(parsed) => match words::check_plain(text) {
+                Err(refusal) if parsed.action() == Some(Action::Pipeline) => Parsed::Refused(refusal),
+                Ok(()) | Err(_) => parsed,
+            },
             Err(refusal) => Parsed::Refused(refusal),
         }
     }
@@ -154,7 +169,12 @@ impl Grammar {
             if answer.chars().count() > words::LONGEST_TEXT {
                 return Parsed::Refused(words::too_long(answer.chars().count()));
             }
-            match self.read_value(arg.kind, answer, names) {
+            if form.action == Action::Pipeline
+                && let Err(refusal) = words::check_plain(answer)
+            {
+                return Parsed::Refused(refusal);
+            }
+            match self.read_value(arg.kind, answer, names).and_then(|value| arg.fitted(value)) {
                 Ok(value) => args.insert(name.clone(), value),
                 Err(refusal) => return Parsed::Refused(refusal),
             };

@@ -49,6 +49,7 @@ impl Refusal {
             Code::BadDeploy => "bad_deploy_id",
             Code::BadDuration => "bad_duration",
             Code::BadTime => "bad_time",
+            Code::BadValue => "bad_value",
         }
     }
 
@@ -64,9 +65,14 @@ impl Refusal {
             Kind::Person => (Code::UnknownPerson, "person"),
             Kind::Freeze => (Code::UnknownFreeze, "freeze"),
             Kind::Command => (Code::UnknownCommand, "command"),
-            Kind::Version | Kind::Duration | Kind::Time | Kind::Text | Kind::Flag | Kind::Deploy => {
-                (Code::UnknownName, "name")
-            }
+            Kind::Version
+            | Kind::Duration
+            | Kind::Time
+            | Kind::Choice
+            | Kind::Number
+            | Kind::Text
+            | Kind::Flag
+            | Kind::Deploy => (Code::UnknownName, "name"),
         };
         let article = if noun.starts_with('e') { "an" } else { "a" };
         let why = match known {
@@ -125,6 +131,7 @@ pub(super) enum Code {
     BadDeploy,
     BadDuration,
     BadTime,
+    BadValue,
 }
 
 /// A person's word as it may stand in a sentence: short, visible, between quotes.

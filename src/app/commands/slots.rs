@@ -161,6 +161,10 @@ impl<'a> Slots<'a> {
             prose.words.push(word.text.clone());
             return Ok(1);
         }
+        if let Some((arg, value)) = self.listed(&word.text) {
+            self.fill(arg, value)?;
+            return Ok(1);
+        }
         for kind in [Kind::Duration, Kind::Time, Kind::Command] {
             if let Some(arg) = self.open(kind)
                 && let Some((value, taken)) = self.longest(kind, words)
@@ -171,6 +175,16 @@ impl<'a> Slots<'a> {
         }
         self.name_or_rest(word)?;
         Ok(1)
+    }
+
+    /// The choice that lists this word, or the number that it can be, and no other argument.
+    fn listed(&self, word: &str) -> Option<(&'a ArgSpec, Arg)> {
+        let kinds = [Kind::Choice, Kind::Number];
+        let is_open = |arg: &&ArgSpec| kinds.contains(&arg.kind) && arg.is_positional() && self.is_open(arg);
+        self.form.args.iter().filter(is_open).find_map(|arg| {
+            let value = values::read(arg.kind, word, self.names).ok()?;
+            Some((arg, arg.fitted(value).ok()?))
+        })
     }
 
     /// A service, environment, deploy, person or version; else the beginning of a text; else a refusal.
@@ -264,6 +278,13 @@ impl<'a> Slots<'a> {
         {
             return refusal;
         }
+        // Nothing else is left that it could have been.
+        for arg in [Kind::Choice, Kind::Number].into_iter().filter_map(|kind| self.open(kind)) {
+            let fitted = values::read(arg.kind, text, self.names).and_then(|value| arg.fitted(value));
+            if let Err(refusal) = fitted {
+                return refusal;
+            }
+        }
         match (self.open(Kind::Environment), self.open(Kind::Service)) {
             // What the command cannot do without is what was meant.
             (Some(arg), Some(_)) if arg.required => self.names.unknown(Kind::Environment, text),
@@ -334,7 +355,7 @@ impl<'a> Slots<'a> {
 
     fn fill(&mut self, arg: &ArgSpec, value: Arg) -> Result<(), Refusal> {
         self.connecting.clear();
-        match self.args.insert(arg.name.clone(), value) {
+        match self.args.insert(arg.name.clone(), arg.fitted(value)?) {
             None => Ok(()),
             Some(_) => Err(Refusal::new(
                 Code::Twice,

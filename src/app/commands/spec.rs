@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::vocabulary::{Action, Kind, Role};
+use shipgate_domain::policy::ActsOn;
+use std::collections::BTreeMap;
 
 /// One chat command: one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,44 @@ pub struct CommandSpec {
     pub notes: Vec<String>,
     /// The ways to say it: one without a word, or several with a word each (`freeze add`).
     pub forms: Vec<FormSpec>,
+    /// What it starts, if its action is `pipeline`.
+    pub pipeline: Option<PipelineSpec>,
+}
+
+/// Where something stands in a command file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character in it, counted from 1.
+    pub column: usize,
+}
+
+/// What a command of the team's own starts, as its file says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipelineSpec {
+    /// The file, as it was named.
+    pub file: String,
+    /// Where this part of it begins.
+    pub spot: Spot,
+    /// What was done when it succeeded: `restarted`.
+    pub done: String,
+    /// The commit that its run is told.
+    pub acts_on: ActsOn,
+    /// Whether it changes nothing.
+    pub read_only: bool,
+    /// How many approvals it needs at least.
+    pub approvals: u32,
+    /// For which services; none means all whose CI system it knows.
+    pub services: Vec<(String, Spot)>,
+    /// On which environments; none means all.
+    pub environments: Vec<(String, Spot)>,
+    /// Workflow file. Empty: nothing for services on GitHub.
+    pub workflow: String,
+    /// Inputs of the workflow.
+    pub inputs: BTreeMap<String, String>,
+    /// Argument vector. Empty: nothing for services with `provider = "command"`.
+    pub command: Vec<String>,
 }
 
 /// One way to say a command.
@@ -63,7 +104,13 @@ pub struct ArgSpec {
     pub help: String,
     /// The question of the form that asks for it.
     pub prompt: Option<String>,
+    /// What its value must be like, besides its kind.
+    #[serde(default, skip_serializing_if = "Limits::are_none")]
+    pub limits: Limits,
 }
+
+/// So many choices stand in a usage line.
+const SHOWN_CHOICES: usize = 4;
 
 impl ArgSpec {
     /// The option names that give it, without dashes.
@@ -100,7 +147,13 @@ impl ArgSpec {
             Some(option) => format!("[--{option} <{}>]", self.kind),
             None => {
                 let dots = if self.rest { " …" } else { "" };
-                if needed { format!("<{}{dots}>", self.name) } else { format!("[{}{dots}]", self.name) }
+                // Few choices say more than the name of what is chosen.
+                let name = match self.limits.choices.as_slice() {
+                    [] => self.name.clone(),
+                    few if few.len() <= SHOWN_CHOICES => few.join("|"),
+                    _ => self.name.clone(),
+                };
+                if needed { format!("<{name}{dots}>") } else { format!("[{name}{dots}]") }
             }
         }
     }

@@ -60,6 +60,8 @@ fn line(parsed: &Parsed) -> String {
         Arg::Text(text) | Arg::Freeze(text) => format!(" {name}=\"{text}\""),
         Arg::Duration(duration) => format!(" {name}={duration:#}"),
         Arg::Time(time) => format!(" {name}={time:?}"),
+        Arg::Choice(word) => format!(" {name}={word}"),
+        Arg::Number(number) => format!(" {name}={number}"),
         Arg::Flag => format!(" {name}"),
     });
     let missing = missing.iter().map(|arg| format!(" ?{}", arg.name));

@@ -25,6 +25,10 @@ pub enum Arg {
     Duration(SignedDuration),
     /// To be resolved with a clock and a zone.
     Time(WrittenTime),
+    /// One of the words that the command's file lists, spelt as there.
+    Choice(String),
+    /// A whole number.
+    Number(i64),
     /// Prose on one line, never empty, without hidden characters. Still to be escaped wherever it is shown.
     Text(String),
     /// The flag was given.
@@ -148,6 +152,11 @@ pub(super) fn read(kind: Kind, text: &str, names: &Names) -> Result<Arg, Refusal
         Kind::Time => WrittenTime::read(text).map(Arg::Time).ok_or_else(|| {
             let why = "Times are a day, a time of 24 hours, or both.";
             Refusal::new(Code::BadTime, format!("{} is not a point in time.", shown(text)), why, TIMES)
+        }),
+        Kind::Choice => Ok(Arg::Choice(text.to_owned())),
+        Kind::Number => text.parse().map(Arg::Number).map_err(|_| {
+            let what = format!("{} is not a number.", shown(text));
+            Refusal::new(Code::BadValue, what, "Whole numbers have digits only.", "Write it like 3.")
         }),
         Kind::Text => Ok(Arg::Text(words::readable(text))),
         Kind::Flag => Ok(Arg::Flag),

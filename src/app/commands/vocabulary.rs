@@ -92,6 +92,8 @@ word_enum! {
         PeopleWhoCan = "people.who_can",
         /// Show help.
         HelpShow = "help.show",
+        /// Start a workflow of the team's own; the file says which.
+        Pipeline = "pipeline",
     }
 }
 
@@ -123,6 +125,10 @@ word_enum! {
         Duration = "duration",
         /// A point in time, such as `Fri 15:00`.
         Time = "time",
+        /// One of the words that the file lists.
+        Choice = "choice",
+        /// A whole number.
+        Number = "number",
         /// Free text.
         Text = "text",
         /// Given or not, without a value.

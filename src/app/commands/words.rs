@@ -91,6 +91,17 @@ pub(super) fn too_long(length: usize) -> Refusal {
     )
 }
 
+/// Refuses what cannot be seen and what begins a new line.
+pub(super) fn check_plain(text: &str) -> Result<(), Refusal> {
+    let Some(hidden) = text.chars().find(|c| c.is_control() || is_hidden_in_prose(*c)) else { return Ok(()) };
+    Err(Refusal::new(
+        Code::ForbiddenCharacter,
+        format!("This text has the character U+{:04X}, which is not seen.", u32::from(hidden)),
+        "What is given to a run must be what people read.",
+        "Type it on one line, by hand instead of pasting it.",
+    ))
+}
+
 /// Space, line break, or any other white space. The zero-width space is not one: it is a hidden character.
 fn is_space(c: char) -> bool {
     c.is_whitespace()

@@ -11,11 +11,11 @@ use shipgate_domain::ids::{PersonId, Version};
 use shipgate_domain::people::{Action, Denied};
 use shipgate_domain::policy::{Environment, Service};
 
-fn no(title: impl Into<Text>) -> Message {
+pub(super) fn no(title: impl Into<Text>) -> Message {
     Message::line(Tone::Bad, title)
 }
 
-fn hint(title: impl Into<Text>) -> Message {
+pub(super) fn hint(title: impl Into<Text>) -> Message {
     Message::line(Tone::Neutral, title)
 }
 
@@ -42,7 +42,11 @@ impl Words<'_> {
     }
 
     pub(crate) fn denied(&self, action: Action, denied: &Denied) -> Message {
-        let what = action.phrase();
+        self.denied_to(action.phrase(), denied)
+    }
+
+    /// Why somebody may not do something: "you may not … ".
+    pub(crate) fn denied_to(&self, what: &str, denied: &Denied) -> Message {
         match denied {
             Denied::NotInGroup { environment, groups: g, .. } => {
                 no(format!("You may not {what} on {environment}. Nothing changed."))
@@ -311,7 +315,11 @@ impl Words<'_> {
                 Text::default().bold(line.name).and(format!(" {word}: ")).text(line.text)
             })
             .collect();
-        no(Text::plain("Refused: you may not deploy to ").bold(deploy.request.environment.as_str()).and("."))
+        let (may, place) = match deploy.action() {
+            Some(asked) => (format!("use {} on", asked.name), deploy.request.environment.as_str()),
+            None => ("deploy to".to_owned(), deploy.request.environment.as_str()),
+        };
+        no(Text::plain(format!("Refused: you may not {may} ")).bold(place).and("."))
             .list(lines)
             .paragraph(
                 Text::plain("Nothing was started. See ")
@@ -498,7 +506,8 @@ impl Words<'_> {
 /// What a form's field for an argument looks like.
 pub(crate) fn field_for(arg: &ArgSpec, options: Vec<(String, String)>) -> Field {
     let kind = if options.is_empty() {
-        let multiline = arg.kind == Kind::Text;
+        // What goes to a run is one line.
+        let multiline = arg.kind == Kind::Text && arg.limits.are_none();
         FieldKind::Text { multiline, initial: arg.default.clone().unwrap_or_default() }
     } else {
         let initial = arg.default.clone().filter(|d| options.iter().any(|(value, _)| value == d));

@@ -33,12 +33,15 @@ impl Words<'_> {
 
     /// "Deploy api v1.2.3 → production"
     pub(crate) fn title(&self, deploy: &Deploy) -> Text {
+        if let Some(asked) = deploy.action() {
+            return self.action_title(deploy, asked);
+        }
         let word = match (&deploy.request.kind, &deploy.request.emergency) {
             (Kind::Rollback { .. }, _) => "Rollback ",
             (Kind::Rerun { .. }, _) => "Re-run ",
-            (Kind::Deploy, Some(_)) => "EMERGENCY ",
-            (Kind::Deploy, None) if deploy.request.accepts.older.is_some() => "Deploy older ",
-            (Kind::Deploy, None) => "Deploy ",
+            (Kind::Deploy | Kind::Action(_), Some(_)) => "EMERGENCY ",
+            (Kind::Deploy | Kind::Action(_), None) if deploy.request.accepts.older.is_some() => "Deploy older ",
+            (Kind::Deploy | Kind::Action(_), None) => "Deploy ",
         };
         Text::plain(word).bold(what(deploy)).and(" → ").bold(deploy.request.environment.as_str())
     }
@@ -62,6 +65,10 @@ impl Words<'_> {
                 Phase::Unknown { why, asked: None, .. } => format!(
                     "The start was sent once, and no usable answer came ({why}). \
                      Looking for the run; nothing is sent again."
+                )
+                .into(),
+                Phase::Unknown { why, asked: Some(_), .. } if deploy.is_read_only() => format!(
+                    "Nobody knows whether it started ({why}). It changes nothing, so nothing is closed off."
                 )
                 .into(),
                 Phase::Unknown { why, asked: Some(_), .. } => format!(
@@ -112,6 +119,9 @@ impl Words<'_> {
                         .code(by.deploy.short())
                         .and(" since. Nothing was started."),
                     Outcome::Succeeded => {
+                        if let Some(asked) = deploy.action() {
+                            return self.action_succeeded(deploy, asked, took);
+                        }
                         let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
                         Text::plain(format!("Succeeded{took}. {environment} runs "))
                             .code(deploy.request.version.as_str())
@@ -124,6 +134,9 @@ impl Words<'_> {
                             Some(by) => text.and(" Closed by ").span(self.person(by)).and("."),
                             None => text,
                         }
+                    }
+                    Outcome::Unknown if deploy.is_read_only() => {
+                        "Nobody could say whether it started. It changes nothing; say it again.".into()
                     }
                     Outcome::Unknown => format!(
                         "Nobody could say whether it started. {environment} stays closed off until /unlock {environment}."
@@ -216,6 +229,11 @@ impl Words<'_> {
         if let Some(across) = &request.accepts.across_migrations {
             facts.push(("Over migrations".to_owned(), Text::plain(across.clone())));
         }
+        if let Some(asked) = deploy.action() {
+            facts.extend(Self::action_facts(asked));
+            facts.extend(Self::action_commit(deploy));
+            return facts;
+        }
         if let Some(pinned) = &deploy.pinned {
             let pin = &pinned.pin;
             let commit =
@@ -242,7 +260,8 @@ impl Words<'_> {
     }
 
     fn changes(&self, deploy: &Deploy) -> (Vec<Text>, Text) {
-        let Some(Read::Known(Some(diff))) = &diff_of(deploy) else {
+        let shown = diff_of(deploy).filter(|_| deploy.puts_in_place());
+        let Some(Read::Known(Some(diff))) = &shown else {
             return (Vec::new(), Text::default());
         };
         let lines = diff
@@ -272,6 +291,9 @@ impl Words<'_> {
     }
 
     fn stages(&self, deploy: &Deploy) -> Vec<StageLine> {
+        if deploy.action().is_some() {
+            return self.action_stages(deploy);
+        }
         let Some(progress) = deploy.progress() else { return Vec::new() };
         let end = match &deploy.state {
             State::Done { at, .. } => *at,
@@ -324,6 +346,9 @@ impl Words<'_> {
 
     /// The result of a deploy: what, who, who approved, how long, what changed, the verdict.
     pub(crate) fn result(&self, deploy: &Deploy) -> Message {
+        if let Some(asked) = deploy.action() {
+            return self.action_result(deploy, asked);
+        }
         let State::Done { outcome, at, ran } = &deploy.state else {
             return Message::line(Tone::Neutral, self.title(deploy));
         };
@@ -467,7 +492,7 @@ fn diff_line(diff: &Diff) -> Text {
     if diff.url.is_some() { text.and(" ").link("compare", diff.url.as_deref()) } else { text }
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

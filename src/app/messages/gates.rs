@@ -57,8 +57,9 @@ impl Words<'_> {
         match &verdict.reason {
             Reason::MayDeploy { groups: g } => plain(format!("in {}", groups(g))),
             Reason::MayNotDeploy { groups: g } => {
-                plain(format!("only {} may deploy here; ask one of them, or ask to be added", groups(g)))
+                plain(format!("only {} may do this here; ask one of them, or ask to be added", groups(g)))
             }
+            Reason::MayLook => plain("it changes nothing, so everybody here may ask"),
             Reason::GroupUnreadable { why } => {
                 plain(format!("cannot tell who is in a group ({why}); asking again by itself"))
             }
@@ -101,6 +102,13 @@ impl Words<'_> {
                 .and(" goes back to what ran there before, ")
                 .code("--older \"why\"")
                 .and(" deploys it all the same"),
+            Reason::NoLongerLive { asked, now } => {
+                let text = plain("was to act on ").code(asked.short()).and(", which ran there when it was asked for; ");
+                match now {
+                    Some(now) => text.code(now.short()).and(" runs there now; say it again if that is meant"),
+                    None => text.and("nothing of Shipgate runs there now"),
+                }
+            }
             Reason::VersionUnreadable { why } => {
                 plain(format!("cannot be checked ({why}); asking again by itself"))
             }

@@ -54,8 +54,12 @@ impl Words<'_> {
                 );
             }
             for deploy in &place.open {
+                let name = match deploy.action() {
+                    Some(asked) => asked.name.as_str(),
+                    None => deploy.request.version.as_str(),
+                };
                 let text = Text::default()
-                    .code(deploy.request.version.as_str())
+                    .code(name)
                     .and(format!(" is {} ", deploy.state.name().replace('_', " ")))
                     .code(deploy.id.short());
                 let text = match self.plan(deploy) {

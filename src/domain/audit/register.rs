@@ -15,10 +15,14 @@ pub struct Filed {
     /// The last six characters of the id.
     #[serde(rename = "short_id")]
     pub short: String,
-    /// `deploy`, `rollback`, `rerun`, or `imported`.
+    /// `deploy`, `rollback`, `rerun`, `action`, or `imported`.
     pub kind: String,
     /// The deploy whose jobs run again, for a re-run.
     pub rerun_of: Option<String>,
+    /// The command of the team's own, for an action.
+    pub action: Option<String>,
+    /// What it was asked for with: `name=value`.
+    pub arguments: Vec<String>,
     /// Service.
     pub service: String,
     /// Environment.
@@ -259,6 +263,10 @@ impl Filed {
         let (person, account) = who(&entry.actor);
         self.kind = text(&data["kind"]["kind"]).unwrap_or_default();
         self.rerun_of = text(&data["kind"]["of"]);
+        self.action = text(&data["kind"]["name"]);
+        let given = |(name, value): (&String, &Value)| Some(format!("{name}={}", text(value)?));
+        let args = data["kind"]["args"].as_object();
+        self.arguments = args.map(|args| args.iter().filter_map(given).collect()).unwrap_or_default();
         self.service = text(&data["service"]).unwrap_or_default();
         self.version = text(&data["version"]).unwrap_or_default();
         self.requested_at = Some(entry.at);

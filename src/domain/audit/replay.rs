@@ -147,6 +147,8 @@ struct Open {
     /// A freeze began before its run did.
     is_frozen_out: bool,
     was_asked: bool,
+    /// It changes nothing, so it takes nobody's place.
+    is_beside: bool,
     /// Whose yes stands, and to which digest.
     agreed: BTreeSet<(String, String)>,
 }
@@ -180,6 +182,7 @@ struct Head {
 struct Data {
     service: Option<String>,
     environment: Option<String>,
+    kind: Option<KindData>,
     pinned: Option<PinnedData>,
     digest: Option<String>,
     by: Option<String>,
@@ -188,6 +191,12 @@ struct Data {
     answer: Option<Answer>,
     conclusion: Option<Value>,
     progress: Option<ProgressData>,
+}
+
+#[derive(Deserialize)]
+struct KindData {
+    #[serde(default)]
+    read_only: bool,
 }
 
 #[derive(Deserialize)]
@@ -297,7 +306,7 @@ impl Replay {
         wrong.extend(question(told, &open));
         let place = lands(told, from, &mut open);
         let was_active = from.is_some_and(Place::is_active);
-        if place.is_active() && !was_active {
+        if place.is_active() && !was_active && !open.is_beside {
             if let Some(other) = self.active.insert(open.site.clone(), id.clone()).filter(|other| other != id)
             {
                 let (service, environment) = &open.site;
@@ -498,6 +507,7 @@ fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Place {
         "requested" => {
             open.site =
                 (data.service.clone().unwrap_or_default(), data.environment.clone().unwrap_or_default());
+            open.is_beside = data.kind.as_ref().is_some_and(|kind| kind.read_only);
             Requested
         }
         "imported" => Done("succeeded"),

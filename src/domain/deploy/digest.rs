@@ -1,6 +1,6 @@
 //! From a pinned request to exactly one plan and one digest. Not here: when they are made.
 
-use super::{Kind, Request};
+use super::{Asked, Kind, Request};
 use crate::ids::{CommitId, DeployId, Digest, PolicyVersion};
 use crate::policy::Service;
 use crate::run::{RunPlan, Start};
@@ -18,14 +18,19 @@ pub fn plan_and_digest(
     policy: &PolicyVersion,
     workflow_id: Option<&str>,
 ) -> (RunPlan, Digest) {
-    let fill = |template: &String| {
-        template
-            .replace("{service}", request.service.as_str())
-            .replace("{environment}", request.environment.as_str())
-            .replace("{version}", request.version.as_str())
-            .replace("{sha}", commit.as_str())
-            .replace("{deploy}", id.as_str())
+    let asked = match &request.kind {
+        Kind::Action(asked) => Some(asked),
+        Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => None,
     };
+    let value = |name: &str| match name {
+        "service" => Some(request.service.as_str()),
+        "environment" => Some(request.environment.as_str()),
+        "version" => Some(request.version.as_str()),
+        "sha" => Some(commit.as_str()),
+        "deploy" => Some(id.as_str()),
+        other => asked.and_then(|Asked { args, .. }| args.get(other)).map(String::as_str),
+    };
+    let fill = |template: &String| filled(template, value);
     let pipeline = &service.pipeline;
     let plan = RunPlan {
         deploy: id.clone(),
@@ -38,7 +43,7 @@ pub fn plan_and_digest(
         inputs: pipeline.inputs.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
         command: pipeline.command.iter().map(fill).collect(),
         start: match &request.kind {
-            Kind::Deploy | Kind::Rollback { .. } => Start::New,
+            Kind::Deploy | Kind::Rollback { .. } | Kind::Action(_) => Start::New,
             Kind::Rerun { run, .. } => Start::FailedJobs { run: run.id.clone(), attempt: run.attempt },
         },
     };
@@ -54,4 +59,27 @@ pub fn plan_and_digest(
     feed(policy.as_str().as_bytes());
     let digest = crate::hex(&sha.finalize()).parse().expect("64 hex digits");
     (plan, digest)
+}
+
+/// A template with its placeholders filled in, in one pass: what was filled in is data, also when it has braces.
+fn filled<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
+    let (mut out, mut rest) = (String::with_capacity(template.len()), template);
+    while let Some(open) = rest.find('{') {
+        out.push_str(&rest[..open]);
+        let inside = &rest[open + 1..];
+        let found = inside.find('}').and_then(|close| Some((value(&inside[..close])?, &inside[close + 1..])));
+        match found {
+            Some((value, after)) => {
+                out.push_str(value);
+                rest = after;
+            }
+            // Stands for nothing: it is text.
+            None => {
+                out.push('{');
+                rest = inside;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }

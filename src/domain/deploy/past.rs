@@ -31,6 +31,9 @@ impl Deploy {
     /// When it began to change the environment, if that may have been at an instant or after it.
     #[must_use]
     pub fn took_place(&self, from: Timestamp) -> Option<Timestamp> {
+        if !self.puts_in_place() {
+            return None;
+        }
         let began = match &self.state {
             State::Requested { .. } | State::Waiting { .. } => return None,
             State::Dispatching { intent, .. } => intent.at,
@@ -45,9 +48,10 @@ impl Deploy {
 }
 
 impl Past {
-    /// Deploys for which [`Deploy::may_have_run`], newest end first.
+    /// Deploys for which [`Deploy::may_have_run`], newest end first. What puts nothing in place is left out.
     #[must_use]
-    pub fn new(newest_first: Vec<Deploy>) -> Self {
+    pub fn new(mut newest_first: Vec<Deploy>) -> Self {
+        newest_first.retain(Deploy::puts_in_place);
         Self(newest_first)
     }
 
@@ -133,7 +137,7 @@ impl Past {
                 (Kind::Deploy | Kind::Rerun { .. }, Some(commit)) => {
                     given_up.remove(commit);
                 }
-                (Kind::Rollback { .. } | Kind::Deploy | Kind::Rerun { .. }, _) => {}
+                (Kind::Rollback { .. } | Kind::Deploy | Kind::Rerun { .. } | Kind::Action(_), _) => {}
             }
         }
         given_up

@@ -144,6 +144,7 @@ fn policy() -> Fallible<Policy> {
         },
     };
     Ok(Policy {
+        actions: BTreeMap::new(),
         zone: Zone::utc(),
         people,
         groups: BTreeMap::from([("everybody".parse()?, everybody), ("managers".parse()?, managers)]),

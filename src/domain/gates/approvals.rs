@@ -2,7 +2,7 @@
 
 mod shares;
 
-use super::{Finding, LOOK_AGAIN, Reason, Share};
+use super::{Finding, LOOK_AGAIN, Reason, Share, action};
 use crate::deploy::{Approval, Deploy, OVERRIDE_LASTS};
 use crate::facts::{Case, Diff, Read};
 use crate::ids::{GroupName, PersonId};
@@ -204,7 +204,7 @@ pub fn writers(
     deploy: &Deploy,
 ) -> Result<BTreeSet<PersonId>, String> {
     let mut authors = BTreeSet::new();
-    if !environment.approvals.not_authors || deploy.is_rollback() {
+    if !environment.approvals.not_authors || deploy.is_rollback() || deploy.acts_on_live() {
         return Ok(authors);
     }
     let Some(pinned) = &deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
@@ -323,7 +323,7 @@ fn asked(case: &Case<'_>, age: SignedDuration) -> Vec<policy::Share> {
         shares.truncate(1);
         shares
     } else {
-        rule.shares(rule.needed, age)
+        rule.shares(rule.needed.max(action::least_approvals(case)), age)
     };
     asked.retain(|share| share.needed > 0);
     asked

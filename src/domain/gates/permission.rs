@@ -1,13 +1,13 @@
 //! May this person deploy this service there? Not here: whether the account is theirs.
 
-use super::{Finding, Reason};
+use super::{Finding, Reason, action};
 use crate::facts::Case;
 use crate::people::Standing;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let nothing = crate::people::Memberships::default();
     let outside = case.deploy.outside.as_ref().map_or(&nothing, |o| &o.memberships);
-    let groups = case.environment.deployers.clone();
+    let Some(groups) = action::askers(case) else { return Some(Finding::open(Reason::MayLook)) };
     Some(match case.policy.standing(&case.deploy.request.by, &groups, outside) {
         Standing::Member => Finding::open(Reason::MayDeploy { groups }),
         Standing::Stranger => {

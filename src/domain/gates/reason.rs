@@ -17,6 +17,8 @@ pub enum Reason {
     MayDeploy { groups: Vec<GroupName> },
     /// The requester belongs to none of the groups that may.
     MayNotDeploy { groups: Vec<GroupName> },
+    /// It changes nothing, and every member of the workspace may ask for it.
+    MayLook,
     /// Nobody could say who is in a group.
     GroupUnreadable { why: String },
     /// The version is one commit and still is.
@@ -37,6 +39,8 @@ pub enum Reason {
     RolledBackSince { back: WayBack },
     /// It is older than what runs there, and nobody said that this is meant.
     Older { than: Version, lost: u64 },
+    /// It was to act on what runs there, and something else runs there now.
+    NoLongerLive { asked: CommitId, now: Option<CommitId> },
     /// The code host did not answer when the version was checked again.
     VersionUnreadable { why: String },
     /// A rollback to a commit that never succeeded here.
@@ -282,6 +286,7 @@ impl Reason {
                 | Reason::Overtaken { .. }
                 | Reason::Older { .. }
                 | Reason::RolledBackSince { .. }
+                | Reason::NoLongerLive { .. }
                 | Reason::NeverSucceededHere
                 | Reason::FailedBefore { .. }
                 | Reason::ChecksRed { .. }

@@ -31,13 +31,24 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         let why = format!("whether the workflow is still the same: {why}");
         return Some(Finding::waiting(Reason::VersionUnreadable { why }));
     }
-    if let Some(finding) = backwards(case, pinned, outside) {
+    if case.deploy.acts_on_live() && case.place.live.as_ref() != Some(&pin.commit) {
+        let now = case.place.live.clone();
+        return Some(Finding::closed(Reason::NoLongerLive { asked: pin.commit.clone(), now }));
+    }
+    // What puts nothing in place takes nothing away.
+    if case.deploy.puts_in_place()
+        && let Some(finding) = backwards(case, pinned, outside)
+    {
         return Some(finding);
     }
     Some(match &outside.reachable {
         Read::Known(true) => Finding::open(Reason::VersionPinned { commit: pin.commit.clone() }),
         // A commit that ran here once may go back even when the branch has been rewritten since.
         Read::Known(false) if case.deploy.is_rollback() => {
+            Finding::open(Reason::VersionPinned { commit: pin.commit.clone() })
+        }
+        // Nor is what runs here asked again where it came from.
+        Read::Known(false) if case.deploy.acts_on_live() => {
             Finding::open(Reason::VersionPinned { commit: pin.commit.clone() })
         }
         Read::Known(false) => {

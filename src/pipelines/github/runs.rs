@@ -4,8 +4,8 @@
 use super::client::{Repo, in_path};
 use super::follow::{Known, has_failed};
 use super::limits::Urgency;
-use super::models::{Runs, WorkflowJob, WorkflowRun};
-use super::{GitHub, dispatch};
+use super::models::{Jobs, Runs, WorkflowJob, WorkflowRun};
+use super::{GitHub, dispatch, logs};
 use crate::text::inert;
 use async_trait::async_trait;
 use http::Method;
@@ -96,6 +96,23 @@ impl Pipelines for GitHub {
             // 409: it has ended already.
             409 => Ok(()),
             _ => self.client.expect(&answer, &repo).map(|_| ()),
+        }
+    }
+
+    /// What the last step of the job that ended last printed.
+    async fn said(
+        &self,
+        plan: &RunPlan,
+        run: &Run,
+        _progress: &Progress,
+    ) -> Result<Vec<String>, OutsideError> {
+        let repo = Repo::parse(&plan.repo)?;
+        let rest = format!("/actions/runs/{}/jobs?filter=latest&per_page=100", number_of(run)?);
+        let jobs: Jobs = self.client.get(&repo, &rest, Urgency::Display).await?;
+        let worked = jobs.jobs.iter().filter(|job| job.conclusion.as_deref() != Some("skipped"));
+        match worked.max_by_key(|job| job.completed_at) {
+            Some(job) => logs::last_step(&self.client, &repo, job.id).await,
+            None => Ok(Vec::new()),
         }
     }
 

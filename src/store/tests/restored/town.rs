@@ -192,6 +192,7 @@ fn environment(name: &str) -> Environment {
 fn rules() -> Rules {
     let services = [service("shop", Provider::Command), service("till", Provider::Github)];
     let policy = Policy {
+        actions: BTreeMap::new(),
         zone: Zone::named("UTC").unwrap(),
         people: BTreeMap::new(),
         groups: BTreeMap::new(),
