@@ -121,7 +121,12 @@ impl App {
         };
         let mut changes = self.changes(self.now());
         let at = changes.at;
-        changes.effects.push(self.thread_say(deploy, format!("said/{}/{}", deploy.id, run.attempt), note, at));
+        changes.effects.push(self.thread_say(
+            deploy,
+            format!("said/{}/{}", deploy.id, run.attempt),
+            note,
+            at,
+        ));
         self.commit(changes).await
     }
 }

@@ -323,9 +323,7 @@ impl App {
             Press::Reject => ("Reject".to_owned(), Style::Danger, None),
             Press::Hold => ("Hold".to_owned(), Style::Plain, None),
             Press::Resume => ("Resume".to_owned(), Style::Primary, None),
-            Press::Cancel => {
-                ("Cancel".to_owned(), Style::Plain, Some(stop_question(deploy)))
-            }
+            Press::Cancel => ("Cancel".to_owned(), Style::Plain, Some(stop_question(deploy))),
             Press::Rerun => ("Re-run failed jobs".to_owned(), Style::Primary, None),
             Press::RollBack => {
                 let question = format!("Put the last good version back on {environment}?");

@@ -15,7 +15,8 @@ pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIM
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::{Reason, Verdict};
 use crate::ids::{
-    Account, ActionName, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName, Version,
+    Account, ActionName, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName,
+    Version,
 };
 use crate::run::{Conclusion, Progress, Run, RunPlan, Standing};
 use jiff::{SignedDuration, Timestamp};

@@ -139,11 +139,33 @@ fn what_is_read_at_the_start_refuses_all_of_it_and_names_the_key() {
 
 #[test]
 fn commands_are_read_again_and_a_broken_one_refuses_all() {
-    let file = "name = \"restart\"\n";
-    let told = refused(saying(&GOOD.replace("\"none\"", "\"all\""), &[("own/restart.toml", file)]));
-    assert!(told.iter().all(|line| line.contains("own/restart.toml")), "{told:?}");
-    let broken = Content { commands: Err("cannot read the folder".into()), ..saying(GOOD, &[]) };
-    assert_eq!(refused(broken), ["cannot read the folder"]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("restart.toml"), "name = \"restart\"\n").unwrap();
+    let own = format!("{GOOD}[commands]\nfolder = \"{}\"\n", folder.path().display());
+    let told = refused(saying(&own, &[("own/restart.toml", "name = \"restart\"\n")]));
+    assert!(told.iter().any(|line| line.contains("restart.toml")), "{told:?}");
+    std::fs::remove_file(folder.path().join("restart.toml")).unwrap();
+    std::fs::remove_dir(folder.path()).unwrap();
+    let told = refused(Content { commands: Err("cannot read the folder".into()), ..saying(&own, &[]) });
+    assert!(told.iter().any(|line| line.contains("cannot be read")), "{told:?}");
+}
+
+#[test]
+fn the_folder_of_commands_is_the_one_that_the_settings_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("shipgate.toml");
+    std::fs::create_dir(folder.path().join("own")).unwrap();
+    std::fs::write(folder.path().join("own/restart.toml"), "a").unwrap();
+    std::fs::write(&config, "[commands]\nfolder = \"own\"\n").unwrap();
+    let files = Files { config: config.clone() };
+    let before = files.read();
+    assert_eq!(before.commands.as_ref().map(Vec::len), Ok(1));
+    std::fs::write(folder.path().join("own/restart.toml"), "b").unwrap();
+    let after = files.read();
+    assert_ne!(before, after, "a changed command is new content");
+    assert_eq!(after.changed_commands(&before).len(), 1);
+    std::fs::write(&config, "").unwrap();
+    assert_eq!(files.read().commands, Ok(Vec::new()));
 }
 
 #[test]

@@ -34,9 +34,12 @@ pub(super) fn commands(root: &Section<'_>, settings: &Path) -> Result<Grammar, V
             Grammar::load(BUILTIN, files)
         }
         Err(why) => {
-            let what = format!("the folder of commands {} cannot be read", clip(&folder.display().to_string()));
+            let what =
+                format!("the folder of commands {} cannot be read", clip(&folder.display().to_string()));
             let found = Finding::at(word.place, "unreadable_folder", what).why(why.to_string());
-            section.note(found.instead("name the folder that holds the command files, seen from the settings file"));
+            section.note(
+                found.instead("name the folder that holds the command files, seen from the settings file"),
+            );
             Ok(Grammar::builtin())
         }
     }

@@ -234,7 +234,8 @@ struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (None, Some(line), Some(column)) = (&self.problem.span, self.problem.line, self.problem.column) {
+        if let (None, Some(line), Some(column)) = (&self.problem.span, self.problem.line, self.problem.column)
+        {
             write!(f, "{}:{line}:{column}: ", self.problem.file)?;
         }
         match self.problem.why.as_str() {

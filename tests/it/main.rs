@@ -5,6 +5,7 @@ mod harness;
 mod read;
 mod setup;
 
+mod actions;
 mod approvals;
 mod calendar;
 mod calendars;

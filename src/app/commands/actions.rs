@@ -4,7 +4,7 @@
 use super::file::{as_input, of_the_request};
 use super::near::nearest;
 use super::parse::Invocation;
-use super::spec::{CommandSpec, PipelineSpec, Spot};
+use super::spec::{ArgSpec, CommandSpec, PipelineSpec, Spot};
 use super::vocabulary::{Kind, Role};
 use super::{CommandFileProblem, Grammar};
 use shipgate_domain::ids::ActionName;
@@ -39,13 +39,20 @@ impl Grammar {
     /// the request itself.
     #[must_use]
     pub fn inputs(&self, said: &Invocation) -> BTreeMap<String, String> {
-        let form = self.command(&said.command).and_then(|command| command.forms.first());
-        let args = form.into_iter().flat_map(|form| &form.args);
-        let is_own = |kind| !matches!(kind, Kind::Service | Kind::Environment | Kind::Time);
-        let is_flag_of_request = |kind, name: Option<_>| kind == Kind::Flag && name.is_some();
-        args.filter(|arg| is_own(arg.kind) && !is_flag_of_request(arg.kind, of_the_request(arg)))
-            .map(|arg| (arg.name.clone(), as_input(said.args.get(&arg.name), arg.kind)))
-            .collect()
+        let command = self.command(&said.command);
+        let Some((form, spec)) = command.and_then(|c| Some((c.forms.first()?, c.pipeline.as_ref()?))) else {
+            return BTreeMap::new();
+        };
+        let is_used = |arg: &ArgSpec| {
+            let place = format!("{{{}}}", arg.name);
+            spec.inputs.values().chain(&spec.command).any(|template| template.contains(&place))
+        };
+        let is_own = |arg: &&ArgSpec| {
+            !matches!(arg.kind, Kind::Service | Kind::Environment)
+                && (of_the_request(arg).is_none() || is_used(arg))
+        };
+        let args = form.args.iter().filter(is_own);
+        args.map(|arg| (arg.name.clone(), as_input(said.args.get(&arg.name), arg.kind))).collect()
     }
 }
 
@@ -94,7 +101,8 @@ fn rule(
         if let Some(most) = most.filter(|most| *most < u64::from(rule.approvals)) {
             let (needed, name) = (rule.approvals, &environment.name);
             let what = format!("It needs {needed} approvals, and {most} people may approve on {name}.");
-            let instead = format!("Name the groups in environments.{name}.approvals.from, or list environments here.");
+            let instead =
+                format!("Name the groups in environments.{name}.approvals.from, or list environments here.");
             problems.push(problem(spec, spec.spot, what, instead));
         }
     }

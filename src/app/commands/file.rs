@@ -87,9 +87,10 @@ const TOP_KEYS: &[&str] = &[
     "pipeline",
 ];
 const FORM_KEYS: &[&str] = &["word", "default", "summary", "action", "role", "examples", "args"];
-const ARG_KEYS: &[&str] =
-    &["name", "kind", "required", "default", "option", "after", "rest", "help", "prompt",
-    "choices", "min", "max", "longest", "pattern", "dash"];
+const ARG_KEYS: &[&str] = &[
+    "name", "kind", "required", "default", "option", "after", "rest", "help", "prompt", "choices", "min",
+    "max", "longest", "pattern", "dash",
+];
 
 pub(super) use pipeline::{as_input, of_the_request};
 
@@ -110,7 +111,8 @@ pub(super) fn read(file: &str, text: &str) -> Result<(CommandSpec, Spot), Vec<Co
     let command = reader.command(table.get_ref());
     match command {
         Some(command) if reader.problems.is_empty() => {
-            let spot = table.get_ref().get("name").map_or_else(Spot::default, |name| reader.spot(&name.span()));
+            let spot =
+                table.get_ref().get("name").map_or_else(Spot::default, |name| reader.spot(&name.span()));
             Ok((command, spot))
         }
         _ => {

@@ -50,8 +50,8 @@ impl ArgSpec {
         let fitted = match value {
             Arg::Choice(word) => Arg::Choice(self.chosen(&word)?.to_owned()),
             Arg::Number(number) => {
-                let is_inside = limits.min.is_none_or(|min| number >= min)
-                    && limits.max.is_none_or(|max| number <= max);
+                let is_inside =
+                    limits.min.is_none_or(|min| number >= min) && limits.max.is_none_or(|max| number <= max);
                 if !is_inside {
                     return Err(self.outside(number));
                 }

@@ -4,6 +4,7 @@ mod examples;
 mod files;
 mod help;
 mod manifest;
+mod own;
 mod refusals;
 mod understood;
 

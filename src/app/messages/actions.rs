@@ -39,7 +39,10 @@ impl Words<'_> {
 
     /// Its arguments, each with its value.
     pub(super) fn action_facts(asked: &Asked) -> Vec<(String, Text)> {
-        let given = asked.args.iter().filter(|(name, value)| *name != "reason" && !value.is_empty());
+        let given = asked
+            .args
+            .iter()
+            .filter(|(name, value)| !matches!(name.as_str(), "reason" | "emergency") && !value.is_empty());
         given.map(|(name, value)| (name.clone(), Text::default().code(value.clone()))).collect()
     }
 
@@ -78,9 +81,7 @@ impl Words<'_> {
         let place = Text::plain(" on ").bold(deploy.request.environment.as_str());
         let title = match outcome {
             Outcome::Succeeded => self.action_done(deploy, asked),
-            Outcome::Unknown => {
-                Text::plain("nobody knows whether ").text(name).text(place).and(" was done")
-            }
+            Outcome::Unknown => Text::plain("nobody knows whether ").text(name).text(place).and(" was done"),
             Outcome::Cancelled { .. } => name.text(place).and(" was stopped, and may have done a part of it"),
             Outcome::Failed { .. } | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => {
                 name.text(place).and(" failed")
@@ -107,9 +108,8 @@ impl Words<'_> {
                 "{}. Next: look at the card's log; what runs there was not changed by a deploy.",
                 super::card::capital(why)
             )),
-            Outcome::Unknown if deploy.is_read_only() => {
-                message.paragraph("It changes nothing, so nothing is closed off. Say it again if you need it.")
-            }
+            Outcome::Unknown if deploy.is_read_only() => message
+                .paragraph("It changes nothing, so nothing is closed off. Say it again if you need it."),
             Outcome::Unknown => {
                 let environment = &deploy.request.environment;
                 let text = Text::plain(format!("Look at the CI system. {environment} is closed off; "));
@@ -165,13 +165,17 @@ impl Words<'_> {
             return no(format!("{name} is not for {}. Nothing was asked for.", environment.name))
                 .paragraph(format!("It is for {}, by its file {name}.toml.", places.join(", ")));
         }
-        let why = match (rule.services.contains(&service.name) || rule.services.is_empty(), service.pipeline.provider)
-        {
+        let why = match (
+            rule.services.contains(&service.name) || rule.services.is_empty(),
+            service.pipeline.provider,
+        ) {
             (false, _) => {
                 let names: Vec<&str> = rule.services.iter().map(|name| name.as_str()).collect();
                 format!("It is for {}, by its file {name}.toml.", names.join(", "))
             }
-            (true, Provider::Github) => format!("Its file {name}.toml names no workflow for services on GitHub."),
+            (true, Provider::Github) => {
+                format!("Its file {name}.toml names no workflow for services on GitHub.")
+            }
             (true, Provider::Command) => {
                 format!("Its file {name}.toml names no command for services of this machine.")
             }
@@ -186,12 +190,14 @@ impl Words<'_> {
         environment: &Environment,
     ) -> Message {
         let (name, service, environment) = (&rule.name, &service.name, &environment.name);
-        hint(format!("{name} acts on what runs there, and Shipgate has not deployed {service} to {environment} yet."))
-            .paragraph(
-                Text::plain("Deploy it first, or write ")
-                    .code("version = \"ref\"")
-                    .and(format!(" in {name}.toml: then it acts on the head of the branch.")),
-            )
+        hint(format!(
+            "{name} acts on what runs there, and Shipgate has not deployed {service} to {environment} yet."
+        ))
+        .paragraph(
+            Text::plain("Deploy it first, or write ")
+                .code("version = \"ref\"")
+                .and(format!(" in {name}.toml: then it acts on the head of the branch.")),
+        )
     }
 
     /// Why somebody may not ask for it.

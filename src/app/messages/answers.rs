@@ -319,12 +319,9 @@ impl Words<'_> {
             Some(asked) => (format!("use {} on", asked.name), deploy.request.environment.as_str()),
             None => ("deploy to".to_owned(), deploy.request.environment.as_str()),
         };
-        no(Text::plain(format!("Refused: you may not {may} ")).bold(place).and("."))
-            .list(lines)
-            .paragraph(
-                Text::plain("Nothing was started. See ")
-                    .code(format!("/who-can {}", deploy.request.environment)),
-            )
+        no(Text::plain(format!("Refused: you may not {may} ")).bold(place).and(".")).list(lines).paragraph(
+            Text::plain("Nothing was started. See ").code(format!("/who-can {}", deploy.request.environment)),
+        )
     }
 
     pub(crate) fn nothing_to_roll_back_to(

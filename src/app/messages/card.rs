@@ -40,7 +40,9 @@ impl Words<'_> {
             (Kind::Rollback { .. }, _) => "Rollback ",
             (Kind::Rerun { .. }, _) => "Re-run ",
             (Kind::Deploy | Kind::Action(_), Some(_)) => "EMERGENCY ",
-            (Kind::Deploy | Kind::Action(_), None) if deploy.request.accepts.older.is_some() => "Deploy older ",
+            (Kind::Deploy | Kind::Action(_), None) if deploy.request.accepts.older.is_some() => {
+                "Deploy older "
+            }
             (Kind::Deploy | Kind::Action(_), None) => "Deploy ",
         };
         Text::plain(word).bold(what(deploy)).and(" → ").bold(deploy.request.environment.as_str())

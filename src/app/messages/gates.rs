@@ -103,7 +103,9 @@ impl Words<'_> {
                 .code("--older \"why\"")
                 .and(" deploys it all the same"),
             Reason::NoLongerLive { asked, now } => {
-                let text = plain("was to act on ").code(asked.short()).and(", which ran there when it was asked for; ");
+                let text = plain("was to act on ")
+                    .code(asked.short())
+                    .and(", which ran there when it was asked for; ");
                 match now {
                     Some(now) => text.code(now.short()).and(" runs there now; say it again if that is meant"),
                     None => text.and("nothing of Shipgate runs there now"),

@@ -1,5 +1,6 @@
 //! Tests of the gates by topic, each on a scene that is open and one change to it. Not here: the calendar's arithmetic.
 
+mod action;
 mod approvals;
 mod change;
 mod decision;

@@ -24,11 +24,7 @@ pub(super) async fn tail(client: &Client, repo: &Repo, job: u64) -> Result<Vec<S
 }
 
 /// What the last step of a job printed.
-pub(super) async fn last_step(
-    client: &Client,
-    repo: &Repo,
-    job: u64,
-) -> Result<Vec<String>, OutsideError> {
+pub(super) async fn last_step(client: &Client, repo: &Repo, job: u64) -> Result<Vec<String>, OutsideError> {
     Ok(printed(&end_of(client, repo, job).await?))
 }
 

@@ -5,7 +5,6 @@ mod town;
 
 use shipgate_app::LockPress;
 use shipgate_app::cards::Press;
-use shipgate_app::commands::Grammar;
 use std::collections::{BTreeMap, BTreeSet};
 pub use town::Town;
 use town::{ROLES, Scene};
@@ -29,7 +28,7 @@ fn expected() -> BTreeMap<String, BTreeSet<&'static str>> {
 
 /// Everything that people can do, as the code lists it.
 fn everything() -> BTreeSet<String> {
-    let grammar = Grammar::builtin();
+    let grammar = town::grammar();
     let commands = grammar.commands().iter().flat_map(|command| {
         command.forms.iter().map(|form| match &form.word {
             Some(word) => format!("command {} {word}", command.name),

@@ -21,7 +21,7 @@ impl Oracle {
         let Some(place) = drawn.place(now.request.environment.as_str()) else { return Ok(()) };
         let class = |deploy: &Deploy| match deploy.request.kind {
             Kind::Rollback { .. } => 0,
-            Kind::Deploy | Kind::Rerun { .. } => 1,
+            Kind::Deploy | Kind::Rerun { .. } | Kind::Action(_) => 1,
         };
         // An emergency that people agreed to comes forward; when exactly, only the gates know.
         if now.request.emergency.is_some() {

@@ -14,7 +14,15 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 const KEYS: &[&str] = &[
-    "done", "version", "read_only", "approvals", "services", "environments", "workflow", "inputs", "command",
+    "done",
+    "version",
+    "read_only",
+    "approvals",
+    "services",
+    "environments",
+    "workflow",
+    "inputs",
+    "command",
 ];
 /// What stands in braces without being an argument.
 const GIVEN: [&str; 5] = ["service", "environment", "version", "sha", "deploy"];
@@ -30,8 +38,21 @@ const OF_THE_REQUEST: [(&str, Kind); 5] = [
 const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "apikey"];
 /// How secrets of the usual systems begin.
 const LOOKS_SECRET: [&str; 15] = [
-    "xoxb-", "xoxp-", "xoxe.", "xapp-", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "glpat-", "AKIA", "sk-",
-    "-----BEGIN", "eyJ", "hooks.slack.com/services/",
+    "xoxb-",
+    "xoxp-",
+    "xoxe.",
+    "xapp-",
+    "github_pat_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "glpat-",
+    "AKIA",
+    "sk-",
+    "-----BEGIN",
+    "eyJ",
+    "hooks.slack.com/services/",
 ];
 /// Programs that would read an argument as a program of its own.
 const SHELLS: [&str; 9] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "pwsh", "powershell"];
@@ -79,7 +100,8 @@ impl Reader<'_> {
         if let Some((done, at)) = &done {
             let length = done.chars().count();
             if length == 0 || length > 40 || done.chars().any(char::is_control) {
-                let instead = "Write what was done, as in \"restarted api on production\": done = \"restarted\".";
+                let instead =
+                    "Write what was done, as in \"restarted api on production\": done = \"restarted\".";
                 self.problem(at, format!("done has {length} characters."), instead);
             }
         }
@@ -99,7 +121,8 @@ impl Reader<'_> {
             Some((word, _)) if word == "live" => ActsOn::Live,
             Some((word, _)) if word == "ref" => ActsOn::Ref,
             Some((word, at)) => {
-                let instead = "Write \"live\", what runs there, or \"ref\", the head of the service's branch.";
+                let instead =
+                    "Write \"live\", what runs there, or \"ref\", the head of the service's branch.";
                 self.problem(&at, format!("There is no version \"{word}\" here."), instead);
                 ActsOn::Live
             }
@@ -108,7 +131,8 @@ impl Reader<'_> {
         let inputs = self.inputs(inner, form, workflow.is_some());
         let command = self.command_line(inner, form);
         if !inner.contains_key("workflow") && !inner.contains_key("command") {
-            let instead = "Write workflow = \"restart.yml\" for services on GitHub, or command = [\"./restart.sh\"].";
+            let instead =
+                "Write workflow = \"restart.yml\" for services on GitHub, or command = [\"./restart.sh\"].";
             self.problem(at, "Neither workflow nor command says what is started.", instead);
         }
         PipelineSpec {
@@ -140,7 +164,8 @@ impl Reader<'_> {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if stem.is_none_or(str::is_empty) || !file.bytes().all(is_plain) {
             let what = format!("\"{file}\" is not the name of a workflow file.");
-            let instead = "Write workflow = \"restart.yml\", a file in .github/workflows, without the folder.";
+            let instead =
+                "Write workflow = \"restart.yml\", a file in .github/workflows, without the folder.";
             self.problem(&at, what, instead);
         }
         Some(file)
@@ -179,7 +204,8 @@ impl Reader<'_> {
             let is_name = name.bytes().next().is_some_and(first_is_fine)
                 && name.bytes().all(|b| first_is_fine(b) || b.is_ascii_digit() || b == b'-');
             if !is_name {
-                let instead = "Begin with a letter, and use letters, digits, - and _ only, as the workflow file does.";
+                let instead =
+                    "Begin with a letter, and use letters, digits, - and _ only, as the workflow file does.";
                 self.problem(&key.span(), format!("\"{name}\" is not the name of an input."), instead);
             }
             let Some(template) = value.get_ref().as_str() else {
@@ -251,7 +277,11 @@ impl Reader<'_> {
     fn check_secret(&mut self, text: &str, at: &Range<usize>) {
         if LOOKS_SECRET.iter().any(|start| text.contains(start)) {
             let what = "This looks like a secret.";
-            self.problem(at, what, "Keep it where the workflow runs, and revoke this one: it is in a file now.");
+            self.problem(
+                at,
+                what,
+                "Keep it where the workflow runs, and revoke this one: it is in a file now.",
+            );
         }
     }
 
@@ -262,7 +292,8 @@ impl Reader<'_> {
         for (kind, key) in [(Kind::Service, "service"), (Kind::Environment, "environment")] {
             let is_it = |arg: &ArgSpec| arg.name == key && arg.kind == kind && arg.required;
             if !form.args.iter().any(is_it) && spans.len() == form.args.len() {
-                let instead = format!("Add [[args]] with name = \"{key}\", kind = \"{key}\", required = true.");
+                let instead =
+                    format!("Add [[args]] with name = \"{key}\", kind = \"{key}\", required = true.");
                 self.problem(&top, format!("Nothing says on which {key} it acts."), instead);
             }
         }
@@ -278,7 +309,9 @@ impl Reader<'_> {
         ];
         let is_own = |arg: &&ArgSpec| !GIVEN.contains(&arg.name.as_str()) && of_the_request(arg).is_none();
         for (arg, at) in form.args.iter().zip(&spans).filter(|(arg, _)| is_own(arg)) {
-            for (way, _, _) in ways.iter().filter(|(_, is_there, used)| *is_there && !used.contains(&arg.name)) {
+            for (way, _, _) in
+                ways.iter().filter(|(_, is_there, used)| *is_there && !used.contains(&arg.name))
+            {
                 let instead = format!("Write {{{}}} in {way}, or leave the argument out.", arg.name);
                 self.problem(at, format!("{} is asked for and stands nowhere in {way}.", arg.name), instead);
             }
@@ -290,10 +323,18 @@ impl Reader<'_> {
         if let Some((_, kind)) = OF_THE_REQUEST.iter().find(|(own, _)| *own == name) {
             if arg.kind != *kind {
                 let instead = format!("Write kind = \"{kind}\", or take another name.");
-                self.problem(at, format!("{name} speaks of the request, and is a {kind} everywhere."), instead);
+                self.problem(
+                    at,
+                    format!("{name} speaks of the request, and is a {kind} everywhere."),
+                    instead,
+                );
             } else if spec.read_only && name != "reason" {
                 let instead = "Leave it out.";
-                self.problem(at, format!("What changes nothing starts at once, so it has no {name}."), instead);
+                self.problem(
+                    at,
+                    format!("What changes nothing starts at once, so it has no {name}."),
+                    instead,
+                );
             }
             return;
         }
@@ -307,7 +348,8 @@ impl Reader<'_> {
             Kind::Choice | Kind::Number | Kind::Text | Kind::Flag | Kind::Duration | Kind::Version
         );
         if !fits && !is_place {
-            let instead = "Use choice, number, text, flag, duration or version; service and environment once each.";
+            let instead =
+                "Use choice, number, text, flag, duration or version; service and environment once each.";
             self.problem(at, format!("A {} cannot be given to a run.", arg.kind), instead);
         }
         let lower = name.replace('-', "");
@@ -318,9 +360,14 @@ impl Reader<'_> {
         }
         if let Some(default) = &arg.default {
             self.check_secret(default, at);
-            let fitted = values::read(arg.kind, default, &Names::default()).and_then(|value| arg.fitted(value));
+            let fitted =
+                values::read(arg.kind, default, &Names::default()).and_then(|value| arg.fitted(value));
             if !is_place && let Err(refusal) = fitted {
-                self.problem(at, format!("The default of {name} does not fit: {}", refusal.what), refusal.why);
+                self.problem(
+                    at,
+                    format!("The default of {name} does not fit: {}", refusal.what),
+                    refusal.why,
+                );
             }
         }
     }
@@ -353,9 +400,8 @@ impl Reader<'_> {
             choices,
             min,
             max,
-            longest: (is_data && kind == Kind::Text).then(|| {
-                longest.and_then(|longest| usize::try_from(longest).ok()).unwrap_or(USUAL_LENGTH)
-            }),
+            longest: (is_data && kind == Kind::Text)
+                .then(|| longest.and_then(|longest| usize::try_from(longest).ok()).unwrap_or(USUAL_LENGTH)),
             pattern,
             no_dash: is_data && !dash && matches!(kind, Kind::Text | Kind::Choice | Kind::Number),
         }
@@ -372,13 +418,18 @@ impl Reader<'_> {
         }
         let mut seen = BTreeSet::new();
         for (choice, at) in &choices {
-            let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '+' | '-' | ':');
+            let is_word =
+                |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '+' | '-' | ':');
             if choice.is_empty() || choice.len() > 75 || !choice.chars().all(is_word) {
                 let instead = "Use up to 75 letters, digits and . _ / + - : in each.";
                 self.problem(at, format!("\"{choice}\" is not one word that people can type."), instead);
             }
             if choice.starts_with('-') {
-                self.problem(at, format!("\"{choice}\" looks like an option."), "Begin with a letter or digit.");
+                self.problem(
+                    at,
+                    format!("\"{choice}\" looks like an option."),
+                    "Begin with a letter or digit.",
+                );
             }
             if !seen.insert(choice.to_lowercase()) {
                 self.problem(at, format!("\"{choice}\" is there twice."), "Leave one out.");
@@ -391,9 +442,10 @@ impl Reader<'_> {
     /// A whole number between two.
     fn whole(&mut self, table: &DeTable<'_>, key: &str, least: i64, most: i64) -> Option<i64> {
         let value = table.get(key)?;
-        let number = value.get_ref().as_integer().and_then(|number| {
-            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
-        });
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|number| i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok());
         match number {
             Some(number) if (least..=most).contains(&number) => Some(number),
             Some(_) => {

@@ -25,7 +25,8 @@ fn every_file_of_the_folder_is_built_in() {
 #[test]
 fn every_action_has_a_command() {
     let grammar = Grammar::builtin();
-    for action in Action::ALL {
+    // What a pipeline starts is the team's own to say: no command of that kind is built in.
+    for action in Action::ALL.iter().filter(|action| **action != Action::Pipeline) {
         let forms = grammar.commands().iter().flat_map(|command| &command.forms);
         assert_eq!(forms.filter(|form| form.action == *action).count(), 1, "{action}");
     }
@@ -66,7 +67,7 @@ args = [
 fn all_problems_of_all_files_are_told_at_once() {
     let first = r#"name = "Restart"
 sumary = "Restarts."
-action = "pipeline"
+action = "pipe.line"
 role = "admin"
 slash = "yes"
 examples = ["stop it"]

@@ -290,3 +290,42 @@ fn a_finding_has_the_same_mark_at_every_look() {
     assert_eq!(finding.mark().len(), 16);
     assert_ne!(finding.mark(), Finding { seq: Some(4), ..finding }.mark());
 }
+
+/// Two deploys of one place, of which the second becomes active while the first is.
+fn two_at_once(kind: &serde_json::Value) -> Vec<Finding> {
+    let first = deploy_after(&["pinned", "approved", "intent_made"]);
+    let mut second = first.clone();
+    second.id = crate::ids::DeployId::new(at("2026-11-19T14:51:00Z"), [8; 10]);
+    let (mut replay, mut findings, mut seq) = (Replay::default(), Vec::new(), 0);
+    for deploy in [&first, &second] {
+        let mut data = serde_json::to_value(request()).unwrap();
+        if deploy.id == second.id {
+            data["kind"] = kind.clone();
+        }
+        let pinned = Event::Pinned {
+            pinned: Box::new(first.pinned.clone().unwrap()),
+            expires: at("2026-11-19T18:50:00Z"),
+        };
+        let intent = serde_json::json!({ "event": "intent_made", "send_by": "2026-11-19T15:00:30Z" });
+        let now = at("2026-11-19T15:00:00Z");
+        let entries = [
+            entry(deploy, "requested", data, now),
+            told(deploy, &pinned, now),
+            entry(deploy, "intent_made", intent, now),
+        ];
+        for one in entries {
+            seq += 1;
+            findings.extend(take(&mut replay, &row(seq, &one)));
+        }
+    }
+    findings
+}
+
+#[test]
+fn what_changes_nothing_takes_nobodys_place_and_everything_else_does() {
+    let of = |kind: serde_json::Value| two_at_once(&kind);
+    let found = of(serde_json::json!({ "kind": "action", "name": "restart" }));
+    assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [FindingKind::Place]);
+    assert_eq!(of(serde_json::json!({ "kind": "deploy" })).len(), 1);
+    assert!(of(serde_json::json!({ "kind": "action", "name": "look", "read_only": true })).is_empty());
+}

@@ -1,6 +1,6 @@
 //! What people approve is exactly what is sent: the digest changes with everything in it. Not here: who approves.
 
-use crate::deploy::{Accepts, Kind, Request, StartWhen, plan_and_digest};
+use crate::deploy::{Accepts, Asked, Kind, Request, StartWhen, plan_and_digest};
 use crate::ids::{Account, CommitId, DeployId, Digest, Platform, PolicyVersion};
 use crate::policy::{Pipeline, Provider, Service};
 use crate::run::{RunPlan, Start};
@@ -42,6 +42,15 @@ impl Parts {
     }
 }
 
+fn asked(args: &[(&str, &str)]) -> Asked {
+    let args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Asked { name: parsed("flag"), args, live: None, read_only: false }
+}
+
+fn action(args: &[(&str, &str)]) -> Kind {
+    Kind::Action(asked(args))
+}
+
 /// A change of one field, with its name.
 type Change = (&'static str, fn(&mut Parts));
 
@@ -68,6 +77,15 @@ fn changes() -> Vec<Change> {
         ("commit", |p| p.commit = commit('b')),
         ("a longer commit", |p| p.commit = parsed(&"a".repeat(64))),
         ("policy", |p| p.policy = parsed(&"1".repeat(64))),
+        ("kind: action", |p| p.request.kind = action(&[])),
+        ("kind: action with an argument", |p| p.request.kind = action(&[("flag", "till")])),
+        ("kind: action with another argument", |p| p.request.kind = action(&[("flag", "tills")])),
+        ("kind: action on what runs", |p| {
+            p.request.kind = Kind::Action(Asked { live: Some(deploy_id()), ..asked(&[]) });
+        }),
+        ("kind: action that changes nothing", |p| {
+            p.request.kind = Kind::Action(Asked { read_only: true, ..asked(&[]) });
+        }),
         ("kind: rollback", |p| p.request.kind = Kind::Rollback { from: None }),
         ("kind: rollback from", |p| p.request.kind = Kind::Rollback { from: Some(commit('b')) }),
         ("kind: rerun", |p| p.request.kind = Kind::Rerun { of: deploy_id(), run: samples::run(1) }),
@@ -179,4 +197,20 @@ fn the_digest_of_a_known_deploy_stays_what_it_is() {
     let (plan, digest) = Parts::usual().plan_and_digest();
     super::stored::as_stored("plan", &plan);
     assert_eq!(digest.as_str(), "1724181b13e0d79356164186ae3557701354c51361b13eb93297c657fc7dd5d2");
+}
+
+#[test]
+fn an_argument_is_filled_in_as_it_is_and_what_it_holds_is_never_filled_in_again() {
+    let mut parts = Parts::usual();
+    let templates = [("flag", "{flag}"), ("both", "{flag}/{state}@{sha}"), ("text", "{nobody} { {flag")];
+    parts.service.pipeline.inputs =
+        templates.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    parts.service.pipeline.command = vec!["./flag".into(), "{flag}".into()];
+    parts.request.kind = action(&[("flag", "{sha} {deploy}; rm -rf"), ("state", "on"), ("sha", "forged")]);
+    let (plan, _) = parts.plan_and_digest();
+    let sha = "a".repeat(40);
+    assert_eq!(plan.inputs["flag"], "{sha} {deploy}; rm -rf");
+    assert_eq!(plan.inputs["both"], format!("{{sha}} {{deploy}}; rm -rf/on@{sha}"));
+    assert_eq!(plan.inputs["text"], "{nobody} { {flag");
+    assert_eq!(plan.command, ["./flag", "{sha} {deploy}; rm -rf"]);
 }

@@ -1,7 +1,7 @@
 //! The stored form of deploys and events is a contract: what was written by one version is read by the next.
 //! Not here: the tables it is kept in (the store).
 
-use crate::deploy::{Deploy, Event};
+use crate::deploy::{Asked, Deploy, Event, Kind, Request};
 use crate::samples::{deploy_after, lives, tries};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,6 +18,23 @@ pub(super) fn as_stored(name: &str, value: &impl Serialize) {
 fn a_deploy_is_stored_as_before() {
     let steps = ["pinned", "approved", "judged", "intent_made", "sent", "bound", "progressed"];
     as_stored("deploy", &deploy_after(&steps));
+}
+
+#[test]
+fn an_action_is_stored_as_before() {
+    let mut request = crate::samples::request();
+    request.kind = Kind::Action(Asked {
+        name: crate::samples::parsed("flag"),
+        args: [("flag".to_owned(), "till".to_owned()), ("state".to_owned(), "on".to_owned())].into(),
+        live: Some(crate::samples::deploy_id()),
+        read_only: true,
+    });
+    as_stored("action", &request);
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+    let least = r#"{"kind":"action","name":"restart"}"#;
+    let Kind::Action(asked) = serde_json::from_str(least).unwrap() else { panic!("it is an action") };
+    assert_eq!((asked.args.len(), asked.live, asked.read_only), (0, None, false));
 }
 
 #[test]

@@ -154,5 +154,6 @@ on_every_store! {
         surroundings_show_who_is_active_and_who_waits,
         surroundings_know_how_a_commit_fared,
         the_last_successes_tell_how_long_they_took,
+        an_action_never_says_what_runs_where,
         counts_tell_what_waits;
 }

@@ -6,7 +6,7 @@ use shipgate_app::effects::{Effect, Finish, Leased, NewEffect};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::store::{About, Changes, DeployRow, Epoch, Store, StoreError};
 use shipgate_domain::audit::{Actor, Entry};
-use shipgate_domain::deploy::{Deploy, Intent, Kind, Outcome, Phase, Pinned, Ran, Request, State};
+use shipgate_domain::deploy::{Asked, Deploy, Intent, Kind, Outcome, Phase, Pinned, Ran, Request, State};
 use shipgate_domain::facts::{Pin, Read, RefKind};
 use shipgate_domain::ids::{Account, CommitId, DeployId, EnvironmentName, Platform};
 use shipgate_domain::policy::Provider;
@@ -58,6 +58,13 @@ pub fn deploy_to(n: u8, environment: &str) -> Deploy {
         accepts: Default::default(),
     };
     Deploy::new(DeployId::new(request.at, [n; 10]), request, "0".repeat(64).parse().unwrap())
+}
+
+/// The same as a command of the team's own, which puts nothing in place.
+pub fn action(mut deploy: Deploy) -> Deploy {
+    let name = "restart".parse().unwrap();
+    deploy.request.kind = Kind::Action(Asked { name, args: BTreeMap::new(), live: None, read_only: false });
+    deploy
 }
 
 pub fn plan(deploy: &Deploy, commit: CommitId) -> RunPlan {

@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use jiff::SignedDuration;
-use shipgate_app::store::{Counts, Store};
+use shipgate_app::store::{Counts, Filter, Store};
 
 pub async fn surroundings_show_who_is_active_and_who_waits(store: &dyn Store) {
     let (active, waits, over) = (dispatching(deploy(1)), deploy(2), ended(deploy(3), "7", true, at(50), 9));
@@ -61,4 +61,24 @@ pub async fn counts_tell_what_waits(store: &dyn Store) {
     store.commit(finishing(&leased, dead)).await.unwrap();
     let expected = Counts { inbox: 1, inbox_dead: 0, effects: 1, effects_dead: 1, open_deploys: 2 };
     assert_eq!(store.counts().await.unwrap(), expected);
+}
+
+/// However a command of the team's own ends, it says nothing about what runs where.
+pub async fn an_action_never_says_what_runs_where(store: &dyn Store) {
+    let seen = async || {
+        let seen = store.surroundings(&about(Some(commit('a')))).await.unwrap();
+        (seen.before, seen.before_is_open, seen.known_here, seen.usual)
+    };
+    let nothing = (None, false, false, None);
+    assert_eq!(seen().await, nothing);
+    for (n, environment, well) in [(1, "staging", true), (2, "production", true), (3, "staging", false)] {
+        let done = ended(pinned(action(deploy_to(n, environment)), commit('a')), "1", well, at(50), 9);
+        store_at_once(store, &done).await;
+        assert_eq!(store.deploy(&done.id).await.unwrap(), Some(done), "it is kept all the same");
+    }
+    store_at_once(store, &pinned(action(deploy_to(4, "staging")), commit('a'))).await;
+    assert_eq!(seen().await, nothing);
+    let all = Filter { limit: 9, ..Filter::default() };
+    assert_eq!(store.deploys(&all).await.unwrap().len(), 4, "history shows it");
+    assert!(store.deploys(&Filter { only_ran: true, ..all }).await.unwrap().is_empty());
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shipgate::settings::Settings;
 use shipgate_app::cards::{Press, presses};
-use shipgate_app::commands::Grammar;
+use shipgate_app::commands::{BUILTIN, Grammar};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::{
     Chat, ChatError, Clock, Comparison, MessageRef, OutsideError, Pipelines, Post, Providers, Random, Recent,
@@ -70,6 +70,42 @@ deployers = ["deployers"]
 approvals = { needed = 1, from = ["approvers"], own = false }
 overrides = { needed = 1, from = ["overriders"] }
 "#;
+
+/// Commands that a team added: one for each role that a file can name. Not of another town's: also in the table.
+const OWN: [(&str, &str, &str); 3] =
+    [("look", "viewer", "read_only = true"), ("restart", "deployer", ""), ("wipe", "approver", "")];
+
+/// What can be said here: the built-in commands and those of the team.
+pub fn grammar() -> Grammar {
+    let files = OWN.map(|(name, role, more)| {
+        let text = format!(
+            r#"name = "{name}"
+summary = "A command of the team."
+action = "pipeline"
+role = "{role}"
+examples = ["{name} production"]
+[[args]]
+name = "service"
+kind = "service"
+required = true
+help = "What."
+[[args]]
+name = "environment"
+kind = "environment"
+required = true
+help = "Where."
+[pipeline]
+done = "did"
+version = "ref"
+workflow = "{name}.yml"
+inputs = {{ deployment_id = "{{deploy}}" }}
+{more}
+"#
+        );
+        (format!("{name}.toml"), text)
+    });
+    Grammar::load(BUILTIN, files.to_vec()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
 
 /// How runs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,7 +291,9 @@ impl Town {
             _ => None,
         };
         let settings = Settings::from_text(Path::new("shipgate.toml"), &change(SETTINGS), &environment);
-        let policy = settings.unwrap_or_else(|problems| panic!("{problems}")).policy;
+        let mut policy = settings.unwrap_or_else(|problems| panic!("{problems}")).policy;
+        let grammar = grammar();
+        policy.actions = grammar.actions(&policy).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let rules = Rules {
             version: policy.version(),
             policy,
@@ -266,7 +304,7 @@ impl Town {
             leads: Vec::new(),
             cron_reminders: Vec::new(),
             nag_locks: jiff::SignedDuration::from_hours(2),
-            grammar: Grammar::builtin(),
+            grammar,
         };
         let hands = Arc::new(Hands {
             now: AtomicI64::new(shipgate_guard::doors::NOW),
@@ -447,6 +485,7 @@ impl Town {
                     "away start" => "away until Fri 18:00 --delegate dep".into(),
                     "incident" => format!("incident {short} the cache was full"),
                     "reject" => format!("reject {short} because tests are red"),
+                    "look" | "restart" | "wipe" => format!("{name} production"),
                     _ => format!("{name} {short}"),
                 };
                 self.say(role, &text).await;
@@ -589,7 +628,7 @@ impl Scene {
             "button unlock" | "button keep_lock" => Self::Nagged,
             "command freeze end" => Self::Frozen,
             "command away start" | "command deploy" | "command lock" | "command freeze add"
-            | "form words" => Self::Nothing,
+            | "command look" | "command restart" | "command wipe" | "form words" => Self::Nothing,
             "command diff"
             | "command explain"
             | "command freeze list"
