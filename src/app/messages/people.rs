@@ -57,7 +57,8 @@ impl Words<'_> {
 
     /// "api v1.2.3 to production", which nobody takes for a card.
     fn put_where(&self, deploy: &Deploy) -> Text {
-        Text::default().bold(super::what(deploy)).and(" to ").bold(deploy.request.environment.as_str())
+        let to = if deploy.puts_in_place() { " to " } else { " on " };
+        Text::default().bold(super::what(deploy)).and(to).bold(deploy.request.environment.as_str())
     }
 
     fn emergency_title(&self, deploy: &Deploy, what: &str) -> Message {

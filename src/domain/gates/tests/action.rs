@@ -45,9 +45,9 @@ impl Scene {
 #[test]
 fn an_action_on_what_runs_there_is_asked_all_but_what_a_new_commit_is_asked() {
     let scene = Scene::ready().as_action(rule("restart"));
-    use Gate::{Approvals, Freeze, Lock, Permission, Queue, Schedule, SelfCheck, Version};
+    use Gate::{Approvals, Freeze, Lock, Permission, Queue, Schedule, Version};
     let asked = scene.asked_gates();
-    for gate in [Permission, Version, Schedule, Freeze, Lock, SelfCheck, Approvals, Queue] {
+    for gate in [Permission, Version, Schedule, Freeze, Lock, Approvals, Queue] {
         assert!(asked.contains(&gate), "{gate:?}");
     }
     for gate in [Gate::Order, Gate::Checks, Gate::Review, Gate::Migrations, Gate::Artifact] {
@@ -77,9 +77,11 @@ fn what_changes_nothing_waits_for_nobody_but_is_still_asked_who_and_what() {
     let mut scene = Scene::ready().as_action(quiet.clone());
     scene.deploy.approvals.clear();
     scene.deploy.request.by = parsed("eve");
-    assert_eq!(scene.asked_gates(), [Gate::Permission, Gate::Version, Gate::SelfCheck]);
+    assert_eq!(scene.asked_gates(), [Gate::Permission, Gate::Version]);
     assert!(scene.judge().iter().all(|verdict| verdict.answer == Open));
     assert_eq!(scene.verdict(Gate::Permission).unwrap().reason.code(), "may_look");
+    scene.place.stopped = Some((scene.now, "row 1 is missing".to_owned()));
+    assert_eq!(scene.verdict(Gate::SelfCheck).unwrap().answer, Waiting, "nothing at all is started then");
     // Roles hold for it all the same.
     let mut scene = Scene::ready().as_action(ActionRule { role: ActionRole::Deployer, ..quiet });
     scene.deploy.request.by = parsed("eve");
