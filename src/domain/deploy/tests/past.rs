@@ -1,6 +1,6 @@
 //! What is in place, what may have been applied, where back is. Not here: whether somebody may go back (`gates`).
 
-use crate::deploy::{Deploy, Kind, Outcome, Past, Pinned, Ran, State, plan_and_digest};
+use crate::deploy::{Asked, Deploy, Kind, Outcome, Past, Pinned, Ran, State, plan_and_digest};
 use crate::facts::{Pin, Read, RefKind};
 use crate::ids::{CommitId, DeployId};
 use crate::run::{Conclusion, Progress, Run, Standing};
@@ -17,18 +17,22 @@ fn instant(index: usize) -> Timestamp {
 }
 
 /// A history, oldest first: "1" succeeded, "1x" failed, "1?" nobody knows, "<1" went back to 1, "<1x" was to go back to
-/// 1 and did not. One was asked for every ten seconds, and was over five seconds later.
+/// 1 and did not, "!1" did something else with 1 there. One was asked for every ten seconds, and was over five seconds later.
 fn history(words: &str) -> Past {
     let service = &samples::service();
     let mut ran: Vec<Deploy> = Vec::new();
     for (index, word) in words.split_whitespace().enumerate() {
-        let number: u32 = word.trim_matches(['<', 'x', '?']).parse().expect("a number");
+        let number: u32 = word.trim_matches(['<', 'x', '?', '!']).parse().expect("a number");
         let at = instant(index);
         let mut request = samples::request();
         request.at = at;
         request.version = samples::parsed(&format!("v{number}"));
         if word.starts_with('<') {
             request.kind = Kind::Rollback { from: ran.first().and_then(|d| d.commit()).cloned() };
+        }
+        if word.starts_with('!') {
+            let name = samples::parsed("restart");
+            request.kind = Kind::Action(Asked { name, args: [].into(), live: None, read_only: false });
         }
         let mut deploy = Deploy::new(DeployId::new(at, [0; 10]), request, samples::policy_version());
         let (plan, digest) =
@@ -156,4 +160,32 @@ fn what_may_have_run_is_over_and_had_a_run_or_nobody_knows() {
         let is_lost = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
         assert_eq!(deploy.may_have_run(), is_known || is_lost, "{place}");
     }
+}
+
+#[test]
+fn what_puts_nothing_in_place_is_no_part_of_the_past() {
+    for (words, same) in [
+        ("1 2 !3", "1 2"),
+        ("1 2 !3x", "1 2"),
+        ("1 2 !3?", "1 2"),
+        ("1 2 3x !4", "1 2 3x"),
+        ("1 2 <1 !2", "1 2 <1"),
+        ("!1", ""),
+    ] {
+        let (with, without) = (history(words), history(same));
+        let commits = |past: &Past| past.all().filter_map(|d| d.commit().cloned()).collect::<Vec<_>>();
+        assert_eq!(commits(&with), commits(&without), "{words}");
+        let of = |deploy: Option<&Deploy>| deploy.and_then(Deploy::commit).cloned();
+        assert_eq!(of(with.in_place()), of(without.in_place()), "{words}");
+        assert_eq!(of(with.certainly_in_place()), of(without.certainly_in_place()), "{words}");
+        assert_eq!(of(with.last_good()), of(without.last_good()), "{words}");
+        assert_eq!(with.may_be_applied(), without.may_be_applied(), "{words}");
+        assert_eq!(with.rolled_away_from(), without.rolled_away_from(), "{words}");
+    }
+    // Nor does it take anybody's place while it runs, or when nobody knows whether it did.
+    let mut action = crate::samples::deploy_after(&["pinned", "approved", "intent_made"]);
+    assert!(action.took_place(Timestamp::UNIX_EPOCH).is_some());
+    let name = samples::parsed("restart");
+    action.request.kind = Kind::Action(Asked { name, args: [].into(), live: None, read_only: false });
+    assert_eq!(action.took_place(Timestamp::UNIX_EPOCH), None);
 }
