@@ -131,9 +131,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo { listen, host } => demo::main(listen, host),
-        Command::Serve { restored } => {
-            serve::main(Files { config: cli.config }, restored)
-        }
+        Command::Serve { restored } => serve::main(Files { config: cli.config }, restored),
         Command::Check { online } => {
             let ask: Option<settings::Ask> = online.then_some(online::ask);
             let (output, code) = settings::check(&cli.config, cli.json, ask);

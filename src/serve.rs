@@ -70,9 +70,8 @@ pub fn main(files: Files, restored: bool) -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let begin = Begin { files, in_force: InForce { content, settings }, restored };
-    let served = runtime
-        .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(serve(begin)));
+    let served =
+        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(serve(begin)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

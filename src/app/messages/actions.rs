@@ -83,9 +83,11 @@ impl Words<'_> {
             Outcome::Succeeded => self.action_done(deploy, asked),
             Outcome::Unknown => Text::plain("nobody knows whether ").text(name).text(place).and(" was done"),
             Outcome::Cancelled { .. } => name.text(place).and(" was stopped, and may have done a part of it"),
-            Outcome::Failed { .. } | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => {
-                name.text(place).and(" failed")
-            }
+            Outcome::Failed { .. }
+            | Outcome::Refused
+            | Outcome::Rejected { .. }
+            | Outcome::Superseded { .. }
+            | Outcome::Expired => name.text(place).and(" failed"),
         };
         let mut fields =
             vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
@@ -118,7 +120,11 @@ impl Words<'_> {
             Outcome::Cancelled { by, .. } => {
                 message.paragraph(Text::plain("Stopped by ").span(self.person(by)).and("."))
             }
-            Outcome::Succeeded | Outcome::Refused | Outcome::Rejected { .. } | Outcome::Expired => message,
+            Outcome::Succeeded
+            | Outcome::Refused
+            | Outcome::Rejected { .. }
+            | Outcome::Superseded { .. }
+            | Outcome::Expired => message,
         }
     }
 

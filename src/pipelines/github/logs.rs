@@ -64,7 +64,7 @@ async fn end_of(client: &Client, repo: &Repo, job: u64) -> Result<String, Outsid
 fn printed(log: &str) -> Vec<String> {
     let lines: Vec<&str> = log.lines().map(without_stamp).collect();
     let is_cleaning = |line: &&str| matches!(*line, "Post job cleanup." | "Cleaning up orphan processes");
-    let end = lines.iter().position(|line| is_cleaning(&line)).unwrap_or(lines.len());
+    let end = lines.iter().position(is_cleaning).unwrap_or(lines.len());
     let begin = lines[..end].iter().rposition(|line| line.starts_with("##[endgroup]")).map_or(0, |at| at + 1);
     last_lines(&lines[begin..end].join("\n"), SAID)
 }

@@ -61,6 +61,7 @@ fn environment(name: &str, approvers: &[&str]) -> Environment {
         overrides: OverrideRule { needed: 1, from: Vec::new() },
         checks: CheckRule::None,
         queue: QueueBy::Environment,
+        supersede: false,
         when_frozen: WhenFrozen::Finish,
         rollback: RollbackRule { needed: 0, in_window_only: false },
         preflight: Default::default(),

@@ -27,7 +27,7 @@ pub(super) fn rule(name: &str) -> ActionRule {
 
 impl Scene {
     /// `ada` wants a restart of what runs on production, `grace` said yes, and every gate is open.
-    fn as_action(mut self, rule: ActionRule) -> Self {
+    fn into_action(mut self, rule: ActionRule) -> Self {
         let live = (rule.acts_on == ActsOn::Live).then(samples::deploy_id);
         let asked = Asked { name: rule.name.clone(), args: [].into(), live, read_only: rule.read_only };
         self.deploy.request.kind = Kind::Action(asked);
@@ -44,7 +44,7 @@ impl Scene {
 
 #[test]
 fn an_action_on_what_runs_there_is_asked_all_but_what_a_new_commit_is_asked() {
-    let scene = Scene::ready().as_action(rule("restart"));
+    let scene = Scene::ready().into_action(rule("restart"));
     use Gate::{Approvals, Freeze, Lock, Permission, Queue, Schedule, Version};
     let asked = scene.asked_gates();
     for gate in [Permission, Version, Schedule, Freeze, Lock, Approvals, Queue] {
@@ -58,7 +58,7 @@ fn an_action_on_what_runs_there_is_asked_all_but_what_a_new_commit_is_asked() {
 
 #[test]
 fn an_action_on_the_head_of_the_branch_is_asked_what_a_deploy_of_it_is_asked() {
-    let mut scene = Scene::ready().as_action(ActionRule { acts_on: ActsOn::Ref, ..rule("restart") });
+    let mut scene = Scene::ready().into_action(ActionRule { acts_on: ActsOn::Ref, ..rule("restart") });
     scene.environment.preflight.reviews = ReviewRule::Count(1);
     let asked = scene.asked_gates();
     for gate in [Gate::Order, Gate::Checks, Gate::Review] {
@@ -74,7 +74,7 @@ fn an_action_on_the_head_of_the_branch_is_asked_what_a_deploy_of_it_is_asked() {
 #[test]
 fn what_changes_nothing_waits_for_nobody_but_is_still_asked_who_and_what() {
     let quiet = ActionRule { read_only: true, role: ActionRole::Viewer, ..rule("look") };
-    let mut scene = Scene::ready().as_action(quiet.clone());
+    let mut scene = Scene::ready().into_action(quiet.clone());
     scene.deploy.approvals.clear();
     scene.deploy.request.by = parsed("eve");
     assert_eq!(scene.asked_gates(), [Gate::Permission, Gate::Version]);
@@ -83,7 +83,7 @@ fn what_changes_nothing_waits_for_nobody_but_is_still_asked_who_and_what() {
     scene.place.stopped = Some((scene.now, "row 1 is missing".to_owned()));
     assert_eq!(scene.verdict(Gate::SelfCheck).unwrap().answer, Waiting, "nothing at all is started then");
     // Roles hold for it all the same.
-    let mut scene = Scene::ready().as_action(ActionRule { role: ActionRole::Deployer, ..quiet });
+    let mut scene = Scene::ready().into_action(ActionRule { role: ActionRole::Deployer, ..quiet });
     scene.deploy.request.by = parsed("eve");
     assert_eq!(scene.verdict(Gate::Permission).unwrap().answer, Closed);
 }
@@ -91,14 +91,14 @@ fn what_changes_nothing_waits_for_nobody_but_is_still_asked_who_and_what() {
 #[test]
 fn rules_that_became_stricter_hold_for_what_was_asked_as_harmless() {
     let quiet = ActionRule { read_only: true, role: ActionRole::Viewer, ..rule("look") };
-    let mut scene = Scene::ready().as_action(quiet.clone());
+    let mut scene = Scene::ready().into_action(quiet.clone());
     scene.deploy.approvals.clear();
     scene.deploy.request.by = parsed("eve");
     scene.policy.actions.insert(parsed("look"), ActionRule { read_only: false, ..quiet });
     assert_eq!(scene.verdict(Gate::Permission).unwrap().answer, Closed, "viewers may only look");
     assert_eq!(scene.verdict(Gate::Approvals).unwrap().answer, Waiting);
     // The other way round, what was asked as a change stays one.
-    let mut scene = Scene::ready().as_action(rule("restart"));
+    let mut scene = Scene::ready().into_action(rule("restart"));
     scene.deploy.approvals.clear();
     let quiet = ActionRule { read_only: true, ..rule("restart") };
     scene.policy.actions.insert(parsed("restart"), quiet);
@@ -111,7 +111,7 @@ fn rules_that_became_stricter_hold_for_what_was_asked_as_harmless() {
 #[test]
 fn who_may_ask_is_in_its_file() {
     let may = |person: &str, role: ActionRole| {
-        let mut scene = Scene::ready().as_action(ActionRule { role, ..rule("restart") });
+        let mut scene = Scene::ready().into_action(ActionRule { role, ..rule("restart") });
         scene.deploy.request.by = parsed::<PersonId>(person);
         scene.verdict(Gate::Permission).unwrap().answer == Open
     };
@@ -123,7 +123,7 @@ fn who_may_ask_is_in_its_file() {
 #[test]
 fn its_file_may_ask_for_more_approvals_and_never_for_fewer() {
     let needed = |own: u32, approvals: u32| {
-        let mut scene = Scene::ready().as_action(ActionRule { approvals, ..rule("restart") });
+        let mut scene = Scene::ready().into_action(ActionRule { approvals, ..rule("restart") });
         scene.environment.approvals.needed = own;
         scene.verdict(Gate::Approvals).unwrap().answer
     };
@@ -136,7 +136,7 @@ fn its_file_may_ask_for_more_approvals_and_never_for_fewer() {
 
 #[test]
 fn it_is_refused_once_something_else_runs_there() {
-    let mut scene = Scene::ready().as_action(rule("restart"));
+    let mut scene = Scene::ready().into_action(rule("restart"));
     for now in [Some(commit('b')), None] {
         scene.place.live = now;
         let verdict = scene.verdict(Gate::Version).unwrap();
@@ -151,7 +151,7 @@ fn it_is_refused_once_something_else_runs_there() {
 
 #[test]
 fn it_goes_neither_forward_nor_back() {
-    let mut scene = Scene::ready().as_action(ActionRule { acts_on: ActsOn::Ref, ..rule("restart") });
+    let mut scene = Scene::ready().into_action(ActionRule { acts_on: ActsOn::Ref, ..rule("restart") });
     let mut diff = crate::samples::pinned().diff.known().unwrap().clone().unwrap();
     (diff.total, diff.behind) = (0, 3);
     scene.deploy.pinned.as_mut().unwrap().diff = Read::Known(Some(diff));
@@ -162,7 +162,7 @@ fn it_goes_neither_forward_nor_back() {
 #[test]
 fn a_freeze_stops_no_run_that_changes_nothing() {
     let frozen = |rule: ActionRule| {
-        let mut scene = Scene::ready().as_action(rule);
+        let mut scene = Scene::ready().into_action(rule);
         let whole = crate::calendar::FreezeWhen::dates("2026-11-19T00:00", "2026-11-20T00:00").unwrap();
         scene.freezes = vec![samples::freeze("Sale", whole)];
         let calendar =

@@ -67,9 +67,9 @@ pub async fn counts_tell_what_waits(store: &dyn Store) {
 pub async fn an_action_never_says_what_runs_where(store: &dyn Store) {
     let seen = async || {
         let seen = store.surroundings(&about(Some(commit('a')))).await.unwrap();
-        (seen.before, seen.before_is_open, seen.known_here, seen.usual)
+        (seen.before, seen.before_is_open, seen.known_here, seen.took)
     };
-    let nothing = (None, false, false, None);
+    let nothing = (None, false, false, Vec::new());
     assert_eq!(seen().await, nothing);
     for (n, environment, well) in [(1, "staging", true), (2, "production", true), (3, "staging", false)] {
         let done = ended(pinned(action(deploy_to(n, environment)), commit('a')), "1", well, at(50), 9);
