@@ -2,10 +2,18 @@
 
 use super::{Change, Illegal};
 use crate::deploy::{Deploy, Event, Outcome, State};
+use jiff::Timestamp;
 
 impl Deploy {
-    pub(super) fn in_done(&mut self, event: &Event, outcome: Outcome, refused: Illegal) -> Change {
+    pub(super) fn in_done(
+        &mut self,
+        event: &Event,
+        outcome: Outcome,
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
         match event {
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             Event::Closed { by } => match outcome {
                 Outcome::Failed { why, closed_by: None } => {
                     if let State::Done { outcome, .. } = &mut self.state {
