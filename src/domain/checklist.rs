@@ -6,7 +6,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use marks::{Drawn, Marks, OPEN_AFTER, Removed, Tick};
+pub use marks::{Did, Drawn, Marks, OPEN_AFTER, Stroke};
 pub use state::{Evidence, Line, Stand, lines};
 
 use crate::ids::GroupName;

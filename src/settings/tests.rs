@@ -3,6 +3,7 @@
 mod commands;
 #[cfg(unix)]
 mod compose;
+mod checklists;
 mod freezes;
 mod http;
 mod lint;

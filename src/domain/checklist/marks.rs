@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 /// What is left of a list can be ticked so long after the end.
 pub const OPEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// One person's tick of one item, for exactly one digest.
+/// One press of one box. All of them are kept, also those that changed nothing: the next press of the same person on the
+/// same drawing is understood by them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tick {
+pub struct Stroke {
     /// The item's words.
     pub item: String,
+    /// What it did.
+    pub did: Did,
     /// Who.
     pub by: PersonId,
     /// Through which account.
@@ -24,22 +27,18 @@ pub struct Tick {
     pub at: Timestamp,
     /// On which drawing of the card.
     pub drawing: String,
-    /// Who took it away again, if somebody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removed: Option<Removed>,
 }
 
-/// A tick was taken away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removed {
-    /// By whom.
-    pub by: PersonId,
-    /// Through which account.
-    pub account: Account,
-    /// When.
-    pub at: Timestamp,
-    /// On which drawing of the card.
-    pub drawing: String,
+/// What a press of a box did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Did {
+    /// Ticked it.
+    Tick,
+    /// Took away the tick that the drawing showed, whoever set it.
+    Untick,
+    /// Took back one's own tick of a moment ago, on the same drawing.
+    TakeBack,
 }
 
 /// What one press of boxes changes.
@@ -108,27 +107,28 @@ impl Drawn<'_> {
 
     /// Whether the last thing that this account did to an item on this drawing was a tick; none when it did nothing.
     fn last_own(&self, deploy: &Deploy, account: &Account, item: &str) -> Option<bool> {
-        let mut last = None;
-        for tick in deploy.ticks.iter().filter(|tick| tick.item == item) {
-            if tick.account == *account && tick.drawing == self.drawing {
-                last = Some(true);
-            }
-            let own = |removed: &&Removed| removed.account == *account && removed.drawing == self.drawing;
-            if tick.removed.as_ref().is_some_and(|removed| own(&removed)) {
-                last = Some(false);
-            }
-        }
-        last
+        let mut own = deploy.strokes.iter().rev();
+        own.find(|s| s.item == item && s.account == *account && s.drawing == self.drawing)
+            .map(|stroke| stroke.did == Did::Tick)
     }
 }
 
 impl Deploy {
-    /// Ticks that stand: for what would be sent now, and not taken away.
-    pub fn ticks_of<'a>(&'a self, item: &'a str) -> impl Iterator<Item = &'a Tick> {
-        self.ticks
-            .iter()
-            .filter(move |tick| tick.item == item && tick.removed.is_none())
-            .filter(|tick| Some(&tick.digest) == self.digest())
+    /// Ticks of an item that stand: for what would be sent now, and not taken away.
+    #[must_use]
+    pub fn ticks_of(&self, item: &str) -> Vec<&Stroke> {
+        let mut standing: Vec<&Stroke> = Vec::new();
+        let of_item = |stroke: &&Stroke| stroke.item == item && Some(&stroke.digest) == self.digest();
+        for stroke in self.strokes.iter().filter(of_item) {
+            match stroke.did {
+                Did::Tick => standing.push(stroke),
+                Did::Untick => standing.clear(),
+                Did::TakeBack => {
+                    standing.retain(|tick| tick.account != stroke.account || tick.drawing != stroke.drawing);
+                }
+            }
+        }
+        standing
     }
 
     /// Whether people may tick the items of a part now.
@@ -154,31 +154,22 @@ impl Deploy {
         if self.digest() != Some(digest) {
             return Err(Illegal::OtherDigest { given: digest.clone() });
         }
-        let removed = Removed { by: by.clone(), account: account.clone(), at: now, drawing: drawing.clone() };
-        let mut has_changed = false;
-        for tick in self.ticks.iter_mut().filter(|tick| tick.digest == *digest && tick.removed.is_none()) {
-            let is_own = tick.account == *account && tick.drawing == *drawing;
-            if marks.unticked.contains(&tick.item) || (is_own && marks.taken_back.contains(&tick.item)) {
-                tick.removed = Some(removed.clone());
-                has_changed = true;
-            }
-        }
-        for item in &marks.ticked {
-            // Two people who tick the same at once both did: either may take theirs back.
-            if self.ticks_of(item).any(|tick| tick.by == *by) {
-                continue;
-            }
-            has_changed = true;
-            self.ticks.push(Tick {
+        let did = [
+            (Did::Tick, &marks.ticked),
+            (Did::Untick, &marks.unticked),
+            (Did::TakeBack, &marks.taken_back),
+        ];
+        for (did, item) in did.into_iter().flat_map(|(did, items)| items.iter().map(move |item| (did, item))) {
+            self.strokes.push(Stroke {
                 item: item.clone(),
+                did,
                 by: by.clone(),
                 account: account.clone(),
                 digest: digest.clone(),
                 at: now,
                 drawing: drawing.clone(),
-                removed: None,
             });
         }
-        Ok(has_changed)
+        Ok(!marks.is_empty())
     }
 }

@@ -1,7 +1,7 @@
 //! Where a checklist stands: which items people ticked, and which the facts did. Not here: reading the facts; they are
 //! what the gates said of them.
 
-use super::{Checklist, Fact, Item, Part, Tick, who};
+use super::{Checklist, Fact, Item, Part, Stroke, who};
 use crate::deploy::{Deploy, Outcome, State};
 use crate::facts::{Crossing, Read};
 use crate::gates::{Answer, Gate, Reason, Verdict};
@@ -266,7 +266,7 @@ impl Seen<'_> {
     }
 }
 
-fn ticked(tick: &Tick, by: PersonId) -> Stand {
+fn ticked(tick: &Stroke, by: PersonId) -> Stand {
     Stand::Ticked { by, at: tick.at }
 }
 

@@ -509,7 +509,7 @@ impl Slack {
     }
 }
 
-fn person(state: &State, key: &str) -> Result<Person, NotThere> {
+pub(super) fn person(state: &State, key: &str) -> Result<Person, NotThere> {
     state.person(key).cloned().ok_or_else(|| NotThere(format!("there is no person `{key}`")))
 }
 

@@ -36,6 +36,8 @@ fn card(tone: Tone, status: Text) -> Card {
         ],
         more_changes: Text::plain("and 12 more"),
         gates: Vec::new(),
+        checklist: Vec::new(),
+        boxes: Vec::new(),
         stages: Vec::new(),
         log: None,
         buttons: Vec::new(),

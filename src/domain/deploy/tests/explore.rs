@@ -43,7 +43,7 @@ fn no_walk_breaks_the_rules_of_a_life() {
             let next = Point { deploy: step.deploy, sent_for };
             let is_near = next.deploy.attempts <= ATTEMPTS && next.deploy.approvals.len() <= APPROVALS
                 // A tick changes nothing else, which `check` sees where it comes.
-                && next.deploy.ticks.is_empty();
+                && next.deploy.strokes.is_empty();
             if is_near && seen.insert(next.key()) {
                 ahead.push_back(next);
             }
@@ -73,8 +73,8 @@ fn check(point: &Point, event: &Event, after: &Deploy, effects: &[Do]) -> Option
     assert!(after.attempts >= before.attempts);
 
     if matches!(event, Event::Marked { .. }) {
-        let ticks = after.ticks.clone();
-        let same = Deploy { revision: after.revision, ticks, ..before.clone() };
+        let strokes = after.strokes.clone();
+        let same = Deploy { revision: after.revision, strokes, ..before.clone() };
         assert_eq!(*after, same, "a tick changes nothing but ticks");
         return point.sent_for;
     }

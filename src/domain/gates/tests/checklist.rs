@@ -2,7 +2,7 @@
 //! once (`crate::checklist::tests`).
 
 use super::{Answer::*, Gate, Row, Scene, check, slack};
-use crate::checklist::{Checklist, Fact, Item, Tick};
+use crate::checklist::{Checklist, Did, Fact, Item, Stroke};
 use crate::facts::{Artifact, Check, CheckState, Crossing, PullReviews, Read, Review, Reviews, Said};
 use crate::gates::Reason;
 use crate::ids::Account;
@@ -32,15 +32,19 @@ fn people(scene: &mut Scene) {
 }
 
 fn tick(scene: &mut Scene, account: Account) {
+    stroke(scene, account, Did::Tick);
+}
+
+fn stroke(scene: &mut Scene, account: Account, did: Did) {
     let digest = scene.deploy.digest().unwrap().clone();
-    scene.deploy.ticks.push(Tick {
+    scene.deploy.strokes.push(Stroke {
         item: "One thing".to_owned(),
+        did,
         by: scene.policy.person_of(&account),
         account,
         digest,
         at: scene.now,
         drawing: "1".to_owned(),
-        removed: None,
     });
 }
 
@@ -130,7 +134,7 @@ fn people_who_may_tick_the_items_and_nobody_else() {
             |s| {
                 people(s);
                 tick(s, slack("U0ADA"));
-                s.deploy.ticks[0].digest = parsed(&"d".repeat(64));
+                s.deploy.strokes[0].digest = parsed(&"d".repeat(64));
             },
             Waiting,
             "checklist_open",
@@ -140,10 +144,7 @@ fn people_who_may_tick_the_items_and_nobody_else() {
             |s| {
                 people(s);
                 tick(s, slack("U0ADA"));
-                let (account, drawing) = (slack("U0ADA"), "1".to_owned());
-                let removed =
-                    crate::checklist::Removed { by: parsed("ada"), account, at: s.now, drawing };
-                s.deploy.ticks[0].removed = Some(removed);
+                stroke(s, slack("U0GRACE"), Did::Untick);
             },
             Waiting,
             "checklist_open",
