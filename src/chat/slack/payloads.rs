@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
+use shipgate_app::words::BOXES;
 use shipgate_domain::ids::{Account, Platform};
 use std::collections::BTreeMap;
 
@@ -209,7 +210,7 @@ fn click(it: Interaction, account: Account, name: String) -> Read {
     };
     let Some(clicked) = it.actions.into_iter().find(is_ours) else { return Read::Nothing };
     let selected = (clicked.kind == "checkboxes")
-        .then(|| clicked.selected_options.into_iter().map(|chosen| chosen.value).collect::<Vec<_>>());
+        .then(|| clicked.selected_options.into_iter().take(BOXES).map(|chosen| chosen.value).collect::<Vec<_>>());
     let value = match &selected {
         Some(_) => clicked.block_id.strip_prefix(boxes::BLOCK).map(ToOwned::to_owned),
         None => clicked.value,

@@ -4,7 +4,7 @@ use crate::slack::{forms, render};
 use serde_json::{Value, json};
 use shipgate_app::inbound::ReplyTo;
 use shipgate_app::words::{
-    Block, Body, Button, Card, Field, FieldKind, Form, GateLine, LogTail, Message, Span, StageLine, Style,
+    Block, Body, BoxOption, Boxes, Button, Card, CheckLine, Field, FieldKind, Form, GateLine, LogTail, Message, Span, StageLine, Style,
     Text, Tone,
 };
 use shipgate_domain::gates::Answer;
@@ -72,6 +72,28 @@ fn a_waiting_card_shows_every_gate_and_the_buttons() {
         button("Cancel", Style::Plain, Some("Stop the deploy of v1.2.3 to production?")),
     ];
     insta::assert_json_snapshot!(drawn(Body::Card(Box::new(card))));
+}
+
+#[test]
+fn a_checklist_is_lines_to_read_and_boxes_to_press() {
+    let option = |key: &str, is_ticked| BoxOption {
+        key: key.to_owned(),
+        label: format!("Item {key} <!channel>"),
+        note: if is_ticked { "ada, 20 Nov 12:00".to_owned() } else { String::new() },
+        is_ticked,
+    };
+    let mut card = card(Tone::Asking, Text::plain("Waits."));
+    let look = Text::plain("Tests passing — 2 checks green (").link("look", Some("https://ci.example/1"));
+    card.checklist = vec![
+        CheckLine { is_ticked: true, text: look.and(")") },
+        CheckLine { is_ticked: false, text: "Staging tested — ticks itself once it is so".into() },
+    ];
+    let value = "01JNB8Q2V0ABCDEFGHJKMNPQRS.0123456789ABCDEFGHJKMNPQRS".to_owned();
+    card.boxes = vec![Boxes { value, options: vec![option("a", true), option("b", false)] }];
+    insta::assert_json_snapshot!(drawn(Body::Card(Box::new(card.clone()))));
+    // Nobody can press anything there, and everything can still be read.
+    let read = drawn(Body::Card(Box::new(card.to_read()))).to_string();
+    assert!(!read.contains("checkboxes") && read.contains("Item b") && read.contains("ada, 20 Nov"), "{read}");
 }
 
 #[test]
