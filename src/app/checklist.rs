@@ -105,7 +105,10 @@ impl App {
         let words = self.words();
         let all = words.checklist(deploy);
         let text = |key: &String| {
-            all.iter().map(|line| line.item.text.as_str()).find(|item| key_of(item) == *key).map(str::to_owned)
+            all.iter()
+                .map(|line| line.item.text.as_str())
+                .find(|item| key_of(item) == *key)
+                .map(str::to_owned)
         };
         let boxes: Vec<(String, bool)> =
             drawn.boxes.iter().filter_map(|(key, is_ticked)| Some((text(key)?, *is_ticked))).collect();
@@ -126,9 +129,8 @@ impl App {
         let (mut late, mut others, mut groups) = (Vec::new(), Vec::new(), Vec::<GroupName>::new());
         for text in marks.items() {
             let line = all.iter().find(|line| line.item.text == *text);
-            let line = line.filter(|line| {
-                deploy.can_tick(line.part, visit.now) && line.stand.is_for_people()
-            });
+            let line =
+                line.filter(|line| deploy.can_tick(line.part, visit.now) && line.stand.is_for_people());
             let Some(line) = line else {
                 late.push(text.clone());
                 continue;
@@ -151,7 +153,8 @@ impl App {
             metrics::counter!("shipgate_denied_total", "code" => "not_in_group").increment(1);
             let outside = self.memberships(&groups).await;
             let people = self.rules.policy.members(&groups, &outside);
-            let actor = Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
+            let actor =
+                Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
             let data = serde_json::json!({ "action": Action::Tick, "items": others, "of": deploy.id });
             self.note(&mut visit.changes, actor, Some(&deploy.request.environment), "denied", data);
             let answer = words.may_not_tick(&others, &groups, &people);
@@ -233,7 +236,12 @@ impl App {
         };
         if open(before) > 0 && open(deploy) == 0 {
             let page = words.checklist_page(deploy, "Everything is ticked:");
-            changes.effects.push(self.thread_say(deploy, format!("checklist/{}/whole", deploy.id), page, now));
+            changes.effects.push(self.thread_say(
+                deploy,
+                format!("checklist/{}/whole", deploy.id),
+                page,
+                now,
+            ));
         }
     }
 

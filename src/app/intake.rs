@@ -438,7 +438,11 @@ impl App {
 
     /// Whether a message is the deploy's card. Until the post of the card is answered, and that answer may be lost, only
     /// its channel is known (INVARIANTS S13).
-    pub(crate) async fn stands_on_card(&self, row: &CardRow, message: &MessageRef) -> Result<bool, ChatError> {
+    pub(crate) async fn stands_on_card(
+        &self,
+        row: &CardRow,
+        message: &MessageRef,
+    ) -> Result<bool, ChatError> {
         let (channel, _) = self.card_channels().remove(0);
         match row.posts.iter().any(|post| post.channel == channel) {
             true => Ok(row.posts.iter().any(|post| post.message == *message)),

@@ -1,9 +1,9 @@
 //! Each bad file and its problems; the example files; secrets. Fixtures: `tests/fixtures/settings`.
 
+mod checklists;
 mod commands;
 #[cfg(unix)]
 mod compose;
-mod checklists;
 mod freezes;
 mod http;
 mod lint;

@@ -2,6 +2,7 @@
 
 use super::{Words, groups, what};
 use crate::words::{BoxOption, CheckLine, Message, Span, Text, Tone};
+use sha2::{Digest as _, Sha256};
 use shipgate_domain::checklist::{Evidence, Item, LONGEST, Line, Part, Stand, lines};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Read;
@@ -9,7 +10,6 @@ use shipgate_domain::gates::Gate;
 use shipgate_domain::hex;
 use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{GroupName, PersonId};
-use sha2::{Digest as _, Sha256};
 
 /// People who are named as those who can help, at most.
 const HELPERS: usize = 5;
@@ -222,7 +222,9 @@ fn inert(text: &str) -> String {
                 safe.push(c);
             }
             // An address would become a link by itself.
-            ':' => safe.push_str(if safe.ends_with("http") || safe.ends_with("https") { "&#58;" } else { ":" }),
+            ':' => {
+                safe.push_str(if safe.ends_with("http") || safe.ends_with("https") { "&#58;" } else { ":" })
+            }
             c => safe.push(c),
         }
     }

@@ -209,8 +209,9 @@ fn click(it: Interaction, account: Account, name: String) -> Read {
         _ => false,
     };
     let Some(clicked) = it.actions.into_iter().find(is_ours) else { return Read::Nothing };
-    let selected = (clicked.kind == "checkboxes")
-        .then(|| clicked.selected_options.into_iter().take(BOXES).map(|chosen| chosen.value).collect::<Vec<_>>());
+    let selected = (clicked.kind == "checkboxes").then(|| {
+        clicked.selected_options.into_iter().take(BOXES).map(|chosen| chosen.value).collect::<Vec<_>>()
+    });
     let value = match &selected {
         Some(_) => clicked.block_id.strip_prefix(boxes::BLOCK).map(ToOwned::to_owned),
         None => clicked.value,

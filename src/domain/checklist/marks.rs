@@ -154,12 +154,10 @@ impl Deploy {
         if self.digest() != Some(digest) {
             return Err(Illegal::OtherDigest { given: digest.clone() });
         }
-        let did = [
-            (Did::Tick, &marks.ticked),
-            (Did::Untick, &marks.unticked),
-            (Did::TakeBack, &marks.taken_back),
-        ];
-        for (did, item) in did.into_iter().flat_map(|(did, items)| items.iter().map(move |item| (did, item))) {
+        let did =
+            [(Did::Tick, &marks.ticked), (Did::Untick, &marks.unticked), (Did::TakeBack, &marks.taken_back)];
+        for (did, item) in did.into_iter().flat_map(|(did, items)| items.iter().map(move |item| (did, item)))
+        {
             self.strokes.push(Stroke {
                 item: item.clone(),
                 did,

@@ -11,8 +11,7 @@ pub(super) fn checklists(tried: &Tried<'_>) {
     let written = tried.root.sections("checklists");
     for (name, section) in tried.root.sections("environments") {
         let environment = tried.policy.environments.values().find(|e| e.name.as_str() == name.text);
-        let Some((environment, list)) =
-            environment.and_then(|e| Some((e, e.preflight.checklist.as_ref()?)))
+        let Some((environment, list)) = environment.and_then(|e| Some((e, e.preflight.checklist.as_ref()?)))
         else {
             continue;
         };
@@ -35,13 +34,7 @@ fn place_of(table: &Section<'_>, text: &str) -> Option<Range<usize>> {
     words.find(|word| word.text.trim() == text).map(|word| word.place)
 }
 
-fn look(
-    tried: &Tried<'_>,
-    environment: &Environment,
-    item: &Item,
-    table: &Section<'_>,
-    place: Range<usize>,
-) {
+fn look(tried: &Tried<'_>, environment: &Environment, item: &Item, table: &Section<'_>, place: Range<usize>) {
     let (text, on) = (clip(&item.text), &environment.name);
     let looks_for_migrations = tried.policy.services.values().any(|s| !s.preflight.migrations.is_empty());
     if item.with_migrations && !looks_for_migrations {
@@ -70,7 +63,8 @@ fn look(
 
 /// Whether the environment, or a service that goes there, asks for what the fact is about.
 fn is_asked(fact: &Fact, environment: &Environment, policy: &Policy) -> bool {
-    let some_service = |asks: fn(&shipgate_domain::policy::Service) -> bool| policy.services.values().any(asks);
+    let some_service =
+        |asks: fn(&shipgate_domain::policy::Service) -> bool| policy.services.values().any(asks);
     let preflight = &environment.preflight;
     match fact {
         Fact::Checks => environment.checks != CheckRule::None,
@@ -82,9 +76,7 @@ fn is_asked(fact: &Fact, environment: &Environment, policy: &Policy) -> bool {
                 && some_service(|s| !s.preflight.migrations.is_empty())
         }
         Fact::WayDown => some_service(|s| !s.preflight.migrations.is_empty()),
-        Fact::Artifact => {
-            some_service(|s| !s.preflight.artifacts.is_empty() || s.preflight.image.is_some())
-        }
+        Fact::Artifact => some_service(|s| !s.preflight.artifacts.is_empty() || s.preflight.image.is_some()),
         Fact::Window | Fact::Started | Fact::Succeeded | Fact::Job(_) | Fact::Announced => true,
     }
 }

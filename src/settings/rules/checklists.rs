@@ -92,8 +92,7 @@ fn of(section: &Section<'_>, names: &Names, lists: &Lists, environment: &Environ
     let texts: Vec<&str> = list.items().map(|(_, item)| item.text.as_str()).collect();
     let twice = texts.iter().enumerate().find(|(i, text)| texts[..*i].contains(text));
     if let Some((_, text)) = twice {
-        let what =
-            format!("“{}” would stand twice on the checklist of {}", clip(text), section.title);
+        let what = format!("“{}” would stand twice on the checklist of {}", clip(text), section.title);
         let found = Finding::at(place.clone(), "duplicate", what);
         section.note(found.why("the list for migrations has it too").instead("call one of them otherwise"));
     }
@@ -187,7 +186,8 @@ fn item(table: &Section<'_>, part: Part, names: Option<&Names>, seen: &mut Vec<S
         return None;
     }
     if seen.iter().any(|other| other.to_lowercase() == text.to_lowercase()) {
-        let found = Finding::at(word.place, "duplicate", format!("“{}” stands twice on the list", clip(&text)));
+        let found =
+            Finding::at(word.place, "duplicate", format!("“{}” stands twice on the list", clip(&text)));
         table.note(found.why("a tick could not tell which is meant").instead("call one of them otherwise"));
         return None;
     }

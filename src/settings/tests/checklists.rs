@@ -6,7 +6,9 @@ use std::path::Path;
 
 fn with(lists: &str, service: &str, environment: &str) -> String {
     let inside = format!("{service}\n[environments.production]\n{environment}");
-    LEAST.replace("[environments.production]", &inside) + "[environments.staging]\ndeployers = [\"all\"]\n" + lists
+    LEAST.replace("[environments.production]", &inside)
+        + "[environments.staging]\ndeployers = [\"all\"]\n"
+        + lists
 }
 
 fn of_production(text: &str) -> Option<Checklist> {
@@ -37,7 +39,8 @@ fn the_release_list_comes_with_shipgate_and_brings_items_for_migrations() {
 
 #[test]
 fn the_example_shows_the_built_in_lists_as_they_are() {
-    let example = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("shipgate.example.toml"));
+    let example =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("shipgate.example.toml"));
     let example = example.expect("there");
     let from = example.find("# [checklists.release]").expect("the list");
     let until = example.find("# item: at most").expect("what follows");
@@ -51,7 +54,8 @@ fn a_list_of_ones_own_is_read_whole() {
     let lists = "[checklists.own]\nbefore = [{ item = \"Support knows\", who = [\"all\"], needed = false }]\n\
                  during = [{ item = \"Caches warmed\", fact = \"job:warm*\" }]\n\
                  after = [{ item = \"Table shrunk\", when = \"migrations\" }]\n";
-    let list = of_production(&with(lists, "migrations = [\"rails\"]", "checklist = \"own\"")).expect("a list");
+    let list =
+        of_production(&with(lists, "migrations = [\"rails\"]", "checklist = \"own\"")).expect("a list");
     let first = &list.before[0];
     assert!(first.optional && first.who == ["all".parse().expect("a name")]);
     assert_eq!(list.during[0].fact, Some(Fact::Job("warm*".to_owned())));
@@ -101,7 +105,10 @@ fn lists_that_cannot_be_are_refused() {
     }
     let unknown = with("", "", "checklist = \"relase\"");
     let problems = read(&unknown, &good_env()).expect_err("refused").to_string();
-    assert!(problems.contains("there is no checklist “relase”") && problems.contains("release"), "{problems}");
+    assert!(
+        problems.contains("there is no checklist “relase”") && problems.contains("release"),
+        "{problems}"
+    );
 }
 
 #[test]

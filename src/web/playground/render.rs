@@ -5,7 +5,9 @@ use super::room::{Entry, OpenForm, Room, Said};
 use super::{Person, Playground};
 use askama::Template;
 use jiff::Timestamp;
-use shipgate_app::words::{Block, Body, Boxes, Card, FieldKind, GateLine, Span, StageLine, Style, Text, Tone};
+use shipgate_app::words::{
+    Block, Body, Boxes, Card, FieldKind, GateLine, Span, StageLine, Style, Text, Tone,
+};
 use shipgate_domain::gates::Answer;
 use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{Account, Platform};

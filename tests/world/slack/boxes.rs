@@ -35,13 +35,7 @@ impl Slack {
     ///
     /// # Errors
     /// When there is no such person, message or box.
-    pub async fn tick(
-        &self,
-        user: &str,
-        channel: &str,
-        ts: &str,
-        label: &str,
-    ) -> Result<Delivery, NotThere> {
+    pub async fn tick(&self, user: &str, channel: &str, ts: &str, label: &str) -> Result<Delivery, NotThere> {
         let row = self.row_with(channel, ts, label)?;
         self.press_box(user, &row, label).await
     }

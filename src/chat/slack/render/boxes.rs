@@ -54,8 +54,7 @@ fn row(boxes: &Boxes) -> Option<Value> {
         element["initial_options"] = Value::Array(ticked);
     }
     let block_id = format!("{BLOCK}{}", boxes.value);
-    (!options.is_empty())
-        .then(|| json!({"type": "actions", "block_id": block_id, "elements": [element]}))
+    (!options.is_empty()).then(|| json!({"type": "actions", "block_id": block_id, "elements": [element]}))
 }
 
 fn option(option: &BoxOption) -> Value {

@@ -4,8 +4,8 @@ use crate::slack::{forms, render};
 use serde_json::{Value, json};
 use shipgate_app::inbound::ReplyTo;
 use shipgate_app::words::{
-    Block, Body, BoxOption, Boxes, Button, Card, CheckLine, Field, FieldKind, Form, GateLine, LogTail, Message, Span, StageLine, Style,
-    Text, Tone,
+    Block, Body, BoxOption, Boxes, Button, Card, CheckLine, Field, FieldKind, Form, GateLine, LogTail,
+    Message, Span, StageLine, Style, Text, Tone,
 };
 use shipgate_domain::gates::Answer;
 use shipgate_domain::ids::{Account, Platform};
@@ -93,7 +93,10 @@ fn a_checklist_is_lines_to_read_and_boxes_to_press() {
     insta::assert_json_snapshot!(drawn(Body::Card(Box::new(card.clone()))));
     // Nobody can press anything there, and everything can still be read.
     let read = drawn(Body::Card(Box::new(card.to_read()))).to_string();
-    assert!(!read.contains("checkboxes") && read.contains("Item b") && read.contains("ada, 20 Nov"), "{read}");
+    assert!(
+        !read.contains("checkboxes") && read.contains("Item b") && read.contains("ada, 20 Nov"),
+        "{read}"
+    );
 }
 
 #[test]

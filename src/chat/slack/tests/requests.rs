@@ -208,7 +208,9 @@ async fn a_press_of_a_box_tells_its_row_and_everything_ticked_there() {
     assert_eq!(send(&sink, "/slack/interactions", &foreign).await.0, StatusCode::OK);
     let taken = sink.taken.lock().unwrap();
     let told = |n: usize| match &taken[n].content {
-        Content::Tick { value, selected, message: Some(m) } => (value.clone(), selected.clone(), m.id.clone()),
+        Content::Tick { value, selected, message: Some(m) } => {
+            (value.clone(), selected.clone(), m.id.clone())
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(told(0), ("x.y".into(), vec!["a".to_owned(), "b".to_owned()], "1.5".into()));

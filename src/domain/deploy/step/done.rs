@@ -13,7 +13,6 @@ impl Deploy {
         refused: Illegal,
     ) -> Change {
         match event {
-            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             Event::Closed { by } => match outcome {
                 Outcome::Failed { why, closed_by: None } => {
                     if let State::Done { outcome, .. } = &mut self.state {
@@ -30,6 +29,8 @@ impl Deploy {
                 | Outcome::Succeeded
                 | Outcome::Unknown => Err(refused),
             },
+            // What is left of its checklist is ticked for a while.
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             // News about a finished deploy is late or repeated: it changes nothing.
             Event::Delayed { .. }
             | Event::Pinned { .. }

@@ -420,9 +420,8 @@ impl Town {
         deploys.retain(|d| {
             !(d.revision <= 1 && matches!(&d.state, State::Done { outcome: Outcome::Refused, .. }))
         });
-        let facts = |d: &Deploy| {
-            format!("{} {:?} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals, d.strokes)
-        };
+        let facts =
+            |d: &Deploy| format!("{} {:?} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals, d.strokes);
         let deploys: BTreeSet<String> = deploys.iter().map(facts).collect();
         let freezes = self.store.freezes(false).await.unwrap();
         let events: Vec<String> = self
