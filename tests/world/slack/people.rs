@@ -423,7 +423,7 @@ impl Slack {
         prepared.sign(&self.config().signing_secret)
     }
 
-    async fn deliver(&self, kind: Kind, payload: &Value) -> Delivery {
+    pub(super) async fn deliver(&self, kind: Kind, payload: &Value) -> Delivery {
         if kind == Kind::Event {
             return self.deliver_event(payload, 0, "").await;
         }
