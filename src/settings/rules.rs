@@ -65,6 +65,11 @@ impl Names {
         self.given[&kind].iter().any(|word| word.text == name)
     }
 
+    /// A rule means something by this name although no key says it.
+    fn uses(&self, kind: Kind, name: &str) {
+        self.used.borrow_mut().insert((kind, name.to_owned()));
+    }
+
     /// Whether something has this name; notes it if nothing has.
     fn check(&self, section: &Section<'_>, kind: Kind, word: &Word) -> bool {
         let given = &self.given[&kind];

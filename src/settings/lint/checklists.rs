@@ -1,9 +1,10 @@
-//! Checklists that are legal but surely wrong: items nobody could tick, facts that the environment never has.
+//! Checklists that are legal but surely wrong: facts that the environment never has, items that are never there. Not
+//! here: items that nobody could tick: a group of nobody is refused.
 
-use super::{Tried, people};
+use super::Tried;
 use crate::settings::problem::Finding;
 use crate::settings::reader::{Section, clip};
-use shipgate_domain::checklist::{Fact, Item, who};
+use shipgate_domain::checklist::{Fact, Item};
 use shipgate_domain::policy::{CheckRule, Environment, Policy};
 use std::ops::Range;
 
@@ -47,17 +48,9 @@ fn look(tried: &Tried<'_>, environment: &Environment, item: &Item, table: &Secti
     let is_known = item.fact.as_ref().is_some_and(|fact| is_asked(fact, environment, tried.policy));
     if let (Some(fact), false) = (&item.fact, is_known) {
         let what = format!("nothing on {on} ever says “{}”, so people must tick “{text}”", fact.word());
-        let found = Finding::at(place.clone(), "checklist_unasked", what);
+        let found = Finding::at(place, "checklist_unasked", what);
         let why = "the environment does not ask for it";
         table.note(found.why(why).instead("let the environment ask for it, or leave out `fact`").warning());
-    }
-    let is_for_people = !is_known || item.fact == Some(Fact::WayDown);
-    let groups = who(environment, item);
-    if is_for_people && people(&groups, tried.policy).is_some_and(|people| people.is_empty()) {
-        let what = format!("nobody could tick “{text}” on {on}");
-        let found = Finding::at(place, "checklist_nobody", what);
-        let why = "there is nobody in the groups that may";
-        table.note(found.why(why).instead("name another group in `who`, or add people to it").warning());
     }
 }
 

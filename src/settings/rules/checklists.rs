@@ -73,7 +73,10 @@ fn of(section: &Section<'_>, names: &Names, lists: &Lists, environment: &Environ
         Some((_, word)) if word.text == NONE => None,
         Some((rule, word)) => named(&rule, names, lists, &word),
         // Whoever looks at a list before a deploy looks at its migrations too.
-        None if own.is_some() => lists.get(MIGRATIONS),
+        None if own.is_some() => {
+            names.uses(Kind::Checklist, MIGRATIONS);
+            lists.get(MIGRATIONS)
+        }
         None => None,
     };
     if own.is_none() && extra.is_none() {

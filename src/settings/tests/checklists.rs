@@ -114,6 +114,9 @@ fn lists_that_cannot_be_are_refused() {
 #[test]
 fn a_list_that_nothing_names_is_told() {
     let text = with("[checklists.own]\nbefore = [{ item = \"A\" }]\n", "", "");
-    let told = told(read(&text, &good_env()));
-    assert!(told.contains("checklist “own” is used nowhere"), "{told}");
+    let said = told(read(&text, &good_env()));
+    assert!(said.contains("checklist “own” is used nowhere"), "{said}");
+    let lists = "[checklists.migrations]\nbefore = [{ item = \"Backup\" }]\n";
+    let said = told(read(&with(lists, "", "checklist = \"release\""), &good_env()));
+    assert!(!said.contains("used nowhere"), "{said}");
 }
