@@ -90,7 +90,22 @@ fn a_checklist_is_lines_to_read_and_boxes_to_press() {
     ];
     let value = "01JNB8Q2V0ABCDEFGHJKMNPQRS.0123456789ABCDEFGHJKMNPQRS".to_owned();
     card.boxes = vec![Boxes { value, options: vec![option("a", true), option("b", false)] }];
-    insta::assert_json_snapshot!(drawn(Body::Card(Box::new(card.clone()))));
+    let shown = drawn(Body::Card(Box::new(card.clone())));
+    let blocks = shown["blocks"].as_array().unwrap();
+    let row = blocks.iter().find(|b| b["elements"][0]["type"] == "checkboxes").expect("a row of boxes");
+    let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
+    let ticked = json!({
+        "text": text("Item a <!channel>"), "value": "a", "description": text("ada, 20 Nov 12:00"),
+    });
+    let open = json!({"text": text("Item b <!channel>"), "value": "b"});
+    let element = json!({
+        "type": "checkboxes", "action_id": "tick", "options": [ticked, open], "initial_options": [ticked],
+    });
+    let block_id = "ticks.01JNB8Q2V0ABCDEFGHJKMNPQRS.0123456789ABCDEFGHJKMNPQRS";
+    assert_eq!(*row, json!({"type": "actions", "block_id": block_id, "elements": [element]}));
+    let words = shown.to_string();
+    assert!(words.contains("Tests passing — 2 checks green (") && words.contains("https://ci.example/1"));
+    assert!(words.contains("ballot_box_with_check") && words.contains("white_medium_square"), "{words}");
     // Nobody can press anything there, and everything can still be read.
     let read = drawn(Body::Card(Box::new(card.to_read()))).to_string();
     assert!(
