@@ -151,7 +151,10 @@ impl shipgate_chat::slack::Sink for Intake {
             NotTaken::Stored(why) => SinkError::NotStored { why },
             NotTaken::TooMany(too_many) => {
                 // The answer to a click or a mention says nothing that people could read.
-                let says_nothing = matches!(inbound.content, Content::Press { .. } | Content::Mention { .. });
+                let says_nothing = matches!(
+                    inbound.content,
+                    Content::Press { .. } | Content::Tick { .. } | Content::Mention { .. }
+                );
                 if let Some(app) = self.app().filter(|_| says_nothing && too_many.is_first) {
                     let (to, say) = (inbound.reply_to.clone(), too_many.sentence());
                     self.told.spawn(async move { app.turn_away(&to, &say).await });

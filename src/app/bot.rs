@@ -486,6 +486,7 @@ impl App {
         }
         self.emergency_news(changes, before, deploy, event);
         self.asked_news(changes, before, deploy);
+        self.checklist_news(changes, before, step);
         let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());
         if is_waiting(deploy) && wants(deploy) && !(wants(before) && before.digest() == deploy.digest()) {
             // An edited card tells nobody: the people who are asked are called in its thread.

@@ -2,6 +2,7 @@
 //! projection of the deploy: it can be lost and drawn again at any time. Not here: its words, its looks.
 
 use crate::bot::App;
+use crate::checklist::TICK;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::messages::{digest_of, stop_question};
@@ -11,6 +12,7 @@ use crate::store::{CardButton, CardPost, CardRow, StoreError};
 use crate::words::{Body, Button, Card, Message, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use shipgate_domain::checklist::OPEN_AFTER;
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
 use shipgate_domain::gates::{Reason, Verdict};
 use shipgate_domain::ids::{DeployId, base32};
@@ -18,7 +20,7 @@ use shipgate_domain::ids::{DeployId, base32};
 /// A message is edited at most this often while a run goes on; a change of state is shown at once.
 const EDIT_EVERY: SignedDuration = SignedDuration::from_secs(3);
 /// The card of a run that goes on is drawn anew this often, for its elapsed times.
-const TICK: SignedDuration = SignedDuration::from_secs(15);
+const ANEW: SignedDuration = SignedDuration::from_secs(15);
 /// Tokens of this many buttons are remembered for a card, so that an old click is told apart from a forged one.
 const REMEMBERED: usize = 400;
 
@@ -166,8 +168,9 @@ impl App {
             return Ok(Finish::Done);
         }
         let mut card = self.words().card(&deploy);
+        let options = std::mem::take(&mut card.boxes);
         let wanted = presses(&deploy);
-        let shown = digest_of(&(&card, &wanted));
+        let shown = digest_of(&(&card, &options, &wanted));
         let channels = self.card_channels();
         if shown == row.shown && row.posts.len() == channels.len() {
             return Ok(self.card_again(&deploy, now));
@@ -189,6 +192,9 @@ impl App {
         }
         // Buttons are known before anybody can see them.
         let (mut row, buttons) = self.mint(row, &deploy, &wanted);
+        let options: Vec<_> = options.into_iter().flat_map(|row| row.options).collect();
+        card.boxes = self.mint_boxes(&mut row, &deploy, &options);
+        card.buttons = buttons;
         let mut minted = self.changes(now);
         row.revision += 1;
         minted.cards.push(row.clone());
@@ -200,8 +206,8 @@ impl App {
         let again = row.revision > 1 || self.may_have_said();
         let mut trouble = None;
         for (channel, has_buttons) in channels {
-            card.buttons = if has_buttons { buttons.clone() } else { Vec::new() };
-            if let Err(error) = self.show(&mut row, &channel, &card, again).await? {
+            let shown = if has_buttons { card.clone() } else { card.clone().to_read() };
+            if let Err(error) = self.show(&mut row, &channel, &shown, again).await? {
                 trouble = Some(error);
             }
         }
@@ -225,12 +231,20 @@ impl App {
     /// "tomorrow" is at midnight of today.
     fn card_again(&self, deploy: &Deploy, now: Timestamp) -> Finish {
         match deploy.state {
-            State::Running { .. } => Finish::Again(later(now, TICK)),
+            State::Running { .. } => Finish::Again(later(now, ANEW)),
             State::Requested { .. } | State::Waiting { .. } => {
                 Finish::Again(self.rules.policy.zone.next_day(now))
             }
+            // Its boxes go when nobody ticks them any more.
+            State::Done { at, ran: Some(_), .. } if now < later(at, OPEN_AFTER) && self.has_list(deploy) => {
+                Finish::Again(later(at, OPEN_AFTER))
+            }
             State::Dispatching { .. } | State::Done { .. } => Finish::Done,
         }
+    }
+
+    fn has_list(&self, deploy: &Deploy) -> bool {
+        self.place_of(deploy).is_some_and(|(environment, _)| environment.preflight.checklist.is_some())
     }
 
     /// Edits the card, or posts it and writes down where it stands. `again`: an earlier try may have posted it unseen.
@@ -285,7 +299,7 @@ impl App {
         let digest = deploy.digest().map(ToString::to_string);
         let passes = deploy.to_pass();
         let current: Vec<&CardButton> =
-            row.buttons.iter().filter(|b| b.generation == row.generation).collect();
+            row.buttons.iter().filter(|b| b.generation == row.generation && b.press != TICK).collect();
         let same_set = wanted.iter().all(|w| current.iter().any(|b| b.press == w.name()))
             && current.iter().all(|b| wanted.iter().any(|w| b.press == w.name()))
             && current.iter().all(|b| b.digest == digest && b.passes == passes);
@@ -301,6 +315,7 @@ impl App {
                 generation: row.generation,
                 digest: digest.clone(),
                 passes: passes.clone(),
+                boxes: Vec::new(),
             });
             buttons.push(self.button(*press, deploy, &token));
         }

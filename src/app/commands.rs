@@ -44,7 +44,7 @@ macro_rules! builtin {
 /// The files that come with Shipgate, as (name, content), in the order of help.
 pub const BUILTIN: &[(&str, &str)] = builtin!(
     "deploy" "rollback" "approve" "withdraw" "reject" "cancel" "hold" "resume" "rerun"
-    "status" "history" "diff" "logs" "when" "explain" "who-can"
+    "status" "history" "diff" "logs" "checklist" "when" "explain" "who-can"
     "lock" "unlock" "freeze" "away" "incident" "help"
 );
 

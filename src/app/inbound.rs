@@ -44,6 +44,15 @@ pub enum Content {
         /// The message it stands on.
         message: Option<MessageRef>,
     },
+    /// A press of one box of a row.
+    Tick {
+        /// What the row carries: see [`crate::words::Boxes::value`].
+        value: String,
+        /// The boxes that are ticked on the presser's screen now.
+        selected: Vec<String>,
+        /// The message it stands on.
+        message: Option<MessageRef>,
+    },
     /// A form that was filled in and sent.
     Submit {
         /// What the form carries: see [`crate::words::Form::context`].
@@ -61,6 +70,7 @@ impl Content {
             Content::Slash { .. } => "slash",
             Content::Mention { .. } => "mention",
             Content::Press { .. } => "press",
+            Content::Tick { .. } => "tick",
             Content::Submit { .. } => "submit",
         }
     }

@@ -162,6 +162,9 @@ impl App {
                 Content::Press { value, message } => {
                     self.pressed(&mut visit, value, message.as_ref()).await?
                 }
+                Content::Tick { value, selected, message } => {
+                    self.ticked(&mut visit, value, selected, message.as_ref()).await?
+                }
                 Content::Submit { context, fields } => {
                     let fields: Vec<(String, String)> =
                         fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -260,6 +263,7 @@ impl App {
         let is_question = matches!(
             said.action,
             Wish::DeployLogs
+                | Wish::DeployChecklist
                 | Wish::StatusShow
                 | Wish::HistoryShow
                 | Wish::DiffShow
@@ -282,6 +286,7 @@ impl App {
             | Wish::DeployHold
             | Wish::DeployResume => self.ask_by_words(visit, said).await,
             Wish::DeployLogs => self.show_logs(visit, said).await,
+            Wish::DeployChecklist => self.show_checklist(visit, said).await,
             Wish::StatusShow => self.show_status(visit, said).await,
             Wish::HistoryShow => self.show_history(visit, said).await,
             // These ask the code host, or who is in a group.
@@ -433,7 +438,11 @@ impl App {
 
     /// Whether a message is the deploy's card. Until the post of the card is answered, and that answer may be lost, only
     /// its channel is known (INVARIANTS S13).
-    async fn stands_on_card(&self, row: &CardRow, message: &MessageRef) -> Result<bool, ChatError> {
+    pub(crate) async fn stands_on_card(
+        &self,
+        row: &CardRow,
+        message: &MessageRef,
+    ) -> Result<bool, ChatError> {
         let (channel, _) = self.card_channels().remove(0);
         match row.posts.iter().any(|post| post.channel == channel) {
             true => Ok(row.posts.iter().any(|post| post.message == *message)),

@@ -6,6 +6,7 @@ mod asks;
 mod away;
 pub mod bot;
 pub mod cards;
+mod checklist;
 pub mod commands;
 mod dispatch;
 pub mod effects;

@@ -6,6 +6,7 @@ pub(crate) mod answers;
 mod calendar;
 mod card;
 mod change;
+pub(crate) mod checklist;
 mod freezes;
 mod gates;
 pub(crate) mod lists;

@@ -4,6 +4,7 @@ use crate::bot::App;
 use crate::ports::{OutsideError, Repositories, Resolved};
 use crate::store::{Filter, StoreError};
 use jiff::Timestamp;
+use shipgate_domain::checklist;
 use shipgate_domain::deploy::{Deploy, Pinned};
 use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
 use shipgate_domain::ids::CommitId;
@@ -26,6 +27,9 @@ impl App {
         let mut groups = environment.deployers.clone();
         groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
         groups.extend(environment.preflight.migrations.iter().flat_map(|rule| rule.from.iter().cloned()));
+        if environment.preflight.checklist.is_some() {
+            groups.extend(checklist::everybody(environment));
+        }
         let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
             Err(error) => {
                 let why = error.to_string();
@@ -89,6 +93,9 @@ impl App {
         let mut memberships = self.memberships(&groups).await;
         for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
             memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
+        }
+        for stroke in deploy.strokes.iter().filter(|stroke| stroke.digest == pinned.digest) {
+            memberships.insert_account(&stroke.account, self.still_counts(&stroke.account).await);
         }
         let now = self.now();
         for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {

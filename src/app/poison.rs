@@ -64,7 +64,7 @@ impl App {
         let said = match &item.inbound.content {
             Content::Slash { command, text } => Some(format!("/{command} {text}")),
             Content::Mention { text } => Some(text.clone()),
-            Content::Press { .. } | Content::Submit { .. } => None,
+            Content::Press { .. } | Content::Tick { .. } | Content::Submit { .. } => None,
         };
         let data = serde_json::json!({
             "reference": reference, "by": visit.person, "kind": item.inbound.content.name(), "said": said,

@@ -222,6 +222,9 @@ pub struct CardButton {
     /// The closed hours, freezes and migrations that a yes would be to, as they were shown: approvals bind to these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
+    /// For a row of boxes: which, and whether each was ticked as it was shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<(String, bool)>,
 }
 
 /// Whether an inbox item is new.

@@ -217,6 +217,12 @@ pub struct Card {
     pub more_changes: Text,
     /// Every gate's verdict.
     pub gates: Vec<GateLine>,
+    /// Items of the checklist that are due and that nobody can press: facts tick them, or their time is over.
+    #[serde(default)]
+    pub checklist: Vec<CheckLine>,
+    /// Items of the checklist that people tick.
+    #[serde(default)]
+    pub boxes: Vec<Boxes>,
     /// The run's stages, once there is a run.
     pub stages: Vec<StageLine>,
     /// The end of the log of a failed step.
@@ -225,6 +231,54 @@ pub struct Card {
     pub buttons: Vec<Button>,
     /// Id, digest, link: small print.
     pub footnote: Text,
+}
+
+impl Card {
+    /// The card where nobody can press anything: its boxes are lines like the others.
+    #[must_use]
+    pub fn to_read(mut self) -> Self {
+        self.buttons.clear();
+        for option in self.boxes.drain(..).flat_map(|row| row.options) {
+            let text = Text::plain(option.label);
+            let text = if option.note.is_empty() { text } else { text.and(" — ").and(option.note) };
+            self.checklist.push(CheckLine { is_ticked: option.is_ticked, text });
+        }
+        self
+    }
+}
+
+/// One item of a checklist, to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckLine {
+    /// Whether it is ticked.
+    pub is_ticked: bool,
+    /// The item, and who or what ticked it.
+    pub text: Text,
+}
+
+/// Boxes in one row, at most (Block Kit reference).
+pub const BOXES: usize = 10;
+
+/// A row of boxes, each pressed alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boxes {
+    /// What a press brings back, besides which boxes are ticked then: as [`Button::value`].
+    pub value: String,
+    /// At most [`BOXES`].
+    pub options: Vec<BoxOption>,
+}
+
+/// One box.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoxOption {
+    /// What it is called in what a press brings back.
+    pub key: String,
+    /// What it says; at most 75 characters.
+    pub label: String,
+    /// Who ticked it, or who may; at most 75 characters, may be empty.
+    pub note: String,
+    /// Whether it is ticked.
+    pub is_ticked: bool,
 }
 
 /// One gate on a card.

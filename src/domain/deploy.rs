@@ -12,6 +12,7 @@ pub use event::{Event, Resolution};
 pub use past::{Past, WayBack};
 pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, Step};
 
+use crate::checklist::Stroke;
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::{Reason, Verdict};
 use crate::ids::{
@@ -40,6 +41,9 @@ pub struct Deploy {
     pub outside: Option<Outside>,
     /// Everybody who said yes, to which digest. Append-only.
     pub approvals: Vec<Approval>,
+    /// Every press of a box of its checklist, for which digest. Append-only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strokes: Vec<Stroke>,
     /// A pause before the start.
     pub hold: Option<Hold>,
     /// What the gates said last.
@@ -428,6 +432,7 @@ impl Deploy {
             pinned: None,
             outside: None,
             approvals: Vec::new(),
+            strokes: Vec::new(),
             hold: None,
             verdicts: Vec::new(),
             attempts: 0,

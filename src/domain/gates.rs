@@ -4,6 +4,7 @@ mod action;
 mod approvals;
 mod artifact;
 mod calendar;
+mod checklist;
 mod checks;
 mod helpers;
 mod hold;
@@ -62,6 +63,8 @@ pub enum Gate {
     Migrations,
     /// Does what would be deployed exist?
     Artifact,
+    /// Is everything ticked that must be before the start?
+    Checklist,
     /// Was it paused?
     Hold,
     /// Have enough people said yes?
@@ -74,8 +77,15 @@ pub enum Gate {
 
 impl Gate {
     /// The gates that speak of a commit and of what other systems say about it: without one they have nothing to say.
-    pub const OF_A_COMMIT: [Gate; 6] =
-        [Gate::Version, Gate::Order, Gate::Checks, Gate::Review, Gate::Migrations, Gate::Artifact];
+    pub const OF_A_COMMIT: [Gate; 7] = [
+        Gate::Version,
+        Gate::Order,
+        Gate::Checks,
+        Gate::Review,
+        Gate::Migrations,
+        Gate::Artifact,
+        Gate::Checklist,
+    ];
 
     /// The gate's name for people.
     #[must_use]
@@ -92,6 +102,7 @@ impl Gate {
             Gate::Review => "Review",
             Gate::Migrations => "Migrations",
             Gate::Artifact => "Artifact",
+            Gate::Checklist => "Checklist",
             Gate::Hold => "Hold",
             Gate::Approvals => "Approvals",
             Gate::SelfCheck => "Self-check",
@@ -178,7 +189,7 @@ impl Finding {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// Every gate, in the order of the card. A new gate is one file and one row here.
-const TABLE: [(Gate, Rule); 15] = [
+const TABLE: [(Gate, Rule); 16] = [
     (Gate::Permission, permission::judge),
     (Gate::Version, version::judge),
     (Gate::Start, start::judge),
@@ -191,6 +202,7 @@ const TABLE: [(Gate, Rule); 15] = [
     (Gate::Review, review::judge),
     (Gate::Migrations, migrations::judge),
     (Gate::Artifact, artifact::judge),
+    (Gate::Checklist, checklist::judge),
     (Gate::Hold, hold::judge),
     (Gate::Approvals, approvals::judge),
     (Gate::Queue, queue::judge),

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod calendar;
+pub mod checklist;
 pub mod deploy;
 pub mod facts;
 pub mod gates;

@@ -174,13 +174,15 @@ pub enum Action {
     Resolve,
     /// Record where the note about an emergency is.
     Incident,
+    /// Tick items of a checklist.
+    Tick,
     /// Look at deploys, rules and history.
     Read,
 }
 
 impl Action {
     /// Every action, for tables and tests.
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 14] = [
         Action::Deploy,
         Action::Rollback,
         Action::Rerun,
@@ -193,6 +195,7 @@ impl Action {
         Action::Freeze,
         Action::Resolve,
         Action::Incident,
+        Action::Tick,
         Action::Read,
     ];
 
@@ -212,6 +215,7 @@ impl Action {
             Action::Freeze => "change freezes",
             Action::Resolve => "decide about unknown runs",
             Action::Incident => "note what became of an emergency",
+            Action::Tick => "tick checklists",
             Action::Read => "read",
         }
     }
@@ -248,6 +252,7 @@ impl Action {
             Action::Cancel | Action::Hold | Action::Lock | Action::Incident => {
                 of(&[deployers, approvers, overriders])
             }
+            Action::Tick => crate::checklist::everybody(environment),
             Action::Read => Vec::new(),
         }
     }

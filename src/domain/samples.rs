@@ -1,6 +1,7 @@
 //! Values for the tests of this crate: one example policy and one deploy at every point of its life. Not here: tests.
 
 use crate::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
+use crate::checklist::Marks;
 use crate::deploy::{Ask, Deploy, Event, Kind, Pinned, Replaced, Request, Resolution, Step, plan_and_digest};
 use crate::facts::{Check, CheckState, Diff, Outside, Pin, Read, RefKind};
 use crate::gates::{Answer, Gate, Helpers, Reason, Verdict};
@@ -274,6 +275,7 @@ impl Try {
                     Ask::Hold(_) | Ask::Resume => Action::Hold,
                     Ask::Cancel(_) | Ask::Close => Action::Cancel,
                     Ask::Resolve(_) => Action::Resolve,
+                    Ask::Mark { .. } => Action::Tick,
                 };
                 deploy.ask(&grant(&slack("U0GRACE"), action), ask.clone(), now)
             }
@@ -381,10 +383,15 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
             plain,
         ),
     ];
+    let mark = |digest: &crate::ids::Digest| Ask::Mark {
+        digest: digest.clone(),
+        drawing: "1".to_owned(),
+        marks: Marks { ticked: vec!["Metrics normal".to_owned()], ..Marks::default() },
+    };
     let wishes = [
         ("approved", Ask::Approve(pinned.digest.clone(), None), plain),
         ("approved, other digest", Ask::Approve(parsed(&"d".repeat(64)), None), plain),
-        ("approved too late", Ask::Approve(pinned.digest, None), at(EXPIRES)),
+        ("approved too late", Ask::Approve(pinned.digest.clone(), None), at(EXPIRES)),
         ("withdrawn", Ask::Withdraw, plain),
         ("rejected", Ask::Reject(why()), plain),
         ("held", Ask::Hold(why()), plain),
@@ -393,6 +400,9 @@ pub(crate) fn tries() -> BTreeMap<&'static str, (Try, Timestamp)> {
         ("resolved: did not start", Ask::Resolve(Resolution::DidNotStart), plain),
         ("resolved: started", Ask::Resolve(Resolution::Started { run: run(1) }), plain),
         ("resolved: wait more", Ask::Resolve(Resolution::WaitMore), plain),
+        ("marked", mark(&pinned.digest), plain),
+        ("marked, other digest", mark(&parsed(&"d".repeat(64))), plain),
+        ("marked a day later", mark(&pinned.digest), after(THURSDAY, 24 * 3600 + 10)),
         ("closed", Ask::Close, plain),
     ];
     let news = news.into_iter().map(|(name, event, now)| (name, (Try::News(event), now)));

@@ -1,6 +1,8 @@
 //! What is legal but surely wrong: rules that never let anything through, freezes that hold nothing, people who wait for
 //! nobody. Found by trying the next year out. Not here: what cannot be read at all (`rules`).
 
+mod checklists;
+
 use super::Settings;
 use super::problem::Finding;
 use super::reader::{Section, clip};
@@ -37,6 +39,7 @@ pub(super) fn lint(settings: &Settings, root: &Section<'_>, now: Timestamp) {
     freezes(&tried);
     windows(&tried);
     approvals(&tried);
+    checklists::checklists(&tried);
     reminders(&tried, &settings.reminders.leads);
 }
 

@@ -231,6 +231,11 @@ impl<'a> Section<'a> {
         self.entry(key).is_some_and(|(_, value)| value.get_ref().is_table())
     }
 
+    /// Whether the key holds a list.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_array())
+    }
+
     /// Yes or no.
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
         let (_, value) = self.entry(key)?;

@@ -1,6 +1,7 @@
 //! Builds the policy from the file: zone, people, groups and what refers to them. Not here: how services, environments
 //! and the calendar are read (the files below this one).
 
+mod checklists;
 mod environments;
 mod people;
 mod preflight;
@@ -26,10 +27,12 @@ enum Kind {
     Schedule,
     Service,
     Environment,
+    Checklist,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Person, Kind::Group, Kind::Schedule, Kind::Service, Kind::Environment];
+    const ALL: [Kind; 6] =
+        [Kind::Person, Kind::Group, Kind::Schedule, Kind::Service, Kind::Environment, Kind::Checklist];
 
     /// The word for people, and the table in which it is written.
     fn words(self) -> (&'static str, &'static str) {
@@ -39,6 +42,7 @@ impl Kind {
             Kind::Schedule => ("schedule", "schedules"),
             Kind::Service => ("service", "services"),
             Kind::Environment => ("environment", "environments"),
+            Kind::Checklist => ("checklist", "checklists"),
         }
     }
 }
@@ -54,6 +58,16 @@ impl Names {
         let given =
             |kind: Kind| root.section(kind.words().1).map(|section| section.names()).unwrap_or_default();
         Self { given: Kind::ALL.map(|kind| (kind, given(kind))).into(), used: RefCell::default() }
+    }
+
+    /// Whether the file itself has something of this name.
+    fn gives(&self, kind: Kind, name: &str) -> bool {
+        self.given[&kind].iter().any(|word| word.text == name)
+    }
+
+    /// A rule means something by this name although no key says it.
+    fn uses(&self, kind: Kind, name: &str) {
+        self.used.borrow_mut().insert((kind, name.to_owned()));
     }
 
     /// Whether something has this name; notes it if nothing has.
@@ -97,9 +111,10 @@ pub(super) fn policy(root: &Section<'_>) -> Policy {
     let groups = people::groups(root, &names);
     let schedules = times::schedules(root, &zone);
     let services = services::services(root);
-    let environments = environments::environments(root, &names, &groups, &services);
+    let mut environments = environments::environments(root, &names, &groups, &services);
+    checklists::checklists(root, &names, &mut environments);
     let freezes = times::freezes(root, &names, &zone);
-    for kind in [Kind::Group, Kind::Schedule] {
+    for kind in [Kind::Group, Kind::Schedule, Kind::Checklist] {
         names.unused(root, kind);
     }
     // Commands of the team's own stand in files beside this one (`commands`).

@@ -1,5 +1,6 @@
 //! Each bad file and its problems; the example files; secrets. Fixtures: `tests/fixtures/settings`.
 
+mod checklists;
 mod commands;
 #[cfg(unix)]
 mod compose;

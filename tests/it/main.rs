@@ -10,6 +10,7 @@ mod approvals;
 mod calendar;
 mod calendars;
 mod canaries;
+mod checklists;
 mod commandline;
 mod crashes;
 mod decisions;

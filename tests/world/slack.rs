@@ -3,6 +3,7 @@
 
 mod api;
 pub mod blocks;
+mod boxes;
 mod controls;
 mod people;
 mod response_url;

@@ -64,6 +64,8 @@ word_enum! {
         DeployRerun = "deploy.rerun",
         /// Show the last lines of a run.
         DeployLogs = "deploy.logs",
+        /// Show the checklist of a deploy.
+        DeployChecklist = "deploy.checklist",
         /// Show what runs where.
         StatusShow = "status.show",
         /// Show the last deploys.

@@ -2,7 +2,7 @@
 
 use super::{Words, count, duration, what};
 use crate::follow::running_since;
-use crate::words::{Block, Card, LogTail, Message, StageLine, Text, Tone};
+use crate::words::{Block, Boxes, Card, LogTail, Message, StageLine, Text, Tone};
 use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, StartWhen, State};
 use shipgate_domain::facts::{Diff, LockKind, Read};
 use shipgate_domain::gates::{Answer, Gate, Reason, Verdict};
@@ -15,7 +15,15 @@ impl Words<'_> {
     /// Everything a card shows, without buttons.
     pub(crate) fn card(&self, deploy: &Deploy) -> Card {
         let (changes, more_changes) = self.changes(deploy);
+        let (checklist, options) = self.due(deploy);
+        // Without their token: whoever draws the card gives each row its own.
+        let boxes = match options.is_empty() {
+            true => Vec::new(),
+            false => vec![Boxes { value: String::new(), options }],
+        };
         Card {
+            checklist,
+            boxes,
             deploy: deploy.id.clone(),
             tone: tone(deploy),
             title: self.title(deploy),

@@ -48,7 +48,7 @@ impl Words<'_> {
         }
     }
 
-    fn reason(&self, verdict: &Verdict) -> Text {
+    pub(super) fn reason(&self, verdict: &Verdict) -> Text {
         let until = |text: Text| match verdict.until {
             Some(at) => text.and(format!(" until {}", self.at(at))),
             None => text,
@@ -283,6 +283,22 @@ impl Words<'_> {
             | Reason::ArtifactsFound { .. }
             | Reason::ArtifactsMissing { .. }
             | Reason::ArtifactsUnreadable { .. } => self.of_change(verdict),
+            Reason::ChecklistTicked { count: 1 } => plain("its one item is ticked"),
+            Reason::ChecklistTicked { count } => plain(format!("all {count} items are ticked")),
+            Reason::ChecklistOpen { people, facts, ticked, of } => {
+                let text = plain(format!("{ticked} of {of} ticked"));
+                let text = match facts.as_slice() {
+                    [] => text,
+                    facts => text.and(format!("; not so yet: {}", cut_list(facts))),
+                };
+                match people.as_slice() {
+                    [] => text,
+                    people => text.and(format!("; to tick: {}", cut_list(people))),
+                }
+            }
+            Reason::ChecklistUnreadable { item, why } => {
+                plain(format!("cannot tell whether “{item}” is so ({why}); asking again by itself"))
+            }
             Reason::Held { by, reason } => {
                 let text = match by {
                     Some(by) => plain("held by ").span(self.person(by)).and(format!(": {reason}")),

@@ -123,6 +123,8 @@ impl Words<'_> {
                 });
                 line(Tone::Neutral, text.and(", which had not started. Approvals of that do not count here."))
             }
+            // The card shows its ticks.
+            Event::Marked { .. } => None,
             Event::Closed { by } => line(Tone::Neutral, who(by).and(" closed the failure.")),
             Event::Pinned { .. }
             | Event::Judged { .. }

@@ -3,6 +3,7 @@
 
 use super::SlackSettings;
 use super::forms::{CALLBACK, Carried, View};
+use super::render::boxes;
 use super::render::inert::unescape;
 use super::render::rich::is_user_id;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
+use shipgate_app::words::BOXES;
 use shipgate_domain::ids::{Account, Platform};
 use std::collections::BTreeMap;
 
@@ -173,8 +175,17 @@ struct Clicked {
     #[serde(default)]
     action_id: String,
     #[serde(default)]
+    block_id: String,
+    #[serde(default)]
     action_ts: String,
     value: Option<String>,
+    #[serde(default)]
+    selected_options: Vec<Chosen>,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    value: String,
 }
 
 /// Reads a click or a form.
@@ -192,24 +203,41 @@ pub(crate) fn interaction(settings: &SlackSettings, payload: &Value) -> Result<R
 }
 
 fn click(it: Interaction, account: Account, name: String) -> Read {
-    let Some(clicked) =
-        it.actions.into_iter().find(|a| a.kind == "button" && a.action_id.starts_with("press."))
-    else {
-        return Read::Nothing;
+    let is_ours = |a: &Clicked| match a.kind.as_str() {
+        "button" => a.action_id.starts_with("press."),
+        "checkboxes" => a.action_id == boxes::ACTION && a.block_id.starts_with(boxes::BLOCK),
+        _ => false,
     };
-    let Some(value) = clicked.value else { return Read::Nothing };
+    let Some(clicked) = it.actions.into_iter().find(is_ours) else { return Read::Nothing };
+    let selected = (clicked.kind == "checkboxes").then(|| {
+        clicked.selected_options.into_iter().take(BOXES).map(|chosen| chosen.value).collect::<Vec<_>>()
+    });
+    let value = match &selected {
+        Some(_) => clicked.block_id.strip_prefix(boxes::BLOCK).map(ToOwned::to_owned),
+        None => clicked.value,
+    };
+    let Some(value) = value else { return Read::Nothing };
     let channel = it.channel.map(|c| c.id);
     let container = it.container;
     let channel = channel.or_else(|| container.as_ref().and_then(|c| c.channel_id.clone()));
     let thread = container.as_ref().and_then(|c| c.thread_ts.clone());
     let message = container.filter(|c| !c.is_ephemeral).and_then(|c| c.message_ts).zip(channel.clone());
-    let parts = [account.id.as_bytes(), clicked.action_ts.as_bytes(), value.as_bytes()];
+    let message = message.map(|(id, channel)| MessageRef { channel, id });
+    let ticks = selected.as_ref().map(|selected| selected.join(" ")).unwrap_or_default();
+    let mut parts = vec![account.id.as_bytes(), clicked.action_ts.as_bytes(), value.as_bytes()];
+    // A button's key is as it always was.
+    parts.extend(selected.is_some().then_some(ticks.as_bytes()));
+    let key = format!("slack/click/{}", hash(&parts));
+    let content = match selected {
+        Some(selected) => Content::Tick { value, selected, message },
+        None => Content::Press { value, message },
+    };
     inbound(Inbound {
-        key: format!("slack/click/{}", hash(&parts)),
+        key,
         account: account.clone(),
         name,
         reply_to: ReplyTo { account, channel, thread, response_url: it.response_url, trigger: it.trigger_id },
-        content: Content::Press { value, message: message.map(|(id, channel)| MessageRef { channel, id }) },
+        content,
     })
 }
 

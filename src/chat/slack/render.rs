@@ -1,6 +1,7 @@
 //! Draws cards and messages as Slack blocks, with the text that notifications show. Not here: forms (`forms`), the
 //! sentences themselves (`app`).
 
+pub(crate) mod boxes;
 pub(crate) mod inert;
 pub(crate) mod rich;
 
@@ -97,6 +98,7 @@ fn card(card: &Card) -> Drawn {
     blocks.extend(rich::block(vec![head, status.section()]));
     blocks.extend(rich::block(vec![facts(&card.facts, &mut room)]));
     blocks.extend(rich::block(vec![gates(&card.gates, &mut room)]));
+    blocks.extend(boxes::checklist(card, &mut room));
     blocks.extend(rich::block(vec![stages(&card.stages, &mut room)]));
     blocks.extend(rich::block(changes(card, &mut room)));
     if let Some(log) = &card.log {

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is left of a checklist may be ticked so long after the end. Written down a second time on purpose.
+const MARKS_LAST: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
 /// Where a deploy is, as far as the record tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -131,6 +134,8 @@ impl Seen {
 struct Life {
     place: Place,
     revision: u64,
+    /// Until when what is left of its checklist may be ticked, once it is over.
+    marks_until: Option<Timestamp>,
     /// Kept while it is not over.
     open: Option<Box<Open>>,
 }
@@ -304,7 +309,15 @@ impl Replay {
             wrong.push((kind, format!("“{}” cannot happen to a deploy that is {was}", told.event)));
         }
         wrong.extend(question(told, &open));
+        let mut marks_until = before.as_ref().and_then(|life| life.marks_until);
+        let is_late = told.event == "marked" && marks_until.is_none_or(|until| told.at >= until);
+        if is_late && matches!(from, Some(Place::Done(_))) {
+            wrong.push((FindingKind::Life, "its checklist was ticked after the end".into()));
+        }
         let place = lands(told, from, &mut open);
+        if matches!(place, Place::Done(_)) && open.run.is_some() {
+            marks_until = told.at.checked_add(MARKS_LAST).ok();
+        }
         let was_active = from.is_some_and(Place::is_active);
         if place.is_active() && !was_active && !open.is_beside {
             if let Some(other) = self.active.insert(open.site.clone(), id.clone()).filter(|other| other != id)
@@ -322,7 +335,7 @@ impl Replay {
             None => 0,
         };
         let open = (!matches!(place, Place::Done(_))).then_some(open);
-        self.lives.insert(id.clone(), Life { place, revision, open });
+        self.lives.insert(id.clone(), Life { place, revision, marks_until, open });
         wrong
     }
 
@@ -413,7 +426,7 @@ impl Replay {
 }
 
 fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
-    const LOOKED_AT: [&str; 13] = [
+    const LOOKED_AT: [&str; 14] = [
         "requested",
         "pinned",
         "rules_changed",
@@ -421,6 +434,7 @@ fn data_of(event: &str, body: &str) -> Result<Data, serde_json::Error> {
         "refused",
         "approved",
         "withdrawn",
+        "marked",
         "intent_made",
         "bound",
         "found",
@@ -454,6 +468,8 @@ fn may_follow(event: &str, from: Option<Place>) -> bool {
         "found" => !matches!(from, Running | Done(_)),
         "given_up" => matches!(from, Unknown | Running),
         "progressed" | "ended" => from == Running,
+        // What was left of its checklist is ticked for a while after.
+        "marked" => !matches!(from, Requested | Done("refused" | "rejected" | "expired")),
         "closed" => from == Done("failed"),
         _ => false,
     }
@@ -470,6 +486,9 @@ fn question(told: &Told<'_>, open: &Open) -> Option<(FindingKind, String)> {
             if !data.by.clone().zip(open.digest.clone()).is_some_and(|one| open.agreed.contains(&one)) =>
         {
             Some((FindingKind::Life, "an approval was taken back that nobody had given".into()))
+        }
+        "marked" if open.digest.is_some() && data.digest != open.digest => {
+            Some((FindingKind::Life, "ticks are for something else than what would be deployed".into()))
         }
         "sent" if open.send_by.is_none_or(|by| told.at > by) => {
             Some((FindingKind::Start, "it was sent later than its intent allows".into()))

@@ -1,6 +1,7 @@
 //! What can happen to a deploy. Not here: what each event does to it (`step`).
 
 use super::{Pinned, Replaced};
+use crate::checklist::Marks;
 use crate::facts::Outside;
 use crate::gates::Verdict;
 use crate::ids::{Account, Digest, PersonId, PolicyVersion};
@@ -188,6 +189,20 @@ pub enum Event {
         /// Its jobs.
         progress: Progress,
     },
+    /// Somebody set or took away ticks of its checklist.
+    Marked {
+        /// Who.
+        by: PersonId,
+        /// Through which account.
+        account: Account,
+        /// For what.
+        digest: Digest,
+        /// On which drawing of the card.
+        drawing: String,
+        /// Which.
+        #[serde(flatten)]
+        marks: Marks,
+    },
     /// Somebody put a failed deploy away.
     Closed {
         /// Who.
@@ -246,6 +261,7 @@ impl Event {
             Event::GivenUp => "given_up",
             Event::Progressed { .. } => "progressed",
             Event::Ended { .. } => "ended",
+            Event::Marked { .. } => "marked",
             Event::Closed { .. } => "closed",
         }
     }

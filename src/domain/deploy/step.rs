@@ -7,6 +7,7 @@ mod running;
 mod waiting;
 
 use super::{Deploy, Event, Outcome, Ran, Resolution, State};
+use crate::checklist::Marks;
 use crate::ids::{Digest, PersonId};
 use crate::people::{Action, Authorized};
 use jiff::{SignedDuration, Timestamp};
@@ -46,6 +47,15 @@ pub enum Ask {
     Cancel(Option<String>),
     /// Say what became of it.
     Resolve(Resolution),
+    /// Set and take away ticks that were drawn for this digest.
+    Mark {
+        /// For what.
+        digest: Digest,
+        /// On which drawing of the card.
+        drawing: String,
+        /// Which.
+        marks: Marks,
+    },
     /// Put a failure away.
     Close,
 }
@@ -60,6 +70,7 @@ impl Ask {
             Ask::Hold(_) | Ask::Resume => Action::Hold,
             Ask::Cancel(_) | Ask::Close => Action::Cancel,
             Ask::Resolve(_) => Action::Resolve,
+            Ask::Mark { .. } => Action::Tick,
         }
     }
 }
@@ -159,6 +170,10 @@ impl Deploy {
             Ask::Resume => Event::Resumed { by },
             Ask::Cancel(reason) => Event::CancelAsked { by, reason },
             Ask::Resolve(answer) => Event::Resolved { by, answer },
+            Ask::Mark { digest, drawing, marks } => {
+                let account = grant.account().clone();
+                Event::Marked { by, account, digest, drawing, marks }
+            }
             Ask::Close => Event::Closed { by },
         };
         self.step(event, now)
@@ -177,6 +192,7 @@ impl Deploy {
             | Event::Resumed { .. }
             | Event::CancelAsked { .. }
             | Event::Resolved { .. }
+            | Event::Marked { .. }
             | Event::Closed { .. } => Err(Illegal::WrongGrant),
             Event::Delayed { .. }
             | Event::Pinned { .. }
@@ -221,7 +237,7 @@ impl Deploy {
                 let held = Ran { run: run.clone(), since: *since, progress: progress.clone() };
                 next.in_running(&event, intent.clone(), held, cancel.clone(), now, refused)?
             }
-            State::Done { outcome, .. } => next.in_done(&event, outcome.clone(), refused)?,
+            State::Done { outcome, .. } => next.in_done(&event, outcome.clone(), now, refused)?,
         };
         Ok(match effects {
             Some(effects) => Step { deploy: next, event: Some(event), effects },

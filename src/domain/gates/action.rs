@@ -24,6 +24,8 @@ pub(super) fn is_asked(case: &Case<'_>, gate: Gate) -> bool {
         Gate::Schedule | Gate::Freeze | Gate::Lock | Gate::Queue | Gate::Approvals => changes,
         Gate::Order | Gate::Checks | Gate::Review | Gate::Artifact => is_new,
         Gate::Migrations => is_new && changes,
+        // The list is that of a deploy.
+        Gate::Checklist => false,
     }
 }
 

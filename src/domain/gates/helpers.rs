@@ -57,6 +57,7 @@ fn of(case: &Case<'_>, gate: Gate, reason: &Reason) -> Helpers {
         | Gate::Review
         | Gate::Migrations
         | Gate::Artifact
+        | Gate::Checklist
         | Gate::Approvals => Helpers::default(),
     }
 }

@@ -191,6 +191,12 @@ pub enum Reason {
     ArtifactsMissing { missing: Vec<String> },
     /// Nobody could say whether it is there.
     ArtifactsUnreadable { why: String },
+    /// Every item that must be ticked before the start is.
+    ChecklistTicked { count: u32 },
+    /// Items that people are to tick, and items that wait for a fact.
+    ChecklistOpen { people: Vec<String>, facts: Vec<String>, ticked: u32, of: u32 },
+    /// Nobody could say whether an item is so.
+    ChecklistUnreadable { item: String, why: String },
     /// Paused by somebody or by the commit message.
     Held { by: Option<PersonId>, reason: String },
     /// Nobody needs to approve.
@@ -266,6 +272,7 @@ impl Reason {
                 | Reason::ReviewsUnreadable { .. }
                 | Reason::MigrationsUnreadable { .. }
                 | Reason::ArtifactsUnreadable { .. }
+                | Reason::ChecklistUnreadable { .. }
                 | Reason::GroupUnreadable { .. }
                 | Reason::CalendarUnreadable
                 | Reason::FreezeUnreadable { .. }

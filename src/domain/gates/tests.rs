@@ -3,6 +3,7 @@
 mod action;
 mod approvals;
 mod change;
+mod checklist;
 mod decision;
 mod freeze;
 mod inside;

@@ -20,6 +20,7 @@ unlock      .   y     y     y      y    .   .
 freeze      .   y     y     y      y    .   .
 resolve     .   y     y     y      y    .   .
 incident    y   y     y     y      y    .   .
+tick        y   y     y     y      .    .   .
 read        y   y     y     y      y    y   y
 ";
 
@@ -38,6 +39,7 @@ unlock      y   y     .     .      .    .   .
 freeze      y   y     .     .      .    .   .
 resolve     y   y     .     .      .    .   .
 incident    y   y     .     .      .    .   .
+tick        y   y     .     .      .    .   .
 read        y   y     y     y      y    y   y
 ";
 
@@ -56,6 +58,7 @@ unlock      .   y     .     .      .    .   .
 freeze      .   y     .     .      .    .   .
 resolve     .   y     .     .      .    .   .
 incident    y   y     .     .      .    .   .
+tick        y   y     .     .      .    .   .
 read        y   y     y     y      y    y   y
 ";
 

@@ -1,5 +1,6 @@
 //! What environments and services demand of the change itself. Not here: judging by it (`gates`).
 
+use crate::checklist::Checklist;
 use crate::ids::GroupName;
 use crate::migrations::Pattern;
 use jiff::SignedDuration;
@@ -23,6 +24,9 @@ pub struct Preflight {
     /// Name of the environment in the code host's list of deployments, if deploys count that only stand there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+    /// What people and facts tick before, during and after, with what is added for migrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Checklist>,
 }
 
 /// How a change must have been reviewed.

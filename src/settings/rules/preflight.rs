@@ -38,6 +38,8 @@ pub(super) fn preflight(
         reviews: reviews(section, services),
         migrations: migrations(section, names, voters),
         seen: seen(section),
+        // Read when all environments are.
+        checklist: None,
     }
 }
 

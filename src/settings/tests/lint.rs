@@ -212,3 +212,24 @@ fn calendar_files_are_looked_at() {
         }
     }
 }
+
+#[test]
+fn items_that_nothing_ticks_here_are_told_and_the_built_in_lists_are_not() {
+    let list = "[checklists.own]\nbefore = [{ item = \"Reviewed\", fact = \"reviews\" }, { item = \"Approved\", fact = \"approvals\" }]\n\
+                after = [{ item = \"Shrunk\", when = \"migrations\" }]\n";
+    let with = |name: &str, list: &str| {
+        file(WINDOWS, APPROVALS, list).replace(
+            "deployers = [\"deployers\"]\n",
+            &format!("deployers = [\"deployers\"]\nchecklist = \"{name}\"\n"),
+        )
+    };
+    let found = said(&with("own", list));
+    let codes: Vec<(&str, &str)> = found.iter().map(|(_, code, at)| (code.as_str(), &at[..9])).collect();
+    assert_eq!(
+        codes,
+        [("checklist_unasked", "\"Reviewed"), ("checklist_never", "\"Shrunk\" ")],
+        "{found:#?}"
+    );
+    assert!(found.iter().all(|(severity, _, _)| severity == "warning"), "{found:#?}");
+    assert_eq!(said(&with("release", "")), []);
+}

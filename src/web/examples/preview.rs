@@ -204,6 +204,8 @@ fn card(tone: Tone, status: Text) -> Card {
         ],
         more_changes: Text::plain("and 4 more: ").link("compare", Some("https://example.com/compare")),
         gates: Vec::new(),
+        checklist: Vec::new(),
+        boxes: Vec::new(),
         stages: Vec::new(),
         log: None,
         buttons: Vec::new(),

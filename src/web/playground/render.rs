@@ -5,7 +5,9 @@ use super::room::{Entry, OpenForm, Room, Said};
 use super::{Person, Playground};
 use askama::Template;
 use jiff::Timestamp;
-use shipgate_app::words::{Block, Body, Card, FieldKind, GateLine, Span, StageLine, Style, Text, Tone};
+use shipgate_app::words::{
+    Block, Body, Boxes, Card, FieldKind, GateLine, Span, StageLine, Style, Text, Tone,
+};
 use shipgate_domain::gates::Answer;
 use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{Account, Platform};
@@ -211,6 +213,12 @@ fn style_class(style: &Style) -> &'static str {
         Style::Danger => "b-danger",
         Style::Plain => "b-plain",
     }
+}
+
+/// The boxes of a row that are ticked as it is drawn.
+fn ticked(row: &Boxes) -> String {
+    let keys = row.options.iter().filter(|option| option.is_ticked).map(|option| option.key.as_str());
+    keys.collect::<Vec<_>>().join(" ")
 }
 
 /// How many gates gave this answer.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
-use shipgate_app::words::{Body, Message, Text, Tone};
+use shipgate_app::words::{BOXES, Body, Message, Text, Tone};
 use std::collections::BTreeMap;
 
 /// Characters in one sentence.
@@ -116,7 +116,7 @@ impl Playground {
     async fn take_press(&self, fields: &Fields) -> Result<(), Refusal> {
         let person = self.speaker(fields)?;
         let value = fields.get("value");
-        if value.is_empty() || value.len() > 100 {
+        if value.is_empty() || value.len() > 100 || fields.get("row").len() > 100 {
             return refuse(
                 "That button carries nothing that can be used. Reload the page and press it again.",
             );
@@ -129,7 +129,19 @@ impl Playground {
         };
         let message = MessageRef { channel: on.channel.clone(), id: on.id.to_string() };
         let thread = on.thread.map(|root| root.to_string());
-        let content = Content::Press { value: value.to_owned(), message: Some(message) };
+        let content = match fields.get("row") {
+            "" => Content::Press { value: value.to_owned(), message: Some(message) },
+            // A box: the whole row is told, with this one turned over.
+            row => {
+                let mut selected: Vec<String> =
+                    fields.get("ticked").split_whitespace().take(BOXES).map(ToOwned::to_owned).collect();
+                match selected.iter().position(|key| key == value) {
+                    Some(at) => drop(selected.remove(at)),
+                    None => selected.push(value.to_owned()),
+                }
+                Content::Tick { value: row.to_owned(), selected, message: Some(message) }
+            }
+        };
         self.hand_over(person, self.key(person, fields), Some(&on.channel), thread, fields, content).await
     }
 

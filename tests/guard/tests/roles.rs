@@ -39,7 +39,9 @@ fn everything() -> BTreeSet<String> {
     let buttons = Press::ALL.into_iter().map(Press::name).chain(of_locks);
     let buttons = buttons.map(|name| format!("button {name}"));
     let forms = shipgate_app::FORMS.into_iter().map(|form| format!("form {form}"));
-    commands.chain(buttons).chain(forms).collect()
+    // Boxes of a checklist: for those who deploy or approve, and for the groups that an item names.
+    let boxes = ["box tick", "box tick named"].map(str::to_owned);
+    commands.chain(buttons).chain(forms).chain(boxes).collect()
 }
 
 #[test]

@@ -253,6 +253,15 @@ fn check_element(element: &Value, wrong: &mut Wrong) {
         Some("radio_buttons" | "checkboxes") => {
             wrong.count("options", &element["options"], 10);
             check_options(element, 75, wrong);
+            if !element["initial_options"].is_null() {
+                wrong.count("initial_options", &element["initial_options"], 10);
+            }
+            let options = element["options"].as_array().map_or(&[][..], Vec::as_slice);
+            for option in element["initial_options"].as_array().into_iter().flatten() {
+                if !options.contains(option) {
+                    wrong.add("an initial option is not exactly one of the options");
+                }
+            }
         }
         Some("plain_text_input") => {
             let known = [

@@ -423,7 +423,7 @@ impl Slack {
         prepared.sign(&self.config().signing_secret)
     }
 
-    async fn deliver(&self, kind: Kind, payload: &Value) -> Delivery {
+    pub(super) async fn deliver(&self, kind: Kind, payload: &Value) -> Delivery {
         if kind == Kind::Event {
             return self.deliver_event(payload, 0, "").await;
         }
@@ -509,7 +509,7 @@ impl Slack {
     }
 }
 
-fn person(state: &State, key: &str) -> Result<Person, NotThere> {
+pub(super) fn person(state: &State, key: &str) -> Result<Person, NotThere> {
     state.person(key).cloned().ok_or_else(|| NotThere(format!("there is no person `{key}`")))
 }
 

@@ -277,6 +277,8 @@ pub(super) struct State {
     pub messages: Vec<Message>,
     pub ephemerals: Vec<Ephemeral>,
     pub views: Vec<View>,
+    /// Boxes as they are ticked on somebody's screen: by person, message and block.
+    pub screens: HashMap<(String, String, String), Vec<serde_json::Value>>,
     pub responses: Vec<ResponseUse>,
     pub triggers: HashMap<String, Trigger>,
     pub response_urls: HashMap<String, ResponseUrl>,
@@ -305,6 +307,7 @@ impl State {
             messages: Vec::new(),
             ephemerals: Vec::new(),
             views: Vec::new(),
+            screens: HashMap::new(),
             responses: Vec::new(),
             triggers: HashMap::new(),
             response_urls: HashMap::new(),

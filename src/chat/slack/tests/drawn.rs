@@ -4,8 +4,8 @@ use crate::slack::{forms, render};
 use serde_json::{Value, json};
 use shipgate_app::inbound::ReplyTo;
 use shipgate_app::words::{
-    Block, Body, Button, Card, Field, FieldKind, Form, GateLine, LogTail, Message, Span, StageLine, Style,
-    Text, Tone,
+    Block, Body, BoxOption, Boxes, Button, Card, CheckLine, Field, FieldKind, Form, GateLine, LogTail,
+    Message, Span, StageLine, Style, Text, Tone,
 };
 use shipgate_domain::gates::Answer;
 use shipgate_domain::ids::{Account, Platform};
@@ -36,6 +36,8 @@ fn card(tone: Tone, status: Text) -> Card {
         ],
         more_changes: Text::plain("and 12 more"),
         gates: Vec::new(),
+        checklist: Vec::new(),
+        boxes: Vec::new(),
         stages: Vec::new(),
         log: None,
         buttons: Vec::new(),
@@ -70,6 +72,46 @@ fn a_waiting_card_shows_every_gate_and_the_buttons() {
         button("Cancel", Style::Plain, Some("Stop the deploy of v1.2.3 to production?")),
     ];
     insta::assert_json_snapshot!(drawn(Body::Card(Box::new(card))));
+}
+
+#[test]
+fn a_checklist_is_lines_to_read_and_boxes_to_press() {
+    let option = |key: &str, is_ticked| BoxOption {
+        key: key.to_owned(),
+        label: format!("Item {key} <!channel>"),
+        note: if is_ticked { "ada, 20 Nov 12:00".to_owned() } else { String::new() },
+        is_ticked,
+    };
+    let mut card = card(Tone::Asking, Text::plain("Waits."));
+    let look = Text::plain("Tests passing — 2 checks green (").link("look", Some("https://ci.example/1"));
+    card.checklist = vec![
+        CheckLine { is_ticked: true, text: look.and(")") },
+        CheckLine { is_ticked: false, text: "Staging tested — ticks itself once it is so".into() },
+    ];
+    let value = "01JNB8Q2V0ABCDEFGHJKMNPQRS.0123456789ABCDEFGHJKMNPQRS".to_owned();
+    card.boxes = vec![Boxes { value, options: vec![option("a", true), option("b", false)] }];
+    let shown = drawn(Body::Card(Box::new(card.clone())));
+    let blocks = shown["blocks"].as_array().unwrap();
+    let row = blocks.iter().find(|b| b["elements"][0]["type"] == "checkboxes").expect("a row of boxes");
+    let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
+    let ticked = json!({
+        "text": text("Item a <!channel>"), "value": "a", "description": text("ada, 20 Nov 12:00"),
+    });
+    let open = json!({"text": text("Item b <!channel>"), "value": "b"});
+    let element = json!({
+        "type": "checkboxes", "action_id": "tick", "options": [ticked, open], "initial_options": [ticked],
+    });
+    let block_id = "ticks.01JNB8Q2V0ABCDEFGHJKMNPQRS.0123456789ABCDEFGHJKMNPQRS";
+    assert_eq!(*row, json!({"type": "actions", "block_id": block_id, "elements": [element]}));
+    let words = shown.to_string();
+    assert!(words.contains("Tests passing — 2 checks green (") && words.contains("https://ci.example/1"));
+    assert!(words.contains("ballot_box_with_check") && words.contains("white_medium_square"), "{words}");
+    // Nobody can press anything there, and everything can still be read.
+    let read = drawn(Body::Card(Box::new(card.to_read()))).to_string();
+    assert!(
+        !read.contains("checkboxes") && read.contains("Item b") && read.contains("ada, 20 Nov"),
+        "{read}"
+    );
 }
 
 #[test]

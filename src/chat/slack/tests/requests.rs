@@ -187,6 +187,40 @@ async fn clicks_and_mentions_are_taken_in_and_other_events_are_not() {
 }
 
 #[tokio::test]
+async fn a_press_of_a_box_tells_its_row_and_everything_ticked_there() {
+    let sink = Arc::new(Kept::default());
+    let press = |ts: &str, selected: &[&str]| {
+        let options: Vec<Value> = selected
+            .iter()
+            .map(|value| json!({"text": {"type": "plain_text", "text": "An item"}, "value": value}))
+            .collect();
+        let click = json!({"type": "block_actions", "team": {"id": "T0TEAM"}, "api_app_id": "A0APP",
+            "user": {"id": "U0ADA", "username": "ada"}, "trigger_id": "1", "channel": {"id": "C1"},
+            "container": {"type": "message", "message_ts": "1.5", "channel_id": "C1"},
+            "actions": [{"type": "checkboxes", "block_id": "ticks.x.y", "action_id": "tick", "action_ts": ts,
+                         "selected_options": options}]});
+        interaction(&click)
+    };
+    for body in [press("1.2", &["a", "b"]), press("1.3", &[]), press("1.2", &["a", "b"])] {
+        assert_eq!(send(&sink, "/slack/interactions", &body).await.0, StatusCode::OK);
+    }
+    let foreign = press("1.4", &["a"]).replace("ticks.x.y", "polls.x.y");
+    assert_eq!(send(&sink, "/slack/interactions", &foreign).await.0, StatusCode::OK);
+    let taken = sink.taken.lock().unwrap();
+    let told = |n: usize| match &taken[n].content {
+        Content::Tick { value, selected, message: Some(m) } => {
+            (value.clone(), selected.clone(), m.id.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(0), ("x.y".into(), vec!["a".to_owned(), "b".to_owned()], "1.5".into()));
+    assert_eq!(told(1).1, Vec::<String>::new(), "the last box was unticked");
+    assert_eq!(taken[0].key, taken[2].key, "the same delivery again");
+    assert_ne!(taken[0].key, taken[1].key);
+    assert_eq!(taken.len(), 3, "boxes of others are not for us");
+}
+
+#[tokio::test]
 async fn a_signature_in_another_case_makes_no_other_delivery() {
     let sink = Arc::new(Kept::default());
     let body = slash("T0TEAM", "A0APP");

@@ -108,7 +108,9 @@ fn every_life_that_can_be_is_told_without_a_finding_and_every_other_step_is_one(
             );
             steps += 1;
             places.insert(place_in_life(&step.deploy));
-            let is_near = step.deploy.attempts <= ATTEMPTS && step.deploy.approvals.len() <= APPROVALS;
+            let is_near = step.deploy.attempts <= ATTEMPTS
+                && step.deploy.approvals.len() <= APPROVALS
+                && step.deploy.strokes.is_empty();
             if is_near && seen.insert(key(&step.deploy)) {
                 ahead.push_back((step.deploy, after));
             }

@@ -20,6 +20,7 @@ impl Deploy {
             Phase::Sent { at } | Phase::Accepted { at } | Phase::Unknown { at, .. } => Some(*at),
         };
         match event {
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             Event::Sent => match phase {
                 Phase::Ready if now <= intent.send_by => {
                     // The reconcile is due only after the send has had its time; a crash before that leads to it too.

@@ -2,9 +2,16 @@
 
 use super::{Change, Illegal};
 use crate::deploy::{Deploy, Event, Outcome, State};
+use jiff::Timestamp;
 
 impl Deploy {
-    pub(super) fn in_done(&mut self, event: &Event, outcome: Outcome, refused: Illegal) -> Change {
+    pub(super) fn in_done(
+        &mut self,
+        event: &Event,
+        outcome: Outcome,
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
         match event {
             Event::Closed { by } => match outcome {
                 Outcome::Failed { why, closed_by: None } => {
@@ -22,6 +29,8 @@ impl Deploy {
                 | Outcome::Succeeded
                 | Outcome::Unknown => Err(refused),
             },
+            // What is left of its checklist is ticked for a while.
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             // News about a finished deploy is late or repeated: it changes nothing.
             Event::Delayed { .. }
             | Event::Pinned { .. }

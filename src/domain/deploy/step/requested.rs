@@ -71,6 +71,7 @@ impl Deploy {
             | Event::GivenUp
             | Event::Progressed { .. }
             | Event::Ended { .. }
+            | Event::Marked { .. }
             | Event::Closed { .. } => Err(refused),
         }
     }

@@ -16,6 +16,7 @@ impl Deploy {
         refused: Illegal,
     ) -> Change {
         match event {
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(Vec::new)),
             Event::Progressed { run, progress } => {
                 if run.id != ran.run.id || run.attempt < ran.run.attempt {
                     return Ok(None);

@@ -17,6 +17,7 @@ impl Deploy {
     ) -> Change {
         let Some(pinned) = self.pinned.as_mut() else { return Err(refused) };
         match event {
+            Event::Marked { .. } => Ok(self.mark(event, now, refused)?.then(|| vec![Do::Judge(None)])),
             Event::RulesChanged { policy, plan, digest } => {
                 // What was read under other rules may answer other questions.
                 self.outside = None;

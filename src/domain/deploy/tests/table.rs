@@ -61,6 +61,9 @@ ended:_timed_out              x         x         x         x         x        x
 ended:_other                  x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
 ended:_success,_all_skipped   x         x         x         x         x        x         x         x         x        x        x               x               failed          failed          failed          failed
 ended:_success,_other_run     x         x         x         x         x        x         x         x         x        x        x               x               =               =               =               =
+marked                        x         waiting   held      ready     sent     sent!     accepted  accepted! unknown  unknown! asked           asked!          queued          running         running?        running!
+marked,_other_digest          x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
+marked_a_day_later            x         waiting   held      ready     sent     sent!     accepted  accepted! unknown  unknown! asked           asked!          queued          running         running?        running!
 closed                        x         x         x         x         x        x         x         x         x        x        x               x               x               x               x               x
 ";
 
@@ -118,6 +121,9 @@ ended:_timed_out               =       =        =         =       =          =  
 ended:_other                   =       =        =         =       =          =         =      =      =
 ended:_success,_all_skipped    =       =        =         =       =          =         =      =      =
 ended:_success,_other_run      =       =        =         =       =          =         =      =      =
+marked                         x       x        x         x       x          succeeded failed closed x
+marked,_other_digest           x       x        x         x       x          x         x      x      x
+marked_a_day_later             x       x        x         x       x          x         x      x      x
 closed                         x       x        x         x       x          x         closed x      x
 ";
 

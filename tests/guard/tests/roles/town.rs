@@ -11,7 +11,7 @@ use shipgate_app::ports::{
     Report, Repositories, Resolved, Sent, Store,
 };
 use shipgate_app::store::{Changes, Epoch, Filter};
-use shipgate_app::words::{Block, Body, Button, Form, Message};
+use shipgate_app::words::{Block, Body, Boxes, Button, Form, Message};
 use shipgate_app::{App, LockPress, Ports, Rules};
 use shipgate_domain::audit::Entry;
 use shipgate_domain::deploy::{Deploy, Outcome, State};
@@ -69,6 +69,9 @@ checks = "none"
 deployers = ["deployers"]
 approvals = { needed = 1, from = ["approvers"], own = false }
 overrides = { needed = 1, from = ["overriders"] }
+checklist = "watch"
+[checklists.watch]
+after = [{ item = "Metrics normal" }, { item = "Backup checked", who = ["approvers"] }]
 "#;
 
 /// Commands that a team added: one for each role that a file can name. Not of another town's: also in the table.
@@ -121,6 +124,8 @@ struct Hands {
     going: Mutex<Going>,
     runs: AtomicU64,
     cards: Mutex<BTreeMap<DeployId, (MessageRef, Vec<Button>)>>,
+    /// Rows of boxes of these cards.
+    boxes: Mutex<BTreeMap<DeployId, Vec<Boxes>>>,
     replies: Mutex<Vec<String>>,
     forms: Mutex<Vec<Form>>,
     /// Headlines of everything that was posted and is no card.
@@ -147,6 +152,7 @@ impl Random for Hands {
 impl Hands {
     fn show(&self, at: &MessageRef, body: &Body) {
         if let Body::Card(card) = body {
+            self.boxes.lock().unwrap().insert(card.deploy.clone(), card.boxes.clone());
             self.cards.lock().unwrap().insert(card.deploy.clone(), (at.clone(), card.buttons.clone()));
         }
         if let Body::Message(message) = body {
@@ -312,6 +318,7 @@ impl Town {
             going: Mutex::new(Going::Well),
             runs: AtomicU64::new(0),
             cards: Mutex::default(),
+            boxes: Mutex::default(),
             replies: Mutex::default(),
             forms: Mutex::default(),
             posts: Mutex::default(),
@@ -413,7 +420,8 @@ impl Town {
         deploys.retain(|d| {
             !(d.revision <= 1 && matches!(&d.state, State::Done { outcome: Outcome::Refused, .. }))
         });
-        let facts = |d: &Deploy| format!("{} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals);
+        let facts =
+            |d: &Deploy| format!("{} {:?} {:?} {:?} {:?}", d.id, d.state, d.hold, d.approvals, d.strokes);
         let deploys: BTreeSet<String> = deploys.iter().map(facts).collect();
         let freezes = self.store.freezes(false).await.unwrap();
         let events: Vec<String> = self
@@ -452,7 +460,9 @@ impl Town {
         assert!(!(has_changed && was_denied), "{what}: denied, and yet: {}", self.fingerprint().await);
         let was_asked = self.hands.forms.lock().unwrap().len() > before.forms;
         let was_answered = self.hands.replies.lock().unwrap().len() > before.replies;
-        assert!(was_answered || was_asked, "{what}: silence");
+        // A tick answers by itself: the card is drawn anew.
+        let is_shown = has_changed && what.starts_with("box ");
+        assert!(was_answered || was_asked || is_shown, "{what}: silence");
         match Scene::of(what) {
             Scene::Reading => !was_denied,
             _ => has_changed || was_asked,
@@ -498,6 +508,11 @@ impl Town {
                 let press = Press::from_name(name).unwrap();
                 let (value, at) = self.button(before, press);
                 self.take(role, Content::Press { value, message: Some(at) }).await;
+            }
+            "box" => {
+                let label = if name == "tick" { "Metrics normal" } else { "Backup checked" };
+                let (value, key, at) = self.row(before, label);
+                self.take(role, Content::Tick { value, selected: vec![key], message: Some(at) }).await;
             }
             _ => {
                 let (context, fields) = match name {
@@ -573,6 +588,17 @@ impl Town {
         self.store.locks().await.unwrap()
     }
 
+    /// The row of boxes that has one of this label, and what that box is called in it.
+    fn row(&self, before: &Before, label: &str) -> (String, String, MessageRef) {
+        let id = &before.deploy.as_ref().expect("there is a deploy").id;
+        let boxes = self.hands.boxes.lock().unwrap();
+        let options = boxes[id].iter().flat_map(|row| row.options.iter().map(move |option| (row, option)));
+        let found = options.into_iter().find(|(_, option)| option.label == label);
+        let (row, option) = found.unwrap_or_else(|| panic!("no box {label} in {boxes:?}"));
+        let at = self.hands.cards.lock().unwrap()[id].0.clone();
+        (row.value.clone(), option.key.clone(), at)
+    }
+
     fn button(&self, before: &Before, press: Press) -> (String, MessageRef) {
         let deploy = before.deploy.as_ref().expect("there is a deploy");
         let there = presses(deploy);
@@ -623,13 +649,14 @@ impl Scene {
             "command rerun" | "button rerun" | "button roll_back" | "button close" => Self::Failed,
             "button deploy_before" => Self::Refused,
             "button did_not_start" | "button started" | "button wait_more" | "form started" => Self::Unsure,
-            "command rollback" => Self::Released,
+            "command rollback" | "box tick" | "box tick named" => Self::Released,
             "command unlock" => Self::Locked,
             "button unlock" | "button keep_lock" => Self::Nagged,
             "command freeze end" => Self::Frozen,
             "command away start" | "command deploy" | "command lock" | "command freeze add"
             | "command look" | "command restart" | "command wipe" | "form words" => Self::Nothing,
-            "command diff"
+            "command checklist"
+            | "command diff"
             | "command explain"
             | "command freeze list"
             | "command help"
