@@ -34,6 +34,14 @@ fn row(value: &Value, into: &mut String) {
         Some("button") => {
             into.push_str(&format!("[{}] ", value["text"]["text"].as_str().unwrap_or_default()))
         }
+        Some("checkboxes") => {
+            let options = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+            for option in options("options") {
+                let is_ticked = options("initial_options").iter().any(|one| one["value"] == option["value"]);
+                let label = option["text"]["text"].as_str().unwrap_or_default();
+                into.push_str(&format!("[{}] {label}\n", if is_ticked { "x" } else { " " }));
+            }
+        }
         Some("mrkdwn" | "plain_text") => into.push_str(value["text"].as_str().unwrap_or_default()),
         Some(
             "rich_text"
@@ -49,6 +57,7 @@ fn row(value: &Value, into: &mut String) {
                 into.push('\n');
             }
         }
+        _ if value.is_null() => {}
         _ => {
             row(&value["text"], into);
             value["fields"].as_array().into_iter().flatten().for_each(|field| row(field, into));

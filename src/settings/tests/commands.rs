@@ -64,13 +64,13 @@ fn mistakes_of_settings_and_command_files_are_told_together() {
     let (text, code) = told(false);
     assert_eq!(code, ExitCode::FAILURE);
     assert!(
-        text.contains("chanel") && text.contains("own/restart.toml:51:1: There is no key secret."),
+        text.contains("chanel") && text.contains("own/restart.toml:52:1: There is no key secret."),
         "{text}"
     );
     let (json, _) = told(true);
     let problems: Vec<serde_json::Value> = serde_json::from_str(&json).expect("JSON");
     let of_file = problems.iter().find(|problem| problem["code"] == "bad_command").expect("it is told");
-    assert_eq!((&of_file["line"], &of_file["column"]), (&51.into(), &1.into()), "{of_file}");
+    assert_eq!((&of_file["line"], &of_file["column"]), (&52.into(), &1.into()), "{of_file}");
     assert!(of_file["file"].as_str().expect("a path").ends_with("own/restart.toml"));
     // A file that can be read is held against the services and environments.
     fs::write(folder.path().join("own/restart.toml"), wrong.replace("secret = 1\n", "")).expect("a file");

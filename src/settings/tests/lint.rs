@@ -227,7 +227,7 @@ fn items_that_nothing_ticks_here_are_told_and_the_built_in_lists_are_not() {
     let codes: Vec<(&str, &str)> = found.iter().map(|(_, code, at)| (code.as_str(), &at[..9])).collect();
     assert_eq!(
         codes,
-        [("checklist_unasked", "\"Reviewed"), ("checklist_never", "\"Shrunk\" ")],
+        [("checklist_unasked", "\"Reviewed"), ("checklist_never", "\"Shrunk\",")],
         "{found:#?}"
     );
     assert!(found.iter().all(|(severity, _, _)| severity == "warning"), "{found:#?}");
