@@ -49,7 +49,8 @@ impl App {
         };
         let Some(when) = when else { return Ok(()) };
         let args = self.rules.grammar.inputs(said);
-        let asked = Asked { name: rule.name.clone(), args, live, read_only: rule.read_only };
+        let (name, arguments) = (rule.name.clone(), rule.arguments.clone());
+        let asked = Asked { name, args, live, read_only: rule.read_only, arguments };
         let wanted = Wanted {
             kind: Kind::Action(asked),
             version,
@@ -91,13 +92,14 @@ impl App {
     }
 
     /// Whether what was asked for is still what its command does: not where the command was taken out of the folder, is
-    /// for other places now, or began to change something, or ceased to.
+    /// for other places now, takes other arguments, began to change something, or ceased to.
     pub(crate) fn still_means(&self, deploy: &Deploy, service: &Service) -> bool {
         let Some(asked) = deploy.action() else { return true };
         self.rules.policy.actions.get(&asked.name).is_some_and(|rule| {
             rule.is_for(&deploy.request.environment)
                 && rule.of(service).is_some()
                 && rule.read_only == asked.read_only
+                && rule.arguments == asked.arguments
                 && (rule.acts_on == ActsOn::Live) == asked.live.is_some()
         })
     }

@@ -189,7 +189,9 @@ impl App {
             return Ok(());
         }
         let decides = matches!(ask, Ask::Resolve(Resolution::DidNotStart | Resolution::Started { .. }));
-        if decides && environment.approvals.needed > 0 && grant.person() == &deploy.request.by {
+        let asked = deploy.action().and_then(|asked| self.rules.policy.actions.get(&asked.name));
+        let needed = environment.approvals.needed.max(asked.map_or(0, |rule| rule.approvals));
+        if decides && needed > 0 && grant.person() == &deploy.request.by {
             let answer = self.words().own_resolution(deploy);
             visit.answer(answer);
             return Ok(());

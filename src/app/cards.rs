@@ -172,7 +172,8 @@ impl App {
         let wanted = presses(&deploy);
         let shown = digest_of(&(&card, &options, &wanted));
         let channels = self.card_channels();
-        if shown == row.shown && row.posts.len() == channels.len() {
+        let stands_in = |channel: &String| row.posts.iter().any(|post| post.channel == *channel);
+        if shown == row.shown && channels.iter().all(|(channel, _)| stands_in(channel)) {
             return Ok(self.card_again(&deploy, now));
         }
         let is_urgent = !matches!(deploy.state, State::Running { .. });
@@ -244,7 +245,8 @@ impl App {
     }
 
     fn has_list(&self, deploy: &Deploy) -> bool {
-        self.place_of(deploy).is_some_and(|(environment, _)| environment.preflight.checklist.is_some())
+        deploy.puts_in_place()
+            && self.place_of(deploy).is_some_and(|(environment, _)| environment.preflight.checklist.is_some())
     }
 
     /// Edits the card, or posts it and writes down where it stands. `again`: an earlier try may have posted it unseen.

@@ -443,6 +443,10 @@ impl App {
         row: &CardRow,
         message: &MessageRef,
     ) -> Result<bool, ChatError> {
+        // Also in a channel that the settings named before.
+        if row.posts.iter().any(|post| post.message == *message) {
+            return Ok(true);
+        }
         let (channel, _) = self.card_channels().remove(0);
         match row.posts.iter().any(|post| post.channel == channel) {
             true => Ok(row.posts.iter().any(|post| post.message == *message)),

@@ -157,7 +157,7 @@ impl App {
                 let (plan, digest) =
                     self::plan(deploy, &pin.commit, &started, &deploy.policy, workflow.as_deref());
                 let pinned = Box::new(Pinned { pin, diff, plan, digest });
-                self.learn(deploy, Event::Pinned { pinned, expires }).await?;
+                self.decide(deploy, Event::Pinned { pinned, expires }).await?;
                 return Ok(None);
             }
             Ok(Resolved::Unknown) => Reason::VersionUnknown,

@@ -185,6 +185,9 @@ pub struct Asked {
     /// Whether it changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
+    /// What stands for the arguments that its command took then, with their limits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arguments: String,
 }
 
 /// The version, resolved once, and what was made of it.
@@ -591,7 +594,8 @@ impl Deploy {
 
     /// Whether a newer request takes its place where the rules of the environment say so: of the same person, for the
     /// same service there, while this has not started. What was planned for another time is meant besides it, and only
-    /// a rollback takes the place of a rollback.
+    /// a rollback takes the place of a rollback. Neither a command of the team's own nor failed jobs that run again take
+    /// a place, and such a command gives way to nothing.
     #[must_use]
     pub fn is_superseded_by(&self, newer: &Deploy) -> bool {
         let (one, other) = (&self.request, &newer.request);
@@ -601,7 +605,10 @@ impl Deploy {
             (StartWhen::At(_), _) | (_, StartWhen::At(_)) => false,
             (StartWhen::Now | StartWhen::WhenOpen, StartWhen::Now | StartWhen::WhenOpen) => true,
         };
+        let says_again = |newer: &Deploy| matches!(newer.request.kind, Kind::Deploy | Kind::Rollback { .. });
         has_not_started
+            && self.puts_in_place()
+            && says_again(newer)
             && self.id < newer.id
             && one.by == other.by
             && one.service == other.service

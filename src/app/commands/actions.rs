@@ -7,6 +7,7 @@ use super::parse::Invocation;
 use super::spec::{ArgSpec, CommandSpec, PipelineSpec, Spot};
 use super::vocabulary::{Kind, Role};
 use super::{CommandFileProblem, Grammar};
+use sha2::{Digest as _, Sha256};
 use shipgate_domain::ids::ActionName;
 use shipgate_domain::people::{Member, Memberships};
 use shipgate_domain::policy::{ActionRole, ActionRule, Environment, Policy, Provider};
@@ -56,6 +57,13 @@ impl Grammar {
     }
 }
 
+/// What stands for everything that a command takes: whoever asked by other arguments, or other limits, asked for
+/// something else.
+fn arguments(command: &CommandSpec) -> String {
+    let args = command.forms.first().map(|form| format!("{:?}", form.args)).unwrap_or_default();
+    shipgate_domain::hex(&Sha256::digest(args)[..8])
+}
+
 fn rule(
     command: &CommandSpec,
     spec: &PipelineSpec,
@@ -79,6 +87,7 @@ fn rule(
         workflow: spec.workflow.clone(),
         inputs: spec.inputs.clone(),
         command: spec.command.clone(),
+        arguments: arguments(command),
     };
     if !policy.services.values().any(|service| rule.of(service).is_some()) && spec.services.is_empty() {
         let has = if spec.workflow.is_empty() { "command" } else { "workflow" };

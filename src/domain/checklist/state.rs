@@ -106,7 +106,9 @@ pub fn lines<'a>(
     (environment, service): (&'a Environment, &Service),
     verdict: &dyn Fn(Gate) -> Option<Verdict>,
 ) -> Vec<Line<'a>> {
-    let Some(list) = &environment.preflight.checklist else { return Vec::new() };
+    let Some(list) = environment.preflight.checklist.as_ref().filter(|_| deploy.puts_in_place()) else {
+        return Vec::new();
+    };
     let seen = Seen { deploy, policy, environment, service, verdict };
     seen.lines(list)
 }
@@ -187,7 +189,9 @@ impl Seen<'_> {
             Fact::Window => match (self.gate(Gate::Schedule), self.gate(Gate::Freeze)) {
                 (Said::Yes(evidence), Said::Yes(_)) => Said::Yes(evidence),
                 (Said::Unknown(why), _) | (_, Said::Unknown(why)) => Said::Unknown(why),
-                (Said::Yes(_) | Said::No | Said::Nobody, _) => Said::No,
+                (Said::No, _) | (_, Said::No) => Said::No,
+                // Nobody asks for a window, or people agreed to do without: they say whether this is one.
+                (Said::Nobody, _) | (_, Said::Nobody) => Said::Nobody,
             },
             Fact::WayDown => way_down(migrations),
             Fact::Started => match self.bound() {
@@ -252,6 +256,9 @@ impl Seen<'_> {
                 | Reason::NoOrder
                 | Reason::NoApprovals
                 | Reason::NotForRollback
+                | Reason::NoSchedule
+                | Reason::Overridden { .. }
+                | Reason::EmergencyHours { .. }
                 | Reason::MigrationsShown { .. }
                 | Reason::AcrossMigrations { .. }
         );

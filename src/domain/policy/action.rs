@@ -29,6 +29,9 @@ pub struct ActionRule {
     pub workflow: String,
     /// Inputs of the workflow.
     pub inputs: BTreeMap<String, String>,
+    /// What stands for the arguments that its command takes, with their limits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arguments: String,
     /// Argument vector, for `command`. Never given to a shell. Empty where it has none.
     pub command: Vec<String>,
 }

@@ -115,6 +115,7 @@ fn every_shipped_example_is_understood_and_sends_what_its_workflow_declares() {
                 args: grammar.inputs(said),
                 live: None,
                 read_only: rule.read_only,
+                arguments: rule.arguments.clone(),
             };
             let request = Request {
                 kind: Kind::Action(asked),

@@ -44,7 +44,7 @@ impl Parts {
 
 fn asked(args: &[(&str, &str)]) -> Asked {
     let args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Asked { name: parsed("flag"), args, live: None, read_only: false }
+    Asked { name: parsed("flag"), args, live: None, read_only: false, arguments: String::new() }
 }
 
 fn action(args: &[(&str, &str)]) -> Kind {

@@ -32,7 +32,13 @@ fn history(words: &str) -> Past {
         }
         if word.starts_with('!') {
             let name = samples::parsed("restart");
-            request.kind = Kind::Action(Asked { name, args: [].into(), live: None, read_only: false });
+            request.kind = Kind::Action(Asked {
+                name,
+                args: [].into(),
+                live: None,
+                read_only: false,
+                arguments: String::new(),
+            });
         }
         let mut deploy = Deploy::new(DeployId::new(at, [0; 10]), request, samples::policy_version());
         let (plan, digest) =
@@ -186,6 +192,7 @@ fn what_puts_nothing_in_place_is_no_part_of_the_past() {
     let mut action = crate::samples::deploy_after(&["pinned", "approved", "intent_made"]);
     assert!(action.took_place(Timestamp::UNIX_EPOCH).is_some());
     let name = samples::parsed("restart");
-    action.request.kind = Kind::Action(Asked { name, args: [].into(), live: None, read_only: false });
+    action.request.kind =
+        Kind::Action(Asked { name, args: [].into(), live: None, read_only: false, arguments: String::new() });
     assert_eq!(action.took_place(Timestamp::UNIX_EPOCH), None);
 }

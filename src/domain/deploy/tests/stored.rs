@@ -28,6 +28,7 @@ fn an_action_is_stored_as_before() {
         args: [("flag".to_owned(), "till".to_owned()), ("state".to_owned(), "on".to_owned())].into(),
         live: Some(crate::samples::deploy_id()),
         read_only: true,
+        arguments: String::new(),
     });
     as_stored("action", &request);
     let text = serde_json::to_string(&request).unwrap();

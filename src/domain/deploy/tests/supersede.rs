@@ -1,6 +1,6 @@
 //! Which older requests a newer one takes the place of. Not here: when that is written (`app::line`).
 
-use crate::deploy::{Deploy, Event, Illegal, Kind, StartWhen};
+use crate::deploy::{Asked, Deploy, Event, Illegal, Kind, StartWhen};
 use crate::ids::DeployId;
 use crate::run::Run;
 use crate::samples::{self, after, at, deploy_after, lives, parsed, place_in_life};
@@ -18,6 +18,11 @@ fn rerun() -> Kind {
     Kind::Rerun { of: DeployId::new(at(samples::ASKED), [3; 10]), run }
 }
 
+fn action() -> Kind {
+    let (name, args, arguments) = (parsed("restart"), [].into(), String::new());
+    Kind::Action(Asked { name, args, live: None, read_only: true, arguments })
+}
+
 #[test]
 fn only_what_has_not_started_gives_way() {
     let newer = newer();
@@ -30,11 +35,14 @@ fn only_what_has_not_started_gives_way() {
 #[test]
 fn a_request_gives_way_only_to_a_newer_one_of_the_same_person_for_the_same_place_and_time() {
     type Change = fn(&mut Deploy, &mut Deploy);
-    let rows: [(&str, Change, bool); 15] = [
+    let rows: [(&str, Change, bool); 18] = [
         ("as it is", |_, _| {}, true),
         ("of somebody else", |_, newer| newer.request.by = parsed("grace"), false),
         ("of another service", |_, newer| newer.request.service = parsed("web"), false),
         ("to another environment", |_, newer| newer.request.environment = parsed("staging"), false),
+        ("a deploy, by a re-run", |_, newer| newer.request.kind = rerun(), false),
+        ("a deploy, by an action", |_, newer| newer.request.kind = action(), false),
+        ("an action, by a deploy", |older, _| older.request.kind = action(), false),
         ("not newer", |older, newer| newer.id = older.id.clone(), false),
         ("the other way round", |older, newer| std::mem::swap(older, newer), false),
         ("a rollback, by a deploy", |older, _| older.request.kind = Kind::Rollback { from: None }, false),

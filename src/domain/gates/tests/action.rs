@@ -22,6 +22,7 @@ pub(super) fn rule(name: &str) -> ActionRule {
         workflow: "restart.yml".to_owned(),
         inputs: [("deployment_id".to_owned(), "{deploy}".to_owned())].into(),
         command: Vec::new(),
+        arguments: String::new(),
     }
 }
 
@@ -29,7 +30,13 @@ impl Scene {
     /// `ada` wants a restart of what runs on production, `grace` said yes, and every gate is open.
     fn into_action(mut self, rule: ActionRule) -> Self {
         let live = (rule.acts_on == ActsOn::Live).then(samples::deploy_id);
-        let asked = Asked { name: rule.name.clone(), args: [].into(), live, read_only: rule.read_only };
+        let asked = Asked {
+            name: rule.name.clone(),
+            args: [].into(),
+            live,
+            read_only: rule.read_only,
+            arguments: String::new(),
+        };
         self.deploy.request.kind = Kind::Action(asked);
         self.deploy.pinned.as_mut().unwrap().diff = Read::Known(None);
         self.place.live = Some(commit('a'));

@@ -63,7 +63,13 @@ pub fn deploy_to(n: u8, environment: &str) -> Deploy {
 /// The same as a command of the team's own, which puts nothing in place.
 pub fn action(mut deploy: Deploy) -> Deploy {
     let name = "restart".parse().unwrap();
-    deploy.request.kind = Kind::Action(Asked { name, args: BTreeMap::new(), live: None, read_only: false });
+    deploy.request.kind = Kind::Action(Asked {
+        name,
+        args: BTreeMap::new(),
+        live: None,
+        read_only: false,
+        arguments: String::new(),
+    });
     deploy
 }
 
