@@ -89,6 +89,8 @@ pub struct Place {
     pub escalates: Option<i64>,
     /// Does one's own count?
     pub own: bool,
+    /// Do the yeses of those who wrote it count for nothing?
+    pub not_authors: bool,
     /// How long an approval and the wait for it lasts, in minutes.
     pub lasts: i64,
     /// People needed for an emergency; nobody can when it is nought.
@@ -134,6 +136,11 @@ pub fn account(id: &str) -> Account {
     Account { platform, id: id.to_owned() }
 }
 
+/// An account on the code host.
+pub fn login(name: &str) -> Account {
+    Account { platform: Platform::Github, id: name.to_owned() }
+}
+
 /// Environments by name.
 pub const PLACES: [&str; 2] = ["staging", "production"];
 /// Services by name, with their repositories.
@@ -153,13 +160,15 @@ impl Drawn {
         let minutes = dice.between(0, 360);
         let begins =
             change - SignedDuration::from_mins(minutes) + SignedDuration::from_secs(dice.between(0, 59));
-        let own = |ids: &[&str]| ids.iter().map(|id| account(id)).collect::<Vec<_>>();
+        let own = |name: &'static str, ids: &[&str]| {
+            (name, std::iter::once(login(name)).chain(ids.iter().map(|id| account(id))).collect())
+        };
         let people = BTreeMap::from([
-            ("ada", own(&["U1ADA", "D2ADA"])),
-            ("ben", own(&["U1BEN"])),
-            ("cyd", own(&["U1CYD", "U2CYD"])),
-            ("dot", own(&["U1DOT", "D2DOT"])),
-            ("eve", own(&["U1EVE"])),
+            own("ada", &["U1ADA", "D2ADA"]),
+            own("ben", &["U1BEN"]),
+            own("cyd", &["U1CYD", "U2CYD"]),
+            own("dot", &["U1DOT", "D2DOT"]),
+            own("eve", &["U1EVE"]),
         ]);
         let local = begins.to_zoned(zone_of(zone));
         let places = PLACES.iter().map(|name| Place::draw(dice, name, &local)).collect();
@@ -351,6 +360,7 @@ impl Place {
             also: 0,
             escalates: None,
             own: dice.chance(200),
+            not_authors: false,
             lasts: *dice.pick(&[20, 60, 120]).expect("not empty"),
             overriders: u32::try_from(dice.below(3)).unwrap_or(0),
             checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
@@ -397,6 +407,7 @@ impl Place {
                 needed: self.needed,
                 from: group("leads"),
                 own: self.own,
+                not_authors: self.not_authors,
                 expires: SignedDuration::from_mins(self.lasts),
                 also: if self.also > 0 {
                     vec![Share { needed: self.also, from: group("devs") }]

@@ -10,7 +10,7 @@ use shipgate_app::ports::Store as _;
 use shipgate_domain::deploy::{Deploy, Intent, Outcome, State};
 use shipgate_domain::facts::RefKind;
 use shipgate_domain::ids::Account;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A replica learns within this time that another brought newer rules: three seconds, and as long as it may be
 /// suspended without counting as dead.
@@ -141,6 +141,7 @@ impl Oracle {
             }
         }
         self.place_is_free(world, now, place, intent)?;
+        self.takes_nothing_away(world, now)?;
         self.code_is_good(world, now, place, since)
     }
 
@@ -190,7 +191,8 @@ impl Oracle {
         let since = fresh_since(world, intent);
         let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
         let drawn = writer.drawn;
-        let mut people = BTreeSet::new();
+        let Some(authors) = self.authors(world, drawn, place, now) else { return BTreeSet::new() };
+        let (mut voices, mut spoken) = (BTreeMap::new(), BTreeSet::new());
         for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.event == "approved") {
             let is_taken_back = rows[index..]
                 .iter()
@@ -217,16 +219,32 @@ impl Oracle {
             let person = drawn.person_of(&account);
             let is_lost = world.chat.lost.get(&account).is_some_and(|at| *at < since);
             let is_own = person == drawn.person_of(&now.request.account) || person == now.request.by.as_str();
-            if is_same
-                && is_young
-                && !is_lost
-                && (own || !is_own)
-                && self.belongs(world, drawn, &person, group, since)
-            {
-                people.insert(person);
+            if is_same && is_young && (own || !is_own) && !authors.contains(&person) {
+                // Whoever counts for certain has taken their seat, so that nobody fills it for them.
+                if is_open.is_none() && !world.chat.lost.contains_key(&account) {
+                    spoken.insert(person.clone());
+                }
+                if !is_lost {
+                    voices.insert(person, is_own);
+                }
             }
         }
-        people
+        let is_ruled_out = |person: &str| {
+            let is_requester =
+                person == drawn.person_of(&now.request.account) || person == now.request.by.as_str();
+            (!own && is_requester) || authors.contains(person)
+        };
+        let counts = |person: &str, is_own: bool| {
+            let (who, when) = ((person, group), (intent.at, since));
+            self.belongs(world, drawn, person, group, since)
+                || (!is_own
+                    && self.lends(world, drawn, who, when, is_ruled_out, |person| spoken.contains(person)))
+        };
+        voices
+            .into_iter()
+            .filter(|(person, is_own)| counts(person, *is_own))
+            .map(|(person, _)| person)
+            .collect()
     }
 
     /// Whether somebody who said yes at an instant can have been shown all that is closed at the start: it was closed
