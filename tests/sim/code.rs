@@ -5,14 +5,14 @@ use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
 use crate::oracle::Received;
-use crate::rules::login;
+use crate::rules::{SERVICES, login};
 use crate::world::{MINUTE, Ms, SECOND, Shared, World, tell};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::{
     Comparison, OutsideError, Pipelines, Recent, Report, Repositories, Resolved, Sent,
 };
-use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, Writer};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, SeenEnd, SeenThere, Writer};
 use shipgate_domain::ids::{CommitId, DeployId, Version};
 use shipgate_domain::run::{Conclusion, Job, Progress, Run, RunPlan, Standing, Start};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,31 @@ impl Execution {
     /// Whether it did something, well, and was over then.
     pub fn has_succeeded(&self, at: Ms) -> bool {
         self.conclusion == Conclusion::Success && !self.idle && self.ends <= at
+    }
+}
+
+/// A deploy to staging that the bot did not start, in the code host's own list.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Of which repository.
+    pub repo: &'static str,
+    /// Of which commit.
+    pub commit: u64,
+    /// When it began, by the clock that nobody moves and by the other.
+    pub began: (Ms, Timestamp),
+    /// When it ends.
+    pub ended: (Ms, Timestamp),
+    /// How.
+    pub succeeded: bool,
+}
+
+/// The files that a commit adds: some hold a migration, of which some show a way down.
+pub fn files(number: u64) -> Vec<String> {
+    let file = |kind: &str| format!("migrations/{number:02}.{kind}.sql");
+    match number % 4 {
+        0 => vec![file("up")],
+        2 => vec![file("up"), file("down")],
+        _ => vec![format!("src/{number:02}.rs")],
     }
 }
 
@@ -127,6 +152,8 @@ pub struct CodeModel {
     pub head: CommitId,
     /// How versions follow each other.
     pub history: History,
+    /// What others deployed.
+    pub elsewhere: Vec<Elsewhere>,
     /// Checks called `test` and `lint` of a commit: what they said since when.
     pub checks: BTreeMap<(CommitId, &'static str), Since<Option<CheckState>>>,
     /// Commits that are not on the branch, since when.
@@ -197,6 +224,7 @@ impl CodeModel {
             shared: BTreeMap::new(),
             head: commit(30),
             history: History::Ahead,
+            elsewhere: Vec::new(),
             checks,
             unreachable,
             hooks: Vec::new(),
@@ -426,6 +454,19 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Somebody deploys to staging by other ways.
+    pub fn deploy_elsewhere(&mut self) {
+        self.note(Fault::DeployedElsewhere);
+        let repo = self.besides.pick(&SERVICES).map_or("acme/shop", |(_, repo)| *repo);
+        let (began, number) = (self.mono, self.besides.below(6) + 1);
+        let ended = began + self.besides.between(5, 90) * SECOND;
+        let at = |ms: Ms| (ms, self.instant(ms + self.offset));
+        let (began, ended) = (at(began), at(ended));
+        let succeeded = self.besides.chance(800);
+        tell!(self, "ci", "somebody deploys {number} of {repo} to staging, well={succeeded}");
+        self.code.elsewhere.push(Elsewhere { repo, commit: number, began, ended, succeeded });
     }
 
     /// Somebody stops a run on the CI system.
@@ -818,6 +859,31 @@ impl Repositories for SimCode {
         let commits: Vec<Change> = history.new_in(head, base).into_iter().map(change).collect();
         let total = commits.len() as u64;
         Ok(Comparison { commits, total, behind: history.lost(head, base), url: None })
+    }
+
+    async fn changed_files(
+        &self,
+        _: &str,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Vec<String>, OutsideError> {
+        self.go(Fault::FilesUnreadable, || format!("files {} {}", base.short(), head.short())).await?;
+        let history = self.world.look().code.history;
+        Ok(history.new_in(number(head), number(base)).into_iter().flat_map(files).collect())
+    }
+
+    async fn seen(&self, repo: &str, commit: &CommitId, place: &str) -> Result<SeenThere, OutsideError> {
+        self.go(Fault::DeploymentsUnreadable, || format!("deployments of {repo} to {place}")).await?;
+        let world = self.world.look();
+        let there = || world.code.elsewhere.iter().filter(|one| one.repo == repo);
+        let newest = there().rfind(|one| one.commit == number(commit));
+        let end = newest.filter(|one| one.ended.0 <= world.mono);
+        let others = there().rev().filter(|one| one.commit != number(commit));
+        Ok(SeenThere {
+            end: end.map(|one| SeenEnd { at: one.ended.1, succeeded: one.succeeded }),
+            others: others.map(|one| one.began.1).collect(),
+            since: None,
+        })
     }
 
     async fn checks(&self, _: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError> {

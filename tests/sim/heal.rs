@@ -21,6 +21,7 @@ impl World {
         self.settle_checks();
         self.chat.mend();
         self.code.mend();
+        self.calendars_down_until = 0;
         for replica in &mut self.replicas {
             (replica.frozen_until, replica.cut_until) = (0, 0);
         }
@@ -110,7 +111,8 @@ impl Sim {
         world.oracle.deploys.values().all(|deploy| deploy.is_done())
             && world.deliveries.is_empty()
             && counts.inbox == 0
-            && counts.effects <= 1 + world.oracle.mornings.len() as u64
+            && counts.effects
+                <= 1 + world.oracle.mornings.len() as u64 + u64::from(!world.oracle.feeds.is_empty())
     }
 
     /// In the middle of an upgrade: whoever enters last decides by which rules, so a start would prove nothing.

@@ -12,7 +12,8 @@
 //! | S8 acknowledged is stored, S9 one result, S19 bad items, L1, L5 | `end`; `chat` for a message posted twice |
 //! | S10 the chain, one entry for each change; S15 transitions | `moved` |
 //! | S11, S12 who may do what; S22 one person, one vote | `roles`, and `intent` for votes; `away` for who stands in |
-//! | S1 authors, S23 older versions | `changes` |
+//! | S1 authors and migrations, S23 older versions | `changes` |
+//! | S5 staging first, and for long enough | `before` |
 //! | S13 buttons, replays | `decided` |
 //! | S14 success is proven, L2 in time; L10 asked in time | `moved` |
 //! | S17 secrets, S18 inert text | `words`, and `heard` for the audit log |
@@ -23,6 +24,7 @@
 //! Not here: S16 (claims), which needs a gate in the workflow.
 
 mod away;
+mod before;
 pub mod calendar;
 mod changes;
 mod decided;
@@ -35,6 +37,7 @@ mod roles;
 mod sent;
 pub mod words;
 
+pub use calendar::Feed;
 pub use sent::Received;
 
 use crate::rules::Drawn;
@@ -112,6 +115,10 @@ pub struct Oracle {
     pub places: places::Places,
     /// Who is away, and who stands in.
     pub away: away::Absences,
+    /// When each start was decided last.
+    began: BTreeMap<DeployId, Ms>,
+    /// Calendars that others keep.
+    pub feeds: BTreeMap<String, Feed>,
     /// What ran there when it was last written what a deploy would do.
     planned_upon: BTreeMap<DeployId, Option<CommitId>>,
     /// Deploys of which only the queue says wait, by what was written about them last, and since when.
@@ -199,6 +206,8 @@ impl Oracle {
             stops: BTreeMap::new(),
             places: places::Places::default(),
             away: away::Absences::default(),
+            began: BTreeMap::new(),
+            feeds: BTreeMap::new(),
             planned_upon: BTreeMap::new(),
             in_line: BTreeMap::new(),
             mornings: BTreeMap::new(),
@@ -352,6 +361,7 @@ impl Oracle {
         let id = now.id.short();
         match &now.state {
             State::Dispatching { intent, .. } if !before.is_active() => {
+                self.began.insert(now.id.clone(), world.mono);
                 self.intended(world, writer, before, now, intent)
             }
             State::Dispatching { phase: Phase::Sent { .. }, .. } => {

@@ -55,6 +55,10 @@ impl World {
                     return Act::RuleOutAuthors(place);
                 }
             }
+            150..280 if self.drawn.place("staging").is_some_and(|staging| staging.seen) => {
+                self.hit(Fault::DeployedElsewhere, World::deploy_elsewhere);
+            }
+            280..340 => self.befall_calendars(),
             _ => {}
         }
         match self.dice.below(1000) {
@@ -369,7 +373,10 @@ impl World {
                 format!("deploy {service} to {place} {version} --emergency \"it burns\"{older}")
             }
             15 => format!("deploy {service} to {place} {version} --hold"),
-            16 | 17 => format!("rollback {service} on {place}"),
+            16 | 17 => {
+                let across = if self.plans.chance(300) { " --across-migrations \"we know\"" } else { "" };
+                format!("rollback {service} on {place}{across}")
+            }
             18 => {
                 let why = self.reason("it is slow");
                 format!("rollback {service} on {place} to {version} because {why}")

@@ -156,6 +156,8 @@ pub struct World {
     pub oracle: Oracle,
     /// The database.
     pub store: Arc<SqliteStore>,
+    /// No calendar that others keep can be read before this moment.
+    pub calendars_down_until: Ms,
     /// When the clock was moved last.
     pub jumped: Ms,
     /// By how much.
@@ -215,6 +217,7 @@ impl World {
             oracle: Oracle::new(drawn.clone()),
             drawn,
             store,
+            calendars_down_until: 0,
             jumped: -MINUTE,
             last_jump: 0,
             slow_starts: false,
@@ -222,8 +225,9 @@ impl World {
             next_key: 0,
         };
         world.code.history = match world.besides.below(10) {
-            0..5 => History::Ahead,
-            5..8 => History::Line,
+            // Whether a migration comes or goes is a question of history.
+            0..5 if !world.drawn.has_migrations() => History::Ahead,
+            0..8 => History::Line,
             _ => History::Twigs,
         };
         world.replicas = (0..count).map(|_| Replica::new(world.drawn.clone())).collect();

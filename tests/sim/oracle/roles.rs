@@ -58,7 +58,19 @@ impl Oracle {
             None if is_answer => drawn.places.iter().any(asks_devs),
             None => drawn.places.iter().all(asks_devs),
         };
-        let groups = if devs_decide && groups == ["leads"] { &["leads", "devs"] } else { groups };
+        let mut groups = groups.to_vec();
+        if devs_decide && groups == ["leads"] {
+            groups.push("devs");
+        }
+        // Those who are asked about migrations say yes or no, too.
+        let keeps = |place: &Place| drawn.has_migrations() && place.migrations > 0;
+        let dbas_answer = match &entry.environment {
+            Some(name) => drawn.place(name.as_str()).is_some_and(keeps),
+            None => drawn.places.iter().any(keeps),
+        };
+        if is_answer && dbas_answer {
+            groups.push("dbas");
+        }
         let belongs = groups.iter().any(|group| {
             self.belongs(world, drawn, person.as_str(), group, since)
                 || (is_answer && self.stood_in(world, drawn, (person.as_str(), group), (entry.at, since)))
