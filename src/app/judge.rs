@@ -337,7 +337,7 @@ impl App {
         place.stopped = permission.stopped.clone();
         place.rolled_back = there.rolled_back.clone();
         place.live = there.runs.clone().filter(|_| deploy.acts_on_live());
-        place.before_left = self.left_before(deploy, environment, around.before).await?;
+        place.before_left = self.left_before(&candidate, environment, around.before).await?;
         let case = Case {
             deploy: &candidate,
             policy: &self.rules.policy,

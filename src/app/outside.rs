@@ -198,15 +198,21 @@ impl App {
         found
     }
 
-    /// When another commit took a commit's place on the environment before, if the rules ask how long it was there.
+    /// When a deploy of Shipgate put another commit in a commit's place on the environment before, if the rules ask how
+    /// long it was there: since it succeeded, or else since others deployed it.
     pub(crate) async fn left_before(
         &self,
         deploy: &Deploy,
         environment: &Environment,
         succeeded: Option<(Timestamp, bool)>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let (Some(_), Some(before), Some((at, true))) =
-            (environment.preflight.soak, &environment.after, succeeded)
+        let seen = deploy.outside.as_ref().and_then(|outside| outside.preflight.seen.as_ref());
+        let by_others = seen.and_then(Read::known).and_then(|seen| seen.end).filter(|end| end.succeeded);
+        let since = match succeeded {
+            Some((at, true)) => Some(at),
+            Some((_, false)) | None => by_others.map(|end| end.at),
+        };
+        let (Some(_), Some(before), Some(at)) = (environment.preflight.soak, &environment.after, since)
         else {
             return Ok(None);
         };

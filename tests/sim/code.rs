@@ -5,13 +5,14 @@ use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::mistakes::Mistake;
 use crate::oracle::Received;
+use crate::rules::{SERVICES, login};
 use crate::world::{MINUTE, Ms, SECOND, Shared, World, tell};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::{
     Comparison, OutsideError, Pipelines, Recent, Report, Repositories, Resolved, Sent,
 };
-use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind};
+use shipgate_domain::facts::{Change, Check, CheckState, Pin, RefKind, SeenEnd, SeenThere, Writer};
 use shipgate_domain::ids::{CommitId, DeployId, Version};
 use shipgate_domain::run::{Conclusion, Job, Progress, Run, RunPlan, Standing, Start};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,76 @@ impl Execution {
     /// Whether it did something, well, and was over then.
     pub fn has_succeeded(&self, at: Ms) -> bool {
         self.conclusion == Conclusion::Success && !self.idle && self.ends <= at
+    }
+}
+
+/// A deploy to staging that the bot did not start, in the code host's own list.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Of which repository.
+    pub repo: &'static str,
+    /// Of which commit.
+    pub commit: u64,
+    /// When it began, by the clock that nobody moves and by the other.
+    pub began: (Ms, Timestamp),
+    /// When it ends.
+    pub ended: (Ms, Timestamp),
+    /// How.
+    pub succeeded: bool,
+}
+
+/// The files that a commit adds: some hold a migration, of which some show a way down.
+pub fn files(number: u64) -> Vec<String> {
+    let file = |kind: &str| format!("migrations/{number:02}.{kind}.sql");
+    match number % 4 {
+        0 => vec![file("up")],
+        2 => vec![file("up"), file("down")],
+        _ => vec![format!("src/{number:02}.rs")],
+    }
+}
+
+/// How versions follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The host calls each version one commit ahead of any other.
+    Ahead,
+    /// Each commit has all with a smaller number.
+    Line,
+    /// Each commit sits alone on the first one.
+    Twigs,
+}
+
+impl History {
+    /// The commits that one has and another has not, newest first.
+    pub fn new_in(self, head: u64, base: u64) -> Vec<u64> {
+        match self {
+            _ if head == base => Vec::new(),
+            Self::Ahead => vec![head],
+            Self::Line => (base + 1..=head).rev().collect(),
+            Self::Twigs if head == 1 => Vec::new(),
+            Self::Twigs => vec![head],
+        }
+    }
+
+    /// How many commits a version takes away from another.
+    pub fn lost(self, head: u64, base: u64) -> u64 {
+        match self {
+            Self::Ahead => 0,
+            Self::Line | Self::Twigs => self.new_in(base, head).len() as u64,
+        }
+    }
+}
+
+/// The logins of those who wrote a commit, as the host knows them. None: it does not say.
+pub fn writers(number: u64) -> Vec<&'static str> {
+    const LOGINS: [&str; 5] = ["ada", "ben", "cyd", "dot", "eve"];
+    let login = |at: u64| LOGINS[usize::try_from(at % 5).unwrap_or(0)];
+    match number % 10 {
+        8 => Vec::new(),
+        // Somebody who is linked to nobody.
+        9 => vec!["ghost"],
+        6 => vec![login(number), login(number + 2)],
+        _ => vec![login(number)],
     }
 }
 
@@ -79,6 +150,10 @@ pub struct CodeModel {
     pub shared: BTreeMap<String, Ms>,
     /// Where the branch points.
     pub head: CommitId,
+    /// How versions follow each other.
+    pub history: History,
+    /// What others deployed.
+    pub elsewhere: Vec<Elsewhere>,
     /// Checks called `test` and `lint` of a commit: what they said since when.
     pub checks: BTreeMap<(CommitId, &'static str), Since<Option<CheckState>>>,
     /// Commits that are not on the branch, since when.
@@ -113,6 +188,12 @@ pub fn commit(number: u64) -> CommitId {
     format!("{:040x}", 0x00c0_ffee_0000_u64 + number).parse().expect("40 hex digits")
 }
 
+/// The number of a commit.
+pub fn number(commit: &CommitId) -> u64 {
+    u64::from_str_radix(commit.as_str().get(24..).unwrap_or_default(), 16)
+        .map_or(0, |whole| whole.saturating_sub(0x00c0_ffee_0000))
+}
+
 impl CodeModel {
     /// A code host with some versions.
     pub fn new(dice: &mut Dice) -> Self {
@@ -142,6 +223,8 @@ impl CodeModel {
             tags,
             shared: BTreeMap::new(),
             head: commit(30),
+            history: History::Ahead,
+            elsewhere: Vec::new(),
             checks,
             unreachable,
             hooks: Vec::new(),
@@ -371,6 +454,19 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Somebody deploys to staging by other ways.
+    pub fn deploy_elsewhere(&mut self) {
+        self.note(Fault::DeployedElsewhere);
+        let repo = self.besides.pick(&SERVICES).map_or("acme/shop", |(_, repo)| *repo);
+        let (began, number) = (self.mono, self.besides.below(6) + 1);
+        let ended = began + self.besides.between(5, 90) * SECOND;
+        let at = |ms: Ms| (ms, self.instant(ms + self.offset));
+        let (began, ended) = (at(began), at(ended));
+        let succeeded = self.besides.chance(800);
+        tell!(self, "ci", "somebody deploys {number} of {repo} to staging, well={succeeded}");
+        self.code.elsewhere.push(Elsewhere { repo, commit: number, began, ended, succeeded });
     }
 
     /// Somebody stops a run on the CI system.
@@ -751,14 +847,43 @@ impl Repositories for SimCode {
 
     async fn compare(&self, _: &str, base: &CommitId, head: &CommitId) -> Result<Comparison, OutsideError> {
         self.go(Fault::RepositoryFails, || format!("compare {} {}", base.short(), head.short())).await?;
-        let change = Change {
-            commit: head.clone(),
+        let (history, base, head) = (self.world.look().code.history, number(base), number(head));
+        let writer = |name: &str| Writer { name: name.to_owned(), accounts: vec![login(name)] };
+        let change = |number: u64| Change {
+            commit: commit(number),
             title: "Add a till".into(),
-            author: "ada".into(),
+            author: writers(number).first().copied().unwrap_or("somebody").into(),
             pull: None,
-            writers: Vec::new(),
+            writers: writers(number).into_iter().map(writer).collect(),
         };
-        Ok(Comparison { commits: vec![change], total: 1, behind: 0, url: None })
+        let commits: Vec<Change> = history.new_in(head, base).into_iter().map(change).collect();
+        let total = commits.len() as u64;
+        Ok(Comparison { commits, total, behind: history.lost(head, base), url: None })
+    }
+
+    async fn changed_files(
+        &self,
+        _: &str,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Vec<String>, OutsideError> {
+        self.go(Fault::FilesUnreadable, || format!("files {} {}", base.short(), head.short())).await?;
+        let history = self.world.look().code.history;
+        Ok(history.new_in(number(head), number(base)).into_iter().flat_map(files).collect())
+    }
+
+    async fn seen(&self, repo: &str, commit: &CommitId, place: &str) -> Result<SeenThere, OutsideError> {
+        self.go(Fault::DeploymentsUnreadable, || format!("deployments of {repo} to {place}")).await?;
+        let world = self.world.look();
+        let there = || world.code.elsewhere.iter().filter(|one| one.repo == repo);
+        let newest = there().rfind(|one| one.commit == number(commit));
+        let end = newest.filter(|one| one.ended.0 <= world.mono);
+        let others = there().rev().filter(|one| one.commit != number(commit));
+        Ok(SeenThere {
+            end: end.map(|one| SeenEnd { at: one.ended.1, succeeded: one.succeeded }),
+            others: others.map(|one| one.began.1).collect(),
+            since: None,
+        })
     }
 
     async fn checks(&self, _: &str, commit: &CommitId) -> Result<Vec<Check>, OutsideError> {

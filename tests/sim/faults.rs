@@ -257,6 +257,17 @@ faults! {
     HourSkipped,
     /// An hour of local time comes twice while work goes on.
     HourDoubled,
+    // Kinds that came later, each as often as another in the same seed (`LATER`).
+    /// Somebody deploys to staging without the bot.
+    DeployedElsewhere,
+    /// The code host's list of deployments cannot be read.
+    DeploymentsUnreadable,
+    /// Which files changed cannot be read.
+    FilesUnreadable,
+    /// A calendar that others keep cannot be read.
+    CalendarUnreadable,
+    /// No calendar that others keep can be read for up to an hour.
+    CalendarDown,
 }
 
 /// How often each kind happens in a seed, of a thousand occasions. Many seeds leave many kinds out, so that each kind
@@ -265,6 +276,15 @@ pub struct Rates {
     rates: Vec<u64>,
     is_calm: bool,
 }
+
+/// The last kinds are not drawn, but happen as often as these, so that what else is drawn in a seed stays.
+const LATER: [Fault; 5] = [
+    Fault::RerunElsewhere,
+    Fault::RepositoryFails,
+    Fault::RepositoryFails,
+    Fault::GroupUnreadable,
+    Fault::CodeHostDown,
+];
 
 /// A process that dies all the time does nothing else, and these are asked at every step.
 const OFTEN_ASKED: [Fault; 11] = [
@@ -285,10 +305,13 @@ impl Rates {
     /// Draws the rates of a seed. Kinds in `without` never happen; everything else is drawn as if they did.
     pub fn draw(dice: &mut Dice, without: &[Fault]) -> Self {
         let intensity = [0, 30, 60, 120][usize::try_from(dice.below(4)).unwrap_or(0)];
+        let drawn = Fault::ALL.len() - LATER.len();
         let mut rates: Vec<u64> = Fault::ALL
             .iter()
+            .take(drawn)
             .map(|_| if dice.chance(550) { 1 + dice.below(1 + intensity) } else { 0 })
             .collect();
+        rates.extend(LATER.map(|like| rates[like as usize]));
         // INVARIANTS 5.4: the answer that never came is the most common trouble of all.
         rates[Fault::AcceptedThenError as usize] = 200 + dice.below(200);
         // Some days everything is slow.

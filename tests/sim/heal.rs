@@ -2,8 +2,9 @@
 //! true all the time (`oracle`).
 
 use crate::oracle::at_once;
+use crate::rules::When;
 use crate::runner::Sim;
-use crate::world::{MINUTE, Ms, SECOND, World, tell};
+use crate::world::{HOUR, MINUTE, Ms, SECOND, World, tell};
 use shipgate_app::ports::Store as _;
 use shipgate_app::store::Epoch;
 use shipgate_domain::deploy::{Deploy, State};
@@ -21,6 +22,7 @@ impl World {
         self.settle_checks();
         self.chat.mend();
         self.code.mend();
+        self.calendars_down_until = 0;
         for replica in &mut self.replicas {
             (replica.frozen_until, replica.cut_until) = (0, 0);
         }
@@ -103,14 +105,20 @@ impl Sim {
         world.fail(format!("L1: not over ten hours after the trouble stopped: {open:?} {counts:?}"));
     }
 
-    /// Whether nothing is left to do but to look for reminders now and then (L5).
+    /// Whether nothing is left to do but to look for reminders and calendars now and then (L5).
     fn is_over(&self) -> bool {
         let world = self.parts.shared.look();
         let counts = at_once(self.parts.store.counts());
+        let is_fed = world.drawn.freezes.iter().any(|freeze| freeze.when == When::Feed);
+        // Whoever was cancelled may have been about to be looked at when a freeze begins again, which may be tomorrow.
+        let is_long_calm = world.calm_since.is_some_and(|calm| world.mono - calm > HOUR);
+        let recurs = world.drawn.freezes.iter().any(|freeze| freeze.when != When::Dates);
+        let asleep = if recurs && is_long_calm { world.oracle.deploys.len() } else { 0 };
+        let known = world.oracle.mornings.len() + asleep + usize::from(is_fed);
         world.oracle.deploys.values().all(|deploy| deploy.is_done())
             && world.deliveries.is_empty()
             && counts.inbox == 0
-            && counts.effects <= 1 + world.oracle.mornings.len() as u64
+            && counts.effects <= 1 + known as u64
     }
 
     /// In the middle of an upgrade: whoever enters last decides by which rules, so a start would prove nothing.

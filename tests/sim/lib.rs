@@ -25,6 +25,7 @@ mod chat;
 mod code;
 mod dice;
 mod faults;
+mod feeds;
 mod heal;
 mod many;
 mod mistakes;

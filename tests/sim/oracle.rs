@@ -11,7 +11,9 @@
 //! | S7 ended epochs write nothing; L4 takeover | `epochs` |
 //! | S8 acknowledged is stored, S9 one result, S19 bad items, L1, L5 | `end`; `chat` for a message posted twice |
 //! | S10 the chain, one entry for each change; S15 transitions | `moved` |
-//! | S11, S12 who may do what; S22 one person, one vote | `roles`, and `intent` for votes |
+//! | S11, S12 who may do what; S22 one person, one vote | `roles`, and `intent` for votes; `away` for who stands in |
+//! | S1 authors and migrations, S23 older versions | `changes` |
+//! | S5 staging first, and for long enough | `before` |
 //! | S13 buttons, replays | `decided` |
 //! | S14 success is proven, L2 in time; L10 asked in time | `moved` |
 //! | S17 secrets, S18 inert text | `words`, and `heard` for the audit log |
@@ -21,7 +23,10 @@
 //!
 //! Not here: S16 (claims), which needs a gate in the workflow.
 
+mod away;
+mod before;
 pub mod calendar;
+mod changes;
 mod decided;
 mod end;
 pub mod epochs;
@@ -32,6 +37,7 @@ mod roles;
 mod sent;
 pub mod words;
 
+pub use calendar::Feed;
 pub use sent::Received;
 
 use crate::rules::Drawn;
@@ -44,7 +50,7 @@ use shipgate_app::store::{Changes, Epoch};
 use shipgate_domain::audit::{Entry, Verifier};
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
 use shipgate_domain::facts::Lock;
-use shipgate_domain::ids::DeployId;
+use shipgate_domain::ids::{CommitId, DeployId};
 use shipgate_domain::run::Start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -107,6 +113,14 @@ pub struct Oracle {
     stops: BTreeMap<String, (Ms, bool)>,
     /// Who keeps others out of a place.
     pub places: places::Places,
+    /// Who is away, and who stands in.
+    pub away: away::Absences,
+    /// When each start was decided last.
+    began: BTreeMap<DeployId, Ms>,
+    /// Calendars that others keep.
+    pub feeds: BTreeMap<String, Feed>,
+    /// What ran there when it was last written what a deploy would do.
+    planned_upon: BTreeMap<DeployId, Option<CommitId>>,
     /// Deploys of which only the queue says wait, by what was written about them last, and since when.
     in_line: BTreeMap<DeployId, Ms>,
     /// Notes about emergencies that are asked for on the next mornings, with the time.
@@ -191,6 +205,10 @@ impl Oracle {
             epochs: Epochs::default(),
             stops: BTreeMap::new(),
             places: places::Places::default(),
+            away: away::Absences::default(),
+            began: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            planned_upon: BTreeMap::new(),
             in_line: BTreeMap::new(),
             mornings: BTreeMap::new(),
         }
@@ -229,6 +247,11 @@ impl Oracle {
                 at_once(world.store.deploy(id)).ok_or_else(|| format!("{} is not stored", id.short()))?;
             self.moved(world, &writer, &now)?;
             self.stands_in_line(world, &now);
+            let is_planned =
+                |event: &String| ["pinned", "rules_changed", "workflow_changed"].contains(&event.as_str());
+            if events.iter().any(is_planned) {
+                self.planned_upon(&now);
+            }
             changed.push((id.clone(), !self.deploys.contains_key(id)));
             self.deploys.insert(id.clone(), now);
         }
@@ -246,6 +269,7 @@ impl Oracle {
         }
         self.may(world, writer.drawn, entry)?;
         self.places.heard(entry);
+        self.away.heard(entry, world.mono)?;
         match entry.event.as_str() {
             "freeze_added" => {
                 let (id, freeze) =
@@ -337,6 +361,7 @@ impl Oracle {
         let id = now.id.short();
         match &now.state {
             State::Dispatching { intent, .. } if !before.is_active() => {
+                self.began.insert(now.id.clone(), world.mono);
                 self.intended(world, writer, before, now, intent)
             }
             State::Dispatching { phase: Phase::Sent { .. }, .. } => {

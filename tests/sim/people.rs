@@ -28,10 +28,15 @@ pub enum Act {
     ChangeRules,
     /// Bring other rules to one process after the other.
     Upgrade,
+    /// End all processes and start them with rules by which authors do not approve, in this place.
+    RuleOutAuthors(&'static str),
 }
 
 const LEADS: [&str; 6] = ["U1CYD", "U2CYD", "U1DOT", "D2DOT", "U1ADA", "U1BEN"];
 const DEVS: [&str; 5] = ["U1ADA", "D2ADA", "U1BEN", "U1CYD", "U1EVE"];
+/// People by name, each with an account.
+const NAMES: [&str; 5] = ["ada", "ben", "cyd", "dot", "eve"];
+const FIRST: [&str; 5] = ["U1ADA", "U1BEN", "U1CYD", "U1DOT", "U1EVE"];
 /// What tries to be more than text.
 const HOSTILE: [&str; 4] = [
     "<!channel> <https://evil.example|Approve> *now*",
@@ -43,6 +48,19 @@ const HOSTILE: [&str; 4] = [
 impl World {
     /// The next thing that happens outside.
     pub fn act(&mut self) -> Act {
+        match self.besides.below(1000) {
+            0..50 => self.go_away(),
+            50..150 => {
+                if let Some(place) = self.where_authors_might_approve() {
+                    return Act::RuleOutAuthors(place);
+                }
+            }
+            150..280 if self.drawn.place("staging").is_some_and(|staging| staging.seen) => {
+                self.hit(Fault::DeployedElsewhere, World::deploy_elsewhere);
+            }
+            280..340 => self.befall_calendars(),
+            _ => {}
+        }
         match self.dice.below(1000) {
             0..240 => self.ask_for_something(),
             240..580 => self.press_something(),
@@ -284,6 +302,44 @@ impl World {
         self.say_as(&account, text.to_owned());
     }
 
+    /// Somebody who approves is away for a while, and somebody else is asked to stand in; or is back.
+    fn go_away(&mut self) {
+        let who = account(self.besides.pick(&LEADS).copied().unwrap_or("U1CYD"));
+        let text = if self.besides.chance(250) {
+            "away end".to_owned()
+        } else {
+            let until = self.now() + SignedDuration::from_secs(self.besides.between(60, 90 * 60));
+            let delegate = self.besides.pick(&NAMES).copied().unwrap_or("ben");
+            format!("away until {until} --delegate {delegate}")
+        };
+        self.say_as(&who, text);
+    }
+
+    /// Where something was deployed, so that those who write what comes next can be told from those who approve it.
+    fn where_authors_might_approve(&mut self) -> Option<&'static str> {
+        let is_one = |place: &&crate::rules::Place| {
+            !place.not_authors
+                && place.needed + place.also > 0
+                && place.lasts > 20
+                && SERVICES.iter().any(|(service, _)| self.oracle.in_place(service, place.name).is_some())
+        };
+        self.drawn.places.iter().find(is_one).map(|place| place.name)
+    }
+
+    /// Rules by which those who wrote it do not approve it.
+    pub fn rule_out_authors(&mut self, name: &str) {
+        let mut drawn = (*self.drawn).clone();
+        for place in drawn.places.iter_mut().filter(|place| place.name == name) {
+            place.not_authors = true;
+        }
+        self.rule_by(drawn);
+    }
+
+    /// Some mean to take commits away.
+    fn knowingly(&mut self) -> &'static str {
+        if self.plans.chance(350) { " --older \"it was better\"" } else { "" }
+    }
+
     /// Some want it later: at a time, or as soon as the window opens, if that is in the next hours.
     fn plan(&mut self, place: &str) -> String {
         match self.plans.below(20) {
@@ -308,10 +364,19 @@ impl World {
         };
         let account = self.anybody(&DEVS);
         let text = match self.dice.below(20) {
-            0..12 => format!("deploy {service} to {place} {version}{}", self.plan(place)),
-            12..15 => format!("deploy {service} to {place} {version} --emergency \"it burns\""),
+            0..12 => {
+                let (plan, older) = (self.plan(place), self.knowingly());
+                format!("deploy {service} to {place} {version}{plan}{older}")
+            }
+            12..15 => {
+                let older = self.knowingly();
+                format!("deploy {service} to {place} {version} --emergency \"it burns\"{older}")
+            }
             15 => format!("deploy {service} to {place} {version} --hold"),
-            16 | 17 => format!("rollback {service} on {place}"),
+            16 | 17 => {
+                let across = if self.plans.chance(300) { " --across-migrations \"we know\"" } else { "" };
+                format!("rollback {service} on {place}{across}")
+            }
             18 => {
                 let why = self.reason("it is slow");
                 format!("rollback {service} on {place} to {version} because {why}")
@@ -376,7 +441,15 @@ impl World {
 
     fn press(&mut self, shown: &Shown) {
         let leads = shown.label == "Approve" || shown.label == "Reject" || self.dice.chance(300);
-        let account = self.anybody(if leads { &LEADS } else { &DEVS });
+        let mut account = self.anybody(if leads { &LEADS } else { &DEVS });
+        // Whoever was asked to stand in does.
+        if leads
+            && self.besides.chance(300)
+            && let Some(delegate) = self.oracle.away.delegates().last()
+            && let Some((_, id)) = NAMES.iter().zip(FIRST).find(|(name, _)| **name == delegate)
+        {
+            account = crate::rules::account(id);
+        }
         let mut value = shown.value.clone();
         let mut on = shown.on.clone();
         let mut sort = Sort::Pressed(shown.label);

@@ -37,8 +37,9 @@ const DOMAIN: &str = "src/domain/lib.rs";
 /// The file that names the program.
 const MANIFEST: &str = "tests/sim/Cargo.toml";
 
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 6] = [
     ("rules", include_str!("planted/rules.toml")),
+    ("added", include_str!("planted/added.toml")),
     ("store", include_str!("planted/store.toml")),
     ("protocol", include_str!("planted/protocol.toml")),
     ("people", include_str!("planted/people.toml")),

@@ -4,6 +4,7 @@
 use crate::chat::SimChat;
 use crate::code::SimCode;
 use crate::dice::Dice;
+use crate::feeds::SimCalendars;
 use crate::store::SimStore;
 use crate::world::{MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Wait, Wake, tell};
 use shipgate_app::ports::{Clock as _, Providers, Store};
@@ -122,7 +123,9 @@ impl Process {
         let ports = Ports {
             store,
             chat: Arc::new(SimChat { world: shared.clone(), me }),
-            providers: Providers::default().with(Provider::Github, code.clone(), code),
+            providers: Providers::default()
+                .with(Provider::Github, code.clone(), code)
+                .with_calendars(Arc::new(SimCalendars { world: shared.clone(), me })),
             clock: Arc::new(SimClock { world: shared.clone(), me }),
             random: Arc::new(SimRandom(Mutex::new(Dice::of(parts.seed, 100 + incarnation)))),
         };

@@ -2,17 +2,20 @@
 //! Not here: judging by them (`oracle`).
 
 use crate::dice::Dice;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, date as civil};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
 use shipgate_app::Rules;
 use shipgate_app::commands::Grammar;
-use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule};
+use shipgate_domain::calendar::{
+    FeedSource, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule,
+};
 use shipgate_domain::ids::{Account, Platform};
+use shipgate_domain::migrations::Pattern;
 use shipgate_domain::people::{Member, OutsideGroup};
 use shipgate_domain::policy::{
-    ApprovalRule, CheckRule, Environment, Escalation, OverrideRule, Pipeline, Policy, Provider, QueueBy,
-    RollbackRule, Service, Share, WhenFrozen,
+    ApprovalRule, CheckRule, Environment, Escalation, MigrationRule, OverrideRule, Pipeline, Policy,
+    Preflight, Provider, QueueBy, RollbackRule, Service, ServicePreflight, Share, WhenFrozen,
 };
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
@@ -59,11 +62,45 @@ pub struct Window {
     pub until: i32,
 }
 
+/// How a freeze of the settings says when it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// From one time to another.
+    Dates,
+    /// Each day at this time (a cron line).
+    Daily,
+    /// Each other day at this time (a recurrence rule).
+    EveryOtherDay,
+    /// On the next day, by its place in the month or by its number.
+    Day(Date),
+    /// On public holidays of a country.
+    Holidays(&'static str),
+    /// As a calendar says that others keep.
+    Feed,
+}
+
+/// Public holidays about which seeds begin, by country.
+pub const HOLIDAYS: [(&str, Date); 6] = [
+    ("AU-NSW", civil(2026, 4, 4)),
+    ("AU-NSW", civil(2026, 4, 5)),
+    ("CA", civil(2026, 7, 1)),
+    ("DE", civil(2026, 10, 3)),
+    ("FR", civil(2026, 11, 1)),
+    ("DE", civil(2027, 1, 1)),
+];
+
+/// How often a calendar that others keep is read, and how old a reading may be, in minutes.
+pub const FED_EVERY: i64 = 5;
+/// See `FED_EVERY`.
+pub const FED_AGE: i64 = 20;
+
 /// A freeze of the settings.
 #[derive(Clone, Debug)]
 pub struct Frozen {
     /// Its name.
     pub name: String,
+    /// How it says when.
+    pub when: When,
     /// Where; everywhere when there is none.
     pub place: Option<&'static str>,
     /// First minute, on local clocks.
@@ -79,6 +116,12 @@ pub struct Place {
     pub name: &'static str,
     /// Must the commit have succeeded on staging?
     pub after_staging: bool,
+    /// For how many minutes must it have been there?
+    pub soak: Option<i64>,
+    /// Do deploys count that only the code host lists?
+    pub seen: bool,
+    /// How many of `dbas` must say yes to migrations, where they are looked for.
+    pub migrations: u32,
     /// When it is open; always when there is none.
     pub windows: Option<Vec<Window>>,
     /// Approvals needed.
@@ -89,6 +132,8 @@ pub struct Place {
     pub escalates: Option<i64>,
     /// Does one's own count?
     pub own: bool,
+    /// Do the yeses of those who wrote it count for nothing?
+    pub not_authors: bool,
     /// How long an approval and the wait for it lasts, in minutes.
     pub lasts: i64,
     /// People needed for an emergency; nobody can when it is nought.
@@ -134,6 +179,11 @@ pub fn account(id: &str) -> Account {
     Account { platform, id: id.to_owned() }
 }
 
+/// An account on the code host.
+pub fn login(name: &str) -> Account {
+    Account { platform: Platform::Github, id: name.to_owned() }
+}
+
 /// Environments by name.
 pub const PLACES: [&str; 2] = ["staging", "production"];
 /// Services by name, with their repositories.
@@ -153,13 +203,15 @@ impl Drawn {
         let minutes = dice.between(0, 360);
         let begins =
             change - SignedDuration::from_mins(minutes) + SignedDuration::from_secs(dice.between(0, 59));
-        let own = |ids: &[&str]| ids.iter().map(|id| account(id)).collect::<Vec<_>>();
+        let own = |name: &'static str, ids: &[&str]| {
+            (name, std::iter::once(login(name)).chain(ids.iter().map(|id| account(id))).collect())
+        };
         let people = BTreeMap::from([
-            ("ada", own(&["U1ADA", "D2ADA"])),
-            ("ben", own(&["U1BEN"])),
-            ("cyd", own(&["U1CYD", "U2CYD"])),
-            ("dot", own(&["U1DOT", "D2DOT"])),
-            ("eve", own(&["U1EVE"])),
+            own("ada", &["U1ADA", "D2ADA"]),
+            own("ben", &["U1BEN"]),
+            own("cyd", &["U1CYD", "U2CYD"]),
+            own("dot", &["U1DOT", "D2DOT"]),
+            own("eve", &["U1EVE"]),
         ]);
         let local = begins.to_zoned(zone_of(zone));
         let places = PLACES.iter().map(|name| Place::draw(dice, name, &local)).collect();
@@ -192,6 +244,9 @@ impl Drawn {
             leads.push(Line::Person("ada"));
         }
         self.groups = BTreeMap::from([("devs", devs), ("leads", leads)]);
+        if self.has_migrations() {
+            self.groups.insert("dbas", vec![Line::Person("ben"), Line::Outside("S0LEAD")]);
+        }
     }
 
     /// The rules somebody changed while the process was down. Says whether accounts were linked to other people.
@@ -230,9 +285,15 @@ impl Drawn {
                 let (after, queue) = (self.places[at].after_staging, self.places[at].by_service);
                 self.places[at] = Place::draw(dice, self.places[at].name, &local);
                 (self.places[at].after_staging, self.places[at].by_service) = (after, queue);
+                self.places[at].soak = self.places[at].soak();
             }
         }
         what == 3 || what == 5
+    }
+
+    /// Are migrations looked for in what changes?
+    pub fn has_migrations(&self) -> bool {
+        self.two_channels
     }
 
     /// The rules of an environment.
@@ -274,7 +335,10 @@ impl Drawn {
                     name: parsed(name),
                     default: *name == "shop",
                     pipeline,
-                    preflight: Default::default(),
+                    preflight: ServicePreflight {
+                        migrations: if self.has_migrations() { vec![Pattern::Sql] } else { Vec::new() },
+                        ..ServicePreflight::default()
+                    },
                 },
             )
         });
@@ -283,7 +347,11 @@ impl Drawn {
             people: self.people.iter().map(|(name, accounts)| (parsed(name), accounts.clone())).collect(),
             groups: groups.collect(),
             services: services.collect(),
-            environments: self.places.iter().map(|place| (parsed(place.name), place.environment())).collect(),
+            environments: self
+                .places
+                .iter()
+                .map(|place| (parsed(place.name), place.environment(self.has_migrations())))
+                .collect(),
             schedules: self
                 .places
                 .iter()
@@ -346,11 +414,15 @@ impl Place {
         let mut place = Self {
             name,
             after_staging: name == "production" && dice.chance(150),
+            soak: None,
+            seen: false,
+            migrations: 0,
             windows,
             needed,
             also: 0,
             escalates: None,
             own: dice.chance(200),
+            not_authors: false,
             lasts: *dice.pick(&[20, 60, 120]).expect("not empty"),
             overriders: u32::try_from(dice.below(3)).unwrap_or(0),
             checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
@@ -363,9 +435,16 @@ impl Place {
         place.cancels_queued = place.lasts == 60;
         place.emergency_hours = place.lasts == 20;
         // Drawn from what was drawn already, so that older seeds keep their other rules.
+        place.soak = place.soak();
+        place.seen = name == "staging" && place.back_needed == 1;
+        place.migrations = u32::from(place.back_needed == 0);
         place.also = u32::from(place.needed == 1 && !place.by_service);
         place.escalates = (place.needed == 2 && place.lasts > 20).then_some(place.lasts / 3);
         place
+    }
+
+    fn soak(&self) -> Option<i64> {
+        (self.after_staging && self.lasts > 20).then_some(self.lasts / 20)
     }
 
     fn schedule(&self, zone: &Zone) -> Option<Schedule> {
@@ -385,7 +464,7 @@ impl Place {
         Some(Schedule::new(self.name, zone.clone(), open.collect(), rest).expect("it has a window"))
     }
 
-    fn environment(&self) -> Environment {
+    fn environment(&self, has_migrations: bool) -> Environment {
         let group = |name: &str| vec![parsed(name)];
         Environment {
             name: parsed(self.name),
@@ -397,6 +476,7 @@ impl Place {
                 needed: self.needed,
                 from: group("leads"),
                 own: self.own,
+                not_authors: self.not_authors,
                 expires: SignedDuration::from_mins(self.lasts),
                 also: if self.also > 0 {
                     vec![Share { needed: self.also, from: group("devs") }]
@@ -428,7 +508,13 @@ impl Place {
             supersede: false,
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
-            preflight: Default::default(),
+            preflight: Preflight {
+                soak: self.soak.map(SignedDuration::from_mins),
+                seen: self.seen.then(|| self.name.to_owned()),
+                migrations: (has_migrations && self.migrations > 0)
+                    .then(|| MigrationRule { needed: self.migrations, from: group("dbas") }),
+                ..Preflight::default()
+            },
         }
     }
 }
@@ -439,7 +525,49 @@ impl Frozen {
         let from = start.saturating_add(SignedDuration::from_mins(dice.between(-60, 300)));
         let until = from.saturating_add(SignedDuration::from_mins(dice.between(5, 60)));
         let place = dice.pick(&[None, Some("production"), Some("staging")]).copied().flatten();
-        Self { name: format!("Freeze {number}"), place, from, until }
+        // Drawn from what was drawn already, so that older seeds keep their other rules.
+        let tomorrow = from.date().saturating_add(Span::new().days(1));
+        let holiday = HOLIDAYS.iter().find(|(_, date)| *date == from.date() || *date == tomorrow);
+        let when = match ((from.minute() + until.minute()) % 8, holiday) {
+            (3, _) => When::Feed,
+            (4, _) => When::Daily,
+            (5, _) => When::EveryOtherDay,
+            (6, _) => When::Day(tomorrow),
+            (7, Some((country, _))) => When::Holidays(country),
+            _ => When::Dates,
+        };
+        Self { name: format!("Freeze {number}"), when, place, from, until }
+    }
+
+    fn when(&self) -> FreezeWhen {
+        const ORDINALS: [&str; 5] = ["1st", "2nd", "3rd", "4th", "5th"];
+        let lasts = format!("{}m", self.until.duration_since(self.from).as_mins());
+        let when = match self.when {
+            When::Dates => return FreezeWhen::Dates { from: self.from, until: self.until },
+            When::Feed => {
+                return FreezeWhen::Feed {
+                    source: FeedSource::Address { url: crate::feeds::address(&self.name) },
+                    refresh: SignedDuration::from_mins(FED_EVERY),
+                    max_age: SignedDuration::from_mins(FED_AGE),
+                };
+            }
+            When::Daily => {
+                FreezeWhen::cron(&format!("{} {} * * *", self.from.minute(), self.from.hour()), &lasts)
+            }
+            When::EveryOtherDay => {
+                let from = self.from.strftime("%Y-%m-%dT%H:%M").to_string();
+                FreezeWhen::rule("FREQ=DAILY;INTERVAL=2", Some(&from), &lasts)
+            }
+            When::Day(date) if date.day() % 2 == 0 => {
+                FreezeWhen::on(&date.strftime("%-d %B").to_string(), "1d")
+            }
+            When::Day(date) => {
+                let which = ORDINALS[usize::try_from((date.day() - 1) / 7).unwrap_or(0)];
+                FreezeWhen::on(&format!("{which} {}", date.strftime("%a of %B")), "1d")
+            }
+            When::Holidays(country) => FreezeWhen::holidays(country),
+        };
+        when.expect("the simulation writes freezes that can be read")
     }
 
     fn freeze(&self, zone: &Zone) -> Freeze {
@@ -451,7 +579,7 @@ impl Frozen {
                 ..FreezeScope::default()
             },
             zone: zone.clone(),
-            when: FreezeWhen::Dates { from: self.from, until: self.until },
+            when: self.when(),
             origin: FreezeOrigin::Settings,
         }
     }

@@ -258,6 +258,12 @@ impl Sim {
                 }
                 self.parts.shared.look().change_rules();
             }
+            Act::RuleOutAuthors(place) => {
+                for me in 0..self.processes.len() {
+                    self.die(me, "is stopped for new rules");
+                }
+                self.parts.shared.look().rule_out_authors(place);
+            }
             Act::Upgrade => self.upgrade(),
         }
     }

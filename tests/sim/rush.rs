@@ -1,6 +1,7 @@
 //! A busy time after the trouble: nothing goes wrong any more, and much is wanted at once. Who comes first, and whether
 //! anybody looks when a freeze or a closed quarter of an hour is over, shows best then. Not here: judging it (`oracle`).
 
+use crate::code::History;
 use crate::oracle::calendar::closes_and_opens;
 use crate::rules::{PLACES, SERVICES, account};
 use crate::runner::Sim;
@@ -264,7 +265,8 @@ impl World {
 
     fn want(&mut self, service: &str, place: &str) {
         let tag = self.any_tag();
-        self.say_as(&account("U1ADA"), format!("deploy {service} to {place} {tag}"));
+        let older = if self.code.history == History::Ahead { "" } else { " --older \"it must be\"" };
+        self.say_as(&account("U1ADA"), format!("deploy {service} to {place} {tag}{older}"));
     }
 
     fn want_back(&mut self, service: &str, place: &str) {

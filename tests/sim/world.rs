@@ -3,7 +3,7 @@
 
 use crate::Options;
 use crate::chat::ChatModel;
-use crate::code::CodeModel;
+use crate::code::{CodeModel, History};
 use crate::dice::Dice;
 use crate::faults::{Fault, Rates};
 use crate::mistakes::Mistake;
@@ -106,6 +106,8 @@ pub struct World {
     pub dice: Dice,
     /// Chance of what people plan for later.
     pub plans: Dice,
+    /// Chance of what people do besides: they go away, look back, deploy by other ways.
+    pub besides: Dice,
     /// The instant at which the simulation began.
     pub base: Timestamp,
     /// Time that nobody moves.
@@ -154,6 +156,8 @@ pub struct World {
     pub oracle: Oracle,
     /// The database.
     pub store: Arc<SqliteStore>,
+    /// No calendar that others keep can be read before this moment.
+    pub calendars_down_until: Ms,
     /// When the clock was moved last.
     pub jumped: Ms,
     /// By how much.
@@ -188,6 +192,7 @@ impl World {
         let mut world = Self {
             dice,
             plans: Dice::of(seed, 3),
+            besides: Dice::of(seed, 4),
             base: drawn.begins,
             mono: 0,
             offset: 0,
@@ -212,11 +217,18 @@ impl World {
             oracle: Oracle::new(drawn.clone()),
             drawn,
             store,
+            calendars_down_until: 0,
             jumped: -MINUTE,
             last_jump: 0,
             slow_starts: false,
             calm_since: None,
             next_key: 0,
+        };
+        world.code.history = match world.besides.below(10) {
+            // Whether a migration comes or goes is a question of history.
+            0..5 if !world.drawn.has_migrations() => History::Ahead,
+            0..8 => History::Line,
+            _ => History::Twigs,
         };
         world.replicas = (0..count).map(|_| Replica::new(world.drawn.clone())).collect();
         if count == 2 && world.is_hit_of(Fault::ClocksDiffer, 10) {

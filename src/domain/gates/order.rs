@@ -67,7 +67,9 @@ fn by_others(case: &Case<'_>, before: &EnvironmentName, failed: Option<Timestamp
     let environment = before.clone();
     if end.succeeded {
         let reason = Reason::SeenBefore { environment, at: end.at };
-        return Some(soaked(case, before, end.at, seen.left_after(end.at), reason));
+        // Ours take the place of what others deployed, too, whether or not they stand in that list.
+        let left = [case.place.before_left, seen.left_after(end.at)].into_iter().flatten().min();
+        return Some(soaked(case, before, end.at, left, reason));
     }
     (!case.place.before_is_open).then(|| Finding::closed(Reason::FailedBefore { environment, at: end.at }))
 }

@@ -1,16 +1,16 @@
 //! May this deploy start now? Every rule once more, from the audit log and the truth. Not here: any gate.
 
-use super::calendar::{freezes_at, is_frozen, is_open};
+use super::calendar::{freezes_at, is_fed_shut, is_frozen, is_open};
 use super::roles::FRESH;
 use super::{Oracle, Received, Writer, at_once};
 use crate::rules::{Checks, Drawn, Place};
 use crate::world::{Ms, SECOND, World};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::Store as _;
-use shipgate_domain::deploy::{Deploy, Intent, Outcome, State};
+use shipgate_domain::deploy::{Deploy, Intent, State};
 use shipgate_domain::facts::RefKind;
 use shipgate_domain::ids::Account;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A replica learns within this time that another brought newer rules: three seconds, and as long as it may be
 /// suspended without counting as dead.
@@ -18,6 +18,17 @@ const LEARNS_WITHIN: Ms = 16 * SECOND;
 
 /// A planned start that is this late is none any more.
 const PLAN_LASTS: SignedDuration = SignedDuration::from_mins(60);
+
+/// What a yes must have been to.
+#[derive(Clone, Copy)]
+pub(super) enum Yes<'a> {
+    /// To the digest.
+    Any,
+    /// To all that is closed, too; whether the hours are open.
+    ToPass(bool),
+    /// To migrations, too, by what stands for them.
+    ToMigrations(&'a str),
+}
 
 /// What was asked about the time of a start.
 pub(super) enum Plan {
@@ -107,8 +118,8 @@ impl Oracle {
             return Err(format!("S1: {id} was rejected and started"));
         }
         let needed = if is_back { place.back_needed } else { place.needed };
-        let leads = self.agreed(world, writer, now, intent, place, place.own, "leads", None);
-        let devs = self.agreed(world, writer, now, intent, place, place.own, "devs", None);
+        let leads = self.agreed(world, writer, now, intent, place, place.own, "leads", Yes::Any);
+        let devs = self.agreed(world, writer, now, intent, place, place.own, "devs", Yes::Any);
         let is_late = place
             .escalates
             .is_some_and(|minutes| intent.at >= now.request.at + SignedDuration::from_mins(minutes));
@@ -126,14 +137,25 @@ impl Oracle {
                 "S1: {id} started with the yes of {first:?} for {needed}, and of {devs:?} for {also} more"
             ));
         }
-        let (open, frozen) = (is_open(drawn, place, intent.at), is_frozen(self, drawn, name, intent.at));
+        let frozen =
+            is_frozen(self, drawn, name, intent.at) || is_fed_shut(world, self, drawn, name, intent.at);
+        let open = is_open(drawn, place, intent.at);
         let is_exempt = is_back && !place.back_in_window;
         // Hours for emergencies need nobody but those who approve anyway.
         let is_for_emergencies = place.emergency_hours && now.request.emergency.is_some();
         let is_shut = frozen || !(open || is_for_emergencies);
         if is_shut && !is_exempt {
             let agreed = self
-                .agreed(world, writer, now, intent, place, false, "leads", Some(open || is_for_emergencies))
+                .agreed(
+                    world,
+                    writer,
+                    now,
+                    intent,
+                    place,
+                    false,
+                    "leads",
+                    Yes::ToPass(open || is_for_emergencies),
+                )
                 .len();
             let enough = place.overriders.max(1) as usize;
             if now.request.emergency.is_none() || place.overriders == 0 || agreed < enough {
@@ -141,6 +163,9 @@ impl Oracle {
             }
         }
         self.place_is_free(world, now, place, intent)?;
+        self.was_on_staging(world, writer, now, (place, intent), since)?;
+        self.takes_nothing_away(world, now)?;
+        self.migrations_are_agreed(world, writer, now, (place, intent))?;
         self.code_is_good(world, now, place, since)
     }
 
@@ -173,10 +198,10 @@ impl Oracle {
         Ok(())
     }
 
-    /// Distinct people of a group whose fresh yes to this digest is in the audit log, and was not taken back. For an
-    /// override, those who can have seen everything that is closed at the start: `is_open` says whether the hours are.
+    /// Distinct people of a group whose fresh yes to this digest is in the audit log, and was not taken back. Where
+    /// it is a yes to more, those who can have seen that.
     #[allow(clippy::too_many_arguments, reason = "everything that a yes depends on")]
-    fn agreed(
+    pub(super) fn agreed(
         &self,
         world: &World,
         writer: &Writer<'_>,
@@ -185,12 +210,13 @@ impl Oracle {
         place: &Place,
         own: bool,
         group: &str,
-        is_open: Option<bool>,
+        yes: Yes<'_>,
     ) -> BTreeSet<String> {
         let since = fresh_since(world, intent);
         let rows = self.rows.get(&now.id).map_or(&[][..], Vec::as_slice);
         let drawn = writer.drawn;
-        let mut people = BTreeSet::new();
+        let Some(authors) = self.authors(world, drawn, place, now) else { return BTreeSet::new() };
+        let (mut voices, mut spoken) = (BTreeMap::new(), BTreeSet::new());
         for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.event == "approved") {
             let is_taken_back = rows[index..]
                 .iter()
@@ -198,7 +224,13 @@ impl Oracle {
             if is_taken_back {
                 continue;
             }
-            if let Some(is_open) = is_open
+            let passes = row.data["passes"].as_array();
+            if let Yes::ToMigrations(key) = yes
+                && !passes.is_some_and(|all| all.iter().any(|one| one == key))
+            {
+                continue;
+            }
+            if let Yes::ToPass(is_open) = yes
                 && !self.has_seen(world, drawn, place, now, intent.at, row.at, is_open)
             {
                 continue;
@@ -217,16 +249,32 @@ impl Oracle {
             let person = drawn.person_of(&account);
             let is_lost = world.chat.lost.get(&account).is_some_and(|at| *at < since);
             let is_own = person == drawn.person_of(&now.request.account) || person == now.request.by.as_str();
-            if is_same
-                && is_young
-                && !is_lost
-                && (own || !is_own)
-                && self.belongs(world, drawn, &person, group, since)
-            {
-                people.insert(person);
+            if is_same && is_young && (own || !is_own) && !authors.contains(&person) {
+                // Whoever counts for certain has taken their seat, so that nobody fills it for them.
+                if matches!(yes, Yes::Any) && !world.chat.lost.contains_key(&account) {
+                    spoken.insert(person.clone());
+                }
+                if !is_lost {
+                    voices.insert(person, is_own);
+                }
             }
         }
-        people
+        let is_ruled_out = |person: &str| {
+            let is_requester =
+                person == drawn.person_of(&now.request.account) || person == now.request.by.as_str();
+            (!own && is_requester) || authors.contains(person)
+        };
+        let counts = |person: &str, is_own: bool| {
+            let (who, when) = ((person, group), (intent.at, since));
+            self.belongs(world, drawn, person, group, since)
+                || (!is_own
+                    && self.lends(world, drawn, who, when, is_ruled_out, |person| spoken.contains(person)))
+        };
+        voices
+            .into_iter()
+            .filter(|(person, is_own)| counts(person, *is_own))
+            .map(|(person, _)| person)
+            .collect()
     }
 
     /// Whether somebody who said yes at an instant can have been shown all that is closed at the start: it was closed
@@ -286,23 +334,6 @@ impl Oracle {
             && (lock.quarantine.is_some() || lock.by != now.request.by)
         {
             return Err(format!("S4: {id} started although {} keeps {} locked", lock.by, place.name));
-        }
-        if place.after_staging && !now.is_rollback() {
-            let newest = self
-                .deploys
-                .values()
-                .filter(|d| {
-                    d.request.environment.as_str() == "staging" && d.request.service == now.request.service
-                })
-                .filter(|d| d.commit() == now.commit())
-                .filter_map(|d| match &d.state {
-                    State::Done { outcome, at, ran: Some(_) } => Some((*at, *outcome == Outcome::Succeeded)),
-                    _ => None,
-                })
-                .max();
-            if !newest.is_some_and(|(_, well)| well) {
-                return Err(format!("S5: {id} started without success on staging"));
-            }
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ fn groups_for(event: &str) -> Option<&'static [&'static str]> {
         }
         // Written down and judged: whoever may not is refused at once, or never starts.
         "requested" | "denied" => None,
+        // Whoever approves anywhere says who stands in; anybody may be back.
+        "away" => Some(&["leads"]),
+        "back" => None,
         _ => Some(&[]),
     }
 }
@@ -48,14 +51,30 @@ impl Oracle {
         // An own request may be stopped by whoever made it, wherever they belong now.
         // Where `devs` are asked for yeses, they decide like those who approve; who is asked only when it takes long says
         // yes or no, and nothing else.
-        let is_answer = matches!(entry.event.as_str(), "approved" | "withdrawn" | "rejected");
+        let is_answer = matches!(entry.event.as_str(), "approved" | "withdrawn" | "rejected" | "away");
         let asks_devs = |place: &Place| place.also > 0 || (is_answer && place.escalates.is_some());
         let devs_decide = match &entry.environment {
             Some(name) => drawn.place(name.as_str()).is_some_and(asks_devs),
+            None if is_answer => drawn.places.iter().any(asks_devs),
             None => drawn.places.iter().all(asks_devs),
         };
-        let groups = if devs_decide && groups == ["leads"] { &["leads", "devs"] } else { groups };
-        let belongs = groups.iter().any(|group| self.belongs(world, drawn, person.as_str(), group, since));
+        let mut groups = groups.to_vec();
+        if devs_decide && groups == ["leads"] {
+            groups.push("devs");
+        }
+        // Those who are asked about migrations say yes or no, too.
+        let keeps = |place: &Place| drawn.has_migrations() && place.migrations > 0;
+        let dbas_answer = match &entry.environment {
+            Some(name) => drawn.place(name.as_str()).is_some_and(keeps),
+            None => drawn.places.iter().any(keeps),
+        };
+        if is_answer && dbas_answer {
+            groups.push("dbas");
+        }
+        let belongs = groups.iter().any(|group| {
+            self.belongs(world, drawn, person.as_str(), group, since)
+                || (is_answer && self.stood_in(world, drawn, (person.as_str(), group), (entry.at, since)))
+        });
         if belongs { Ok(()) } else { Err(format!("S11: {} by {person}, who may not", entry.event)) }
     }
 

@@ -160,6 +160,16 @@ fn the_order_gate_waits_for_the_soak_and_knows_deploys_of_others() {
             "seen_before",
         ),
         (
+            "seen, and replaced by one of ours before the soak was over",
+            |s| {
+                seen(s, 600, true);
+                s.environment.preflight.soak = Some(SignedDuration::from_hours(1));
+                s.place.before_left = Some(s.now - SignedDuration::from_mins(545));
+            },
+            Closed,
+            "soak_cut_short",
+        ),
+        (
             "ours, replaced by somebody else before the soak was over",
             |s| {
                 ours_and_theirs(s, 600);
