@@ -492,7 +492,6 @@ impl Place {
                         to: group("devs"),
                     })
                     .collect(),
-                ..ApprovalRule::none()
             },
             overrides: OverrideRule {
                 needed: self.overriders,
