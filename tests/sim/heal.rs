@@ -7,7 +7,7 @@ use crate::runner::Sim;
 use crate::world::{HOUR, MINUTE, Ms, SECOND, World, tell};
 use shipgate_app::ports::Store as _;
 use shipgate_app::store::Epoch;
-use shipgate_domain::deploy::{Deploy, State};
+use shipgate_domain::deploy::{Deploy, StartWhen, State};
 use shipgate_domain::ids::DeployId;
 use std::collections::BTreeSet;
 
@@ -115,7 +115,13 @@ impl Sim {
         let recurs = world.drawn.freezes.iter().any(|freeze| freeze.when != When::Dates);
         let asleep = if recurs && is_long_calm { world.oracle.deploys.len() } else { 0 };
         let known = world.oracle.mornings.len() + asleep + usize::from(is_fed);
-        world.oracle.deploys.values().all(|deploy| deploy.is_done())
+        // Whoever waits for the calendar may wait for the end of holidays, which is not the bot's doing.
+        let now = world.now();
+        let sits_out = |deploy: &Deploy| {
+            let waits = matches!(&deploy.state, State::Waiting { expires, .. } if now < *expires);
+            recurs && is_long_calm && waits && deploy.request.when == StartWhen::WhenOpen
+        };
+        world.oracle.deploys.values().all(|deploy| deploy.is_done() || sits_out(deploy))
             && world.deliveries.is_empty()
             && counts.inbox == 0
             && counts.effects <= 1 + known as u64
