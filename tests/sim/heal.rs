@@ -15,6 +15,12 @@ use std::collections::BTreeSet;
 /// up, half an hour for a run that is lost, two for runs that wait for a machine, and some minutes for each step.
 const HEALED_BY: Ms = 10 * 60 * MINUTE;
 
+/// Whether it was to start when the calendar opens, and its time is not up.
+pub fn waits_for_the_calendar(deploy: &Deploy, now: jiff::Timestamp) -> bool {
+    let waits = matches!(&deploy.state, State::Waiting { expires, .. } if now < *expires);
+    waits && deploy.request.when == StartWhen::WhenOpen
+}
+
 impl World {
     /// Nothing goes wrong any more.
     fn calm_down(&mut self) {
@@ -109,18 +115,15 @@ impl Sim {
     fn is_over(&self) -> bool {
         let world = self.parts.shared.look();
         let counts = at_once(self.parts.store.counts());
-        let is_fed = world.drawn.freezes.iter().any(|freeze| freeze.when == When::Feed);
         // Whoever was cancelled may have been about to be looked at when a freeze begins again, which may be tomorrow.
         let is_long_calm = world.calm_since.is_some_and(|calm| world.mono - calm > HOUR);
         let recurs = world.drawn.freezes.iter().any(|freeze| freeze.when != When::Dates);
         let asleep = if recurs && is_long_calm { world.oracle.deploys.len() } else { 0 };
-        let known = world.oracle.mornings.len() + asleep + usize::from(is_fed);
+        // One looks at the calendars of others, also for some time after the rules that named them.
+        let known = world.oracle.mornings.len() + asleep + 1;
         // Whoever waits for the calendar may wait for the end of holidays, which is not the bot's doing.
         let now = world.now();
-        let sits_out = |deploy: &Deploy| {
-            let waits = matches!(&deploy.state, State::Waiting { expires, .. } if now < *expires);
-            recurs && is_long_calm && waits && deploy.request.when == StartWhen::WhenOpen
-        };
+        let sits_out = |deploy: &Deploy| recurs && is_long_calm && waits_for_the_calendar(deploy, now);
         world.oracle.deploys.values().all(|deploy| deploy.is_done() || sits_out(deploy))
             && world.deliveries.is_empty()
             && counts.inbox == 0

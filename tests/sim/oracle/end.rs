@@ -2,6 +2,7 @@
 //! (S8, S9, S10, S19, L1, L5). Not here: getting there (`heal`).
 
 use super::{Oracle, at_once};
+use crate::heal::waits_for_the_calendar;
 use crate::world::World;
 use shipgate_app::ports::Store as _;
 use shipgate_app::selfcheck::compare_all;
@@ -49,7 +50,9 @@ impl Oracle {
                 return Err(format!("S8: {key} was acknowledged and is not stored"));
             }
         }
-        self.deploys.values().try_for_each(|deploy| announced(world, deploy))
+        let now = world.now();
+        let mut over = self.deploys.values().filter(|deploy| !waits_for_the_calendar(deploy, now));
+        over.try_for_each(|deploy| announced(world, deploy))
     }
 }
 
