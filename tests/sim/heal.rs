@@ -120,7 +120,8 @@ impl Sim {
         let recurs = world.drawn.freezes.iter().any(|freeze| freeze.when != When::Dates);
         let asleep = if recurs && is_long_calm { world.oracle.deploys.len() } else { 0 };
         // One looks at the calendars of others, also for some time after the rules that named them.
-        let known = world.oracle.mornings.len() + asleep + 1;
+        let is_fed = world.drawn.freezes.iter().any(|freeze| freeze.when == When::Feed);
+        let known = world.oracle.mornings.len() + asleep + usize::from(is_fed || is_long_calm);
         // Whoever waits for the calendar may wait for the end of holidays, which is not the bot's doing.
         let now = world.now();
         let sits_out = |deploy: &Deploy| recurs && is_long_calm && waits_for_the_calendar(deploy, now);
