@@ -4,7 +4,7 @@
 use super::Oracle;
 use crate::rules::{Drawn, FED_AGE, Frozen, HOLIDAYS, Place, When, zone_of};
 use crate::world::{MINUTE, Ms, World};
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::deploy::Deploy;
@@ -48,7 +48,12 @@ fn began(zone: &TimeZone, freeze: &Frozen, at: Timestamp) -> Option<Timestamp> {
     match freeze.when {
         When::Dates => (local >= freeze.from && local < freeze.until).then(|| first(freeze.from)).flatten(),
         When::Day(day) => (local.date() == day).then(midnight).flatten(),
-        When::Holidays(country) => HOLIDAYS.contains(&(country, local.date())).then(midnight).flatten(),
+        When::Holidays(country) => {
+            // Holidays one after the other are one freeze, and the card shows all of it.
+            let is_holiday = |day: &Date| HOLIDAYS.contains(&(country, *day));
+            let days = std::iter::successors(Some(local.date()), |day| day.yesterday().ok());
+            days.take_while(is_holiday).last().and_then(|day| first(day.at(0, 0, 0, 0)))
+        }
         When::Daily | When::EveryOtherDay => {
             let minute = Timestamp::from_second(at.as_second().div_euclid(60) * 60).ok()?;
             let back = 0..freeze.until.duration_since(freeze.from).as_mins();
