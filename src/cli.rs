@@ -61,7 +61,7 @@ enum Command {
         #[command(subcommand)]
         platform: ManifestOf,
     },
-    /// The address of the calendar's feed that nobody can guess, where [http] calendar = "secret".
+    /// The address of the calendar's feed that nobody can guess, where `[http] calendar` = "secret".
     CalendarAddress,
     /// The record of who did what.
     Audit {
