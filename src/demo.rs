@@ -162,7 +162,7 @@ fn settings(root: &Path) -> anyhow::Result<Settings> {
         .map_err(|problems| anyhow::anyhow!("the demo's own settings are wrong:\n{problems}"))?;
     for (id, account) in PEOPLE.iter().map(|(id, ..)| (*id, account(id))) {
         let person = id.parse().context("a name of the demo")?;
-        settings.policy.people.entry(person).or_default().push(account);
+        settings.policy.people.link(person, account);
     }
     Ok(settings)
 }

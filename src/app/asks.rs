@@ -9,7 +9,7 @@ use crate::ports::OutsideError;
 use crate::store::{CardButton, CardRow, Filter, StoreError};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
-use shipgate_domain::gates;
+use shipgate_domain::facts;
 use shipgate_domain::ids::{Digest, GroupName};
 use shipgate_domain::people::{Action, Authorized, Denied, Standing, standing_for};
 use shipgate_domain::policy::Environment;
@@ -231,7 +231,7 @@ impl App {
         grant: &Authorized,
     ) -> Result<bool, StoreError> {
         let policy = &self.rules.policy;
-        let wrote = gates::writers(policy, environment, deploy).unwrap_or_default();
+        let wrote = facts::writers(policy, environment, deploy).unwrap_or_default();
         if wrote.contains(grant.person()) {
             metrics::counter!("shipgate_presses_refused_total", "reason" => "author").increment(1);
             let answer = self.words().own_code(deploy);

@@ -96,6 +96,7 @@ impl App {
             calendar: &calendar,
             place: &Place::default(),
             now: self.now(),
+            authors: Default::default(),
         };
         Ok(Some(frozen_by(&case)).filter(|freezes| !freezes.is_empty()))
     }

@@ -346,6 +346,7 @@ impl App {
             calendar: &calendar,
             place: &place,
             now,
+            authors: Default::default(),
         };
         let verdicts = gates::judge(&case);
         let mut decision = gates::decide(&verdicts, Patience::of(deploy));
@@ -457,7 +458,16 @@ impl App {
         let looked_up = Gate::OF_A_COMMIT;
         let place = Place { lock: around.lock.clone(), ..Place::default() };
         let policy = &self.rules.policy;
-        let case = Case { deploy, policy, environment, service, calendar, place: &place, now };
+        let case = Case {
+            deploy,
+            policy,
+            environment,
+            service,
+            calendar,
+            place: &place,
+            now,
+            authors: Default::default(),
+        };
         let is_open = |v: &Verdict| v.answer == Answer::Open;
         gates::judge(&case).iter().filter(|v| !looked_up.contains(&v.gate)).all(is_open)
             && deploy.verdicts.iter().filter(|v| looked_up.contains(&v.gate)).all(is_open)

@@ -190,6 +190,7 @@ impl App {
             calendar: &calendar,
             place: &place,
             now: at,
+            authors: Default::default(),
         };
         // Without a version, the gates that look at a commit have nothing to say; their rules are told below.
         let lines: Vec<_> = judge(&case)

@@ -438,6 +438,7 @@ impl App {
             calendar: &calendar,
             place: &place,
             now: self.now(),
+            authors: Default::default(),
         };
         // Nothing was looked up for this person, so the gates that speak of a commit have nothing to say.
         let mut verdicts = shipgate_domain::gates::judge(&case);

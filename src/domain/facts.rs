@@ -1,8 +1,10 @@
 //! What is known about a deploy when it is judged: read from outside, or from the store. Not here: reading it.
 
+mod authors;
 mod preflight;
 
 pub use crate::lock::{Lock, LockKind};
+pub use authors::{Authors, writers};
 pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews, Said, SeenEnd, SeenThere};
 
 use crate::calendar::Calendar;
@@ -223,7 +225,6 @@ pub struct Place {
 }
 
 /// One question to all gates: this deploy, these rules, these facts, now.
-#[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// The deploy.
     pub deploy: &'a Deploy,
@@ -239,6 +240,8 @@ pub struct Case<'a> {
     pub place: &'a Place,
     /// The instant of judgement.
     pub now: Timestamp,
+    /// Who wrote what would go live, once a gate has asked for it.
+    pub authors: Authors,
 }
 
 impl Case<'_> {

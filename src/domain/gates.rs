@@ -21,7 +21,6 @@ mod start;
 mod tests;
 mod version;
 
-pub use approvals::writers;
 pub use reason::{Reason, Share};
 
 use crate::deploy::{Deploy, StartWhen};

@@ -46,11 +46,16 @@ fn parts(pattern: &[u8], is_path: bool) -> Vec<Part> {
 
 /// All places in the pattern at once, a byte of the text at a time: the work is the one's length times the other's.
 fn fits(pattern: &[u8], text: &[u8], is_path: bool) -> bool {
+    // Most texts differ before the first star.
+    let (literal, pattern) =
+        pattern.split_at(pattern.iter().position(|b| *b == b'*').unwrap_or(pattern.len()));
+    let Some(text) = text.strip_prefix(literal) else { return false };
     let parts = parts(pattern, is_path);
     let mut at = vec![false; parts.len() + 1];
+    let mut next = at.clone();
     enter(&mut at, &parts, 0);
     for &byte in text {
-        let mut next = vec![false; parts.len() + 1];
+        next.fill(false);
         for (index, part) in parts.iter().enumerate().filter(|(index, _)| at[*index]) {
             match part {
                 Part::Byte(wanted) if *wanted == byte => enter(&mut next, &parts, index + 1),
@@ -65,7 +70,7 @@ fn fits(pattern: &[u8], text: &[u8], is_path: bool) -> bool {
                 Part::Byte(_) | Part::Star => {}
             }
         }
-        at = next;
+        std::mem::swap(&mut at, &mut next);
     }
     at[parts.len()]
 }

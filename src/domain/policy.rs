@@ -1,15 +1,15 @@
 //! The rules people wrote down: services, environments, people, groups. Not here: judging by them (`gates`).
 
 mod action;
+mod people;
 mod preflight;
 
 pub use action::{ActionRole, ActionRule, ActsOn};
+pub use people::People;
 pub use preflight::{MigrationRule, Preflight, ReviewRule, ServicePreflight};
 
 use crate::calendar::{Freeze, Schedule};
-use crate::ids::{
-    Account, ActionName, EnvironmentName, GroupName, PersonId, Platform, PolicyVersion, ServiceName,
-};
+use crate::ids::{Account, ActionName, EnvironmentName, GroupName, PersonId, PolicyVersion, ServiceName};
 use crate::people::{Member, Memberships, Standing};
 use crate::zone::Zone;
 use jiff::SignedDuration;
@@ -23,7 +23,7 @@ pub struct Policy {
     /// Default zone of all rules.
     pub zone: Zone,
     /// Everybody who is known by name, with the accounts that are theirs.
-    pub people: BTreeMap<PersonId, Vec<Account>>,
+    pub people: People,
     /// Groups of people.
     pub groups: BTreeMap<GroupName, Vec<Member>>,
     /// What can be deployed.
@@ -280,22 +280,22 @@ impl Policy {
     /// The person behind an account; an account that is linked to nobody is its own person.
     #[must_use]
     pub fn person_of(&self, account: &Account) -> PersonId {
-        self.people
-            .iter()
-            .find(|(_, accounts)| accounts.contains(account))
-            .map_or_else(|| account.as_unlinked_person(), |(person, _)| person.clone())
+        self.linked(account).map_or_else(|| account.as_unlinked_person(), Clone::clone)
     }
 
     /// The person to whom the settings link an account, if there is one.
     #[must_use]
     pub fn linked(&self, account: &Account) -> Option<&PersonId> {
-        // GitHub's names are the same in any case of letters.
-        let is_it = |own: &Account| {
-            own.platform == account.platform
-                && (own.id == account.id
-                    || (own.platform == Platform::Github && own.id.eq_ignore_ascii_case(&account.id)))
-        };
-        self.people.iter().find(|(_, accounts)| accounts.iter().any(is_it)).map(|(person, _)| person)
+        self.people.linked(account)
+    }
+
+    /// Whether this is the person behind an account.
+    #[must_use]
+    pub fn is_account_of(&self, account: &Account, person: &PersonId) -> bool {
+        match self.linked(account) {
+            Some(linked) => linked == person,
+            None => account.as_unlinked_person() == *person,
+        }
     }
 
     /// Everybody who is known to be in one of the groups.
@@ -352,7 +352,7 @@ impl Policy {
                 Member::Person(_) => {}
                 Member::Outside(group) => match outside.accounts_in(group) {
                     Ok(accounts) => {
-                        if accounts.iter().any(|account| self.person_of(account) == *person) {
+                        if accounts.iter().any(|account| self.is_account_of(account, person)) {
                             return Standing::Member;
                         }
                     }

@@ -119,7 +119,7 @@ pub(super) fn policy(root: &Section<'_>) -> Policy {
     }
     // Commands of the team's own stand in files beside this one (`commands`).
     let actions = BTreeMap::new();
-    Policy { zone, people, groups, services, environments, schedules, freezes, actions }
+    Policy { zone, people: people.into(), groups, services, environments, schedules, freezes, actions }
 }
 
 /// The people that these groups name; none where a chat platform keeps a part of them, or a group cannot be read.

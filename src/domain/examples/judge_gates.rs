@@ -63,6 +63,7 @@ fn main() -> Fallible<()> {
                 calendar: &calendar,
                 place: &place,
                 now,
+                authors: Default::default(),
             };
             let begun = Instant::now();
             let verdicts = black_box(judge(black_box(&case)));
@@ -146,7 +147,7 @@ fn policy() -> Fallible<Policy> {
     Ok(Policy {
         actions: BTreeMap::new(),
         zone: Zone::utc(),
-        people,
+        people: people.into(),
         groups: BTreeMap::from([("everybody".parse()?, everybody), ("managers".parse()?, managers)]),
         services: BTreeMap::from([(service.name.clone(), service)]),
         environments: BTreeMap::from([(production.name.clone(), production)]),

@@ -3,14 +3,14 @@
 mod shares;
 
 use super::{Finding, LOOK_AGAIN, Reason, Share, action};
-use crate::deploy::{Approval, Deploy, OVERRIDE_LASTS};
-use crate::facts::{Case, Diff, Read};
+use crate::deploy::{Approval, OVERRIDE_LASTS};
+use crate::facts::Case;
 use crate::ids::{GroupName, PersonId};
 use crate::people::{Member, Memberships, Standing};
-use crate::policy::{self, Environment, Policy};
+use crate::policy;
 use jiff::{SignedDuration, Timestamp};
 pub(super) use shares::fill;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Who agreed to what would be sent now.
 pub(super) struct Agreed {
@@ -83,12 +83,12 @@ fn outside<'a>(case: &'a Case<'_>, nothing: &'a Memberships) -> &'a Memberships 
 }
 
 fn is_requester(case: &Case<'_>, person: &PersonId) -> bool {
-    *person == case.policy.person_of(&case.deploy.request.account) || *person == case.deploy.request.by
+    case.policy.is_account_of(&case.deploy.request.account, person) || *person == case.deploy.request.by
 }
 
 /// Whether somebody's yes never counts, whatever group they are in.
-fn is_ruled_out(case: &Case<'_>, person: &PersonId, own: bool, authors: &BTreeSet<PersonId>) -> bool {
-    (!own && is_requester(case, person)) || authors.contains(person)
+fn is_ruled_out(case: &Case<'_>, person: &PersonId, own: bool) -> bool {
+    (!own && is_requester(case, person)) || case.authors().is_ok_and(|authors| authors.contains(person))
 }
 
 /// Fresh approvals of the current digest, one for each person; and why somebody could not be counted.
@@ -100,18 +100,18 @@ fn voices(
 ) -> (Vec<Voice>, Option<String>) {
     let nothing = Memberships::default();
     let outside = outside(case, &nothing);
-    let (authors, mut unknown) = match authors(case) {
-        Ok(authors) => (authors, None),
+    if let Err(why) = case.authors() {
         // Nobody can be ruled out, so nobody counts.
-        Err(why) => return (Vec::new(), Some(why)),
-    };
+        return (Vec::new(), Some(why.to_owned()));
+    }
+    let mut unknown = None;
     let mut voices: Vec<Voice> = Vec::new();
     for approval in &case.deploy.approvals {
         let end = end_of(approval);
         let is_current = case.deploy.digest() == Some(&approval.digest) && approval.withdrawn.is_none();
         // Looked up anew: two accounts that were linked since are one person and one vote.
         let person = case.policy.person_of(&approval.account);
-        if !is_current || case.now >= end || !counts(approval) || is_ruled_out(case, &person, own, &authors) {
+        if !is_current || case.now >= end || !counts(approval) || is_ruled_out(case, &person, own) {
             continue;
         }
         // Settings that name somebody do not know that their account was taken away.
@@ -175,10 +175,9 @@ fn seat(
     if is_requester(case, person) {
         return unknown.map_or(Seat::None, Seat::Unknown);
     }
-    let authors = authors(case).unwrap_or_default();
     for away in outside.away_at(case.now).filter(|away| away.delegate == *person && !is_taken(&away.person)) {
         // Nobody gives away what they do not have; a stranger's account stands in for nobody.
-        if is_ruled_out(case, &away.person, own, &authors) || !case.policy.people.contains_key(person) {
+        if is_ruled_out(case, &away.person, own) || !case.policy.people.contains_key(person) {
             continue;
         }
         match (outside.still_counts(&away.account), case.policy.standing(&away.person, groups, outside)) {
@@ -190,81 +189,16 @@ fn seat(
     unknown.map_or(Seat::None, Seat::Unknown)
 }
 
-fn authors(case: &Case<'_>) -> Result<BTreeSet<PersonId>, String> {
-    writers(case.policy, case.environment, case.deploy)
-}
-
-/// Everybody who wrote what would go live, where that rules them out.
-///
-/// # Errors
-/// Why that is not known completely.
-pub fn writers(
-    policy: &Policy,
-    environment: &Environment,
-    deploy: &Deploy,
-) -> Result<BTreeSet<PersonId>, String> {
-    let mut authors = BTreeSet::new();
-    if !environment.approvals.not_authors || deploy.is_rollback() || deploy.acts_on_live() {
-        return Ok(authors);
-    }
-    let Some(pinned) = &deploy.pinned else { return Err("the version is not looked up yet".to_owned()) };
-    // What the version was compared with when it was looked up, and what would change now, if that is another list.
-    let now = deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref());
-    match (&pinned.diff, now) {
-        (_, Some(Read::Unknown(why))) | (Read::Unknown(why), None) => return Err(why.clone()),
-        (Read::Known(None), None) => {
-            return Err("nothing was deployed here before, so there is no list of changes".to_owned());
-        }
-        (Read::Known(None) | Read::Unknown(_), Some(Read::Known(_))) | (Read::Known(Some(_)), _) => {}
-    }
-    for diff in
-        [pinned.diff.known().and_then(Option::as_ref), now.and_then(Read::known)].into_iter().flatten()
-    {
-        collect(policy, diff, &mut authors)?;
-    }
-    Ok(authors)
-}
-
-/// Whether the list of changes is there and cannot be read now.
-fn is_diff_unread(deploy: &Deploy) -> bool {
-    let now = deploy.outside.as_ref().and_then(|outside| outside.rebased.as_ref());
-    let then = deploy.pinned.as_ref().map(|pinned| &pinned.diff);
-    matches!((then, now), (_, Some(Read::Unknown(_))) | (Some(Read::Unknown(_)), None))
-}
-
-fn collect(policy: &Policy, diff: &Diff, authors: &mut BTreeSet<PersonId>) -> Result<(), String> {
-    if (diff.commits.len() as u64) < diff.total {
-        return Err(format!("only {} of {} changes are listed", diff.commits.len(), diff.total));
-    }
-    for change in &diff.commits {
-        if change.writers.is_empty() {
-            return Err(format!("the code host does not say by whom {} is", change.commit.short()));
-        }
-        for writer in &change.writers {
-            let linked = writer.accounts.iter().find_map(|account| policy.linked(account));
-            let Some(person) = linked else {
-                return Err(format!(
-                    "{} wrote {} and is nobody in [people]",
-                    writer.name,
-                    change.commit.short()
-                ));
-            };
-            authors.insert(person.clone());
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let asked = asked(case, case.now.duration_since(case.deploy.request.at));
     if asked.is_empty() {
         return Some(Finding::open(Reason::NoApprovals));
     }
     let rule = &case.environment.approvals;
-    if let Err(why) = authors(case) {
-        let reason = Reason::AuthorsUnknown { why };
+    if let Err(why) = case.authors() {
+        let reason = Reason::AuthorsUnknown { why: why.to_owned() };
         // What could not be read is read again; a list that says nothing of somebody stays as it is.
-        return Some(match is_diff_unread(case.deploy) {
+        return Some(match case.is_diff_unread() {
             true => Finding::waiting(reason).until(case.now.saturating_add(LOOK_AGAIN).ok()),
             false => Finding::closed(reason),
         });
@@ -339,7 +273,6 @@ fn next_step(case: &Case<'_>) -> Option<Timestamp> {
 /// Whether enough people could approve in the end: named ones who are not ruled out, or a group kept elsewhere.
 fn enough_may(case: &Case<'_>) -> bool {
     let own = case.environment.approvals.own;
-    let authors = authors(case).unwrap_or_default();
     let asked = asked(case, SignedDuration::MAX);
     let members = |share: &policy::Share| {
         share.from.iter().filter_map(|g| case.policy.groups.get(g)).flatten().cloned().collect::<Vec<_>>()
@@ -350,7 +283,7 @@ fn enough_may(case: &Case<'_>) -> bool {
     for (number, share) in closed.iter().enumerate() {
         for member in members(share) {
             if let Member::Person(person) = member
-                && !is_ruled_out(case, &person, own, &authors)
+                && !is_ruled_out(case, &person, own)
             {
                 people.entry(person).or_default().push(number);
             }
@@ -365,7 +298,6 @@ fn enough_may(case: &Case<'_>) -> bool {
 pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId> {
     let nothing = Memberships::default();
     let outside = outside(case, &nothing);
-    let authors = authors(case).unwrap_or_default();
     let mut people = case.policy.members(groups, outside);
     let own = case.environment.approvals.own;
     let stand_ins = outside.away_at(case.now).map(|away| away.delegate.clone());
@@ -374,7 +306,7 @@ pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId>
     );
     let current = case.deploy.digest();
     people.retain(|person| {
-        !is_ruled_out(case, person, false, &authors)
+        !is_ruled_out(case, person, false)
             && !case
                 .deploy
                 .approvals

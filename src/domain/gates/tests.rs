@@ -70,6 +70,7 @@ impl Scene {
             calendar,
             place: &self.place,
             now: self.now,
+            authors: Default::default(),
         })
     }
 

@@ -80,7 +80,7 @@ fn policy() -> Policy {
     let approvers = ["ada", "grace"].map(|name| Member::Person(name.parse().unwrap()));
     Policy {
         zone: Zone::utc(),
-        people: BTreeMap::new(),
+        people: Default::default(),
         groups: [("approvers".parse().unwrap(), approvers.to_vec())].into(),
         services: services.into_iter().map(|s| (s.name.clone(), s)).collect(),
         environments: environments.into_iter().map(|e| (e.name.clone(), e)).collect(),

@@ -182,6 +182,7 @@ fn a_freeze_stops_no_run_that_changes_nothing() {
             calendar: &calendar,
             place: &scene.place,
             now: scene.now,
+            authors: Default::default(),
         })
     };
     assert_eq!(frozen(rule("restart")), ["Sale"]);

@@ -108,6 +108,7 @@ proptest! {
                 calendar: &calendar,
                 place: &scene.place,
                 now,
+authors: Default::default(),
             };
             let (window, frozen) = (judge_schedule(&case), judge_freeze(&case));
             let is_open = |finding: &Option<crate::gates::Finding>| {

@@ -194,7 +194,7 @@ fn rules() -> Rules {
     let policy = Policy {
         actions: BTreeMap::new(),
         zone: Zone::named("UTC").unwrap(),
-        people: BTreeMap::new(),
+        people: Default::default(),
         groups: BTreeMap::new(),
         services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
         environments: ["production", "staging"].map(environment).map(|e| (e.name.clone(), e)).into(),
