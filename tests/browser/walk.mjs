@@ -155,6 +155,16 @@ await then("Grace approves, the deploy runs, production serves v1.2.3", async ()
   await page.getByRole("article").filter({ hasText: /production now runs/ }).last().waitFor();
 });
 
+await then("what facts do not answer on the checklist is ticked by people, for everybody", async () => {
+  await card(page, toProduction).getByRole("listitem").filter({ hasText: "Production serves it" }).filter({ hasText: "ticked" }).waitFor();
+  await card(page, toProduction).getByRole("checkbox", { name: /The menu looks right/ }).click();
+  const ticked = { name: /The menu looks right.*grace/, checked: true };
+  await card(page, toProduction).getByRole("checkbox", ticked).waitFor();
+  const other = await open();
+  await card(other, toProduction).getByRole("checkbox", ticked).waitFor();
+  await other.context().close();
+});
+
 for (const [preset, gate] of [
   [/^Friday 15:00/, "Schedule"],
   [/freeze/i, "Freeze"],

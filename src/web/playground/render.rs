@@ -221,6 +221,17 @@ fn ticked(row: &Boxes) -> String {
     keys.collect::<Vec<_>>().join(" ")
 }
 
+/// How many items of the checklist are due now.
+fn items(card: &Card) -> usize {
+    card.checklist.len() + card.boxes.iter().map(|row| row.options.len()).sum::<usize>()
+}
+
+/// How many of them are ticked.
+fn ticks(card: &Card) -> usize {
+    let boxes = card.boxes.iter().flat_map(|row| &row.options).filter(|option| option.is_ticked);
+    card.checklist.iter().filter(|line| line.is_ticked).count() + boxes.count()
+}
+
 /// How many gates gave this answer.
 fn count(gates: &[GateLine], answer: Answer) -> usize {
     gates.iter().filter(|gate| gate.answer == answer).count()
