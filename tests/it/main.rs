@@ -28,6 +28,7 @@ mod online;
 mod operating;
 mod outages;
 mod outlook;
+mod peers;
 mod planned;
 mod postgres;
 mod preflight;
