@@ -240,6 +240,17 @@ const ROWS: &[Row] = &[
         "approvals_missing",
     ),
     (
+        "the requester by another account than the one they asked with, which is no longer theirs",
+        |s| {
+            asking(s, 1);
+            s.deploy.request.by = parsed("linus");
+            s.deploy.request.account = slack("U0NEW");
+            s.approve(slack("U0LINUS"));
+        },
+        Waiting,
+        "approvals_missing",
+    ),
+    (
         "the requester, where that is allowed",
         |s| {
             asking(s, 1);

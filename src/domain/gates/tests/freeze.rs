@@ -1,7 +1,7 @@
 //! The freeze gate: edges, the margin before a start, scopes, emergencies. Not here: how freezes repeat (`calendar`).
 
 use super::{Answer::*, Gate, Row, Scene, at, check, samples, slack};
-use crate::calendar::{FreezeOrigin, FreezeWhen};
+use crate::calendar::{FeedSource, FreezeOrigin, FreezeWhen};
 use crate::gates::{Reason, START_MARGIN};
 use jiff::SignedDuration;
 
@@ -38,6 +38,16 @@ const ROWS: &[Row] = &[
     ("half a minute before a local day", |s| black_friday(s, "2026-11-25T23:59:30-05:00"), Closed, "frozen"),
     ("the last second of a local day", |s| black_friday(s, "2026-11-30T23:59:59-05:00"), Closed, "frozen"),
     ("the first second after it", |s| black_friday(s, "2026-12-01T00:00:00-05:00"), Open, "no_freeze"),
+    (
+        "a calendar of others that nobody could read",
+        |s| {
+            let source = FeedSource::File { path: "away.ics".to_owned() };
+            let (refresh, max_age) = (SignedDuration::from_mins(15), SignedDuration::from_hours(24));
+            s.freezes.push(samples::freeze("Away", FreezeWhen::Feed { source, refresh, max_age }));
+        },
+        Waiting,
+        "freeze_unreadable",
+    ),
     (
         "one for another environment",
         |s| {
