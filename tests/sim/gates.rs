@@ -108,6 +108,8 @@ fn failed_of(tests: &Path, names: &[&str], mistake: &str) -> Result<Option<Vec<S
         .env(CHOICE, mistake)
         .env("INSTA_UPDATE", "no")
         .env("RUST_BACKTRACE", "0")
+        // What fails here is wanted, and must not be tried first by whoever runs these tests next.
+        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
         .output()
         .map_err(|error| format!("cannot start {}: {error}", tests.display()))?;
     if status.success() {
