@@ -488,21 +488,11 @@ fn is_a_value(arg: &ArgSpec) -> bool {
 /// A value as it stands in a run's input; seconds for a length of time.
 pub(in super::super) fn as_input(value: Option<&Arg>, kind: Kind) -> String {
     match value {
-        Some(
-            Arg::Service(text)
-            | Arg::Environment(text)
-            | Arg::Version(text)
-            | Arg::Person(text)
-            | Arg::Choice(text)
-            | Arg::Text(text)
-            | Arg::Deploy(text)
-            | Arg::Freeze(text)
-            | Arg::Command(text),
-        ) => text.clone(),
         Some(Arg::Number(number)) => number.to_string(),
         Some(Arg::Duration(length)) => length.as_secs().to_string(),
         Some(Arg::Flag) => "true".to_owned(),
-        Some(Arg::Time(_)) => String::new(),
+        // A planned start has no words.
+        Some(other) => other.as_text().unwrap_or_default().to_owned(),
         None if kind == Kind::Flag => "false".to_owned(),
         None => String::new(),
     }
