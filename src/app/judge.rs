@@ -8,12 +8,12 @@ use crate::ports::{OutsideError, Resolved};
 use crate::store::{About, Changes, Expect, Filter, Scope, StoreError, Surroundings};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
-use shipgate_domain::calendar::Calendar;
+use shipgate_domain::calendar::{Calendar, START_MARGIN};
 use shipgate_domain::deploy::{
     Asked, Deploy, Event, Kind, PLAN_LASTS, Pinned, StartWhen, State, WayBack, plan_and_digest,
 };
 use shipgate_domain::facts::{Case, Diff, Other, Outside, Pin, Place, Read, RefKind};
-use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, START_MARGIN, Verdict};
+use shipgate_domain::gates::{self, Answer, Decision, Gate, Patience, Reason, Verdict};
 use shipgate_domain::ids::{CommitId, DeployId, Digest, PolicyVersion};
 use shipgate_domain::policy::{Environment, Service};
 use shipgate_domain::run::RunPlan;

@@ -1,9 +1,10 @@
 //! A deploy that waits for its gates. Not here: judging them (`gates`).
 
 use super::{BELIEVE_FOR, Change, Do, Illegal, later};
+use crate::calendar::START_MARGIN;
 use crate::deploy::{Approval, Deploy, Event, Hold, Intent, Outcome, Phase, State};
 use crate::facts::Outside;
-use crate::gates::{Decision, Patience, START_MARGIN, Verdict, decide};
+use crate::gates::{Decision, Patience, Verdict, decide};
 use crate::run::Progress;
 use jiff::Timestamp;
 
