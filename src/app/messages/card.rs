@@ -35,7 +35,7 @@ impl Words<'_> {
             stages: self.stages(deploy),
             log: self.log(deploy),
             buttons: Vec::new(),
-            footnote: self.footnote(deploy),
+            footnote: Self::record(deploy, Some(self.policy.zone.say_near(deploy.request.at, self.now))),
         }
     }
 
@@ -341,25 +341,12 @@ impl Words<'_> {
         })
     }
 
-    fn footnote(&self, deploy: &Deploy) -> Text {
-        let text = Text::default().code(deploy.id.short());
-        let text = match deploy.digest() {
-            Some(digest) => text.and(" · digest ").code(digest.short()),
-            None => text,
-        };
-        let text = text.and(format!(" · asked {}", self.policy.zone.say_near(deploy.request.at, self.now)));
-        match deploy.run().and_then(|run| run.url.as_deref()) {
-            Some(url) => text.and(" · ").link("run", Some(url)),
-            None => text,
-        }
-    }
-
     /// The result of a deploy: what, who, who approved, how long, what changed, the verdict.
     pub(crate) fn result(&self, deploy: &Deploy) -> Message {
         if let Some(asked) = deploy.action() {
             return self.action_result(deploy, asked);
         }
-        let State::Done { outcome, at, ran } = &deploy.state else {
+        let State::Done { outcome, .. } = &deploy.state else {
             return Message::line(Tone::Neutral, self.title(deploy));
         };
         let environment = &deploy.request.environment;
@@ -371,31 +358,8 @@ impl Words<'_> {
             (_, _) => "failed to get",
         };
         let title = Text::default().bold(environment.as_str()).and(format!(" {verb} ")).bold(what(deploy));
-        let mut fields =
-            vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
-        if let Some(emergency) = &deploy.request.emergency {
-            fields.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
-        }
-        let approvers = self.approvers(deploy);
-        if !approvers.is_empty() {
-            fields.push(("Approved by".to_owned(), self.people(&approvers, false)));
-        }
-        if let Some(ran) = ran {
-            fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
-        }
-        if let Some(Read::Known(Some(diff))) = &diff_of(deploy) {
-            fields.push(("Changes".to_owned(), diff_line(diff)));
-        }
-        let mut small = Text::default().code(deploy.id.short());
-        if let Some(digest) = deploy.digest() {
-            small = small.and(" · digest ").code(digest.short());
-        }
-        if let Some(url) = deploy.run().and_then(|run| run.url.as_deref()) {
-            small = small.and(" · ").link("run", Some(url));
-        }
-        fields.push(("Record".to_owned(), small));
         let mut message = Message::line(tone(deploy), title);
-        message.blocks.push(Block::Fields(fields));
+        message.blocks.push(Block::Fields(self.result_fields(deploy)));
         let next = match outcome {
             Outcome::Failed { why, .. } => {
                 let text = Text::plain(format!("{}. Next: look at the card's log, then ", capital(why)));
@@ -416,6 +380,46 @@ impl Words<'_> {
             | Outcome::Expired => Text::default(),
         };
         if next.is_empty() { message } else { message.paragraph(next) }
+    }
+
+    /// Below the line of a result: who, with what, who approved, how long, what changed, where it is recorded.
+    pub(super) fn result_fields(&self, deploy: &Deploy) -> Vec<(String, Text)> {
+        let mut fields =
+            vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
+        if let Some(asked) = deploy.action() {
+            fields.extend(Self::action_facts(asked));
+        }
+        if let Some(emergency) = &deploy.request.emergency {
+            fields.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
+        }
+        let approvers = self.approvers(deploy);
+        if !approvers.is_empty() {
+            fields.push(("Approved by".to_owned(), self.people(&approvers, false)));
+        }
+        if let State::Done { at, ran: Some(ran), .. } = &deploy.state {
+            fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
+        }
+        let diff = diff_of(deploy).filter(|_| deploy.puts_in_place());
+        if let Some(Read::Known(Some(diff))) = &diff {
+            fields.push(("Changes".to_owned(), diff_line(diff)));
+        }
+        fields.push(("Record".to_owned(), Self::record(deploy, None)));
+        fields
+    }
+
+    /// Its id, its digest, when it was asked for if that is to be said, and a link to its run.
+    fn record(deploy: &Deploy, asked: Option<String>) -> Text {
+        let mut text = Text::default().code(deploy.id.short());
+        if let Some(digest) = deploy.digest() {
+            text = text.and(" · digest ").code(digest.short());
+        }
+        if let Some(asked) = asked {
+            text = text.and(format!(" · asked {asked}"));
+        }
+        match deploy.run().and_then(|run| run.url.as_deref()) {
+            Some(url) => text.and(" · ").link("run", Some(url)),
+            None => text,
+        }
     }
 
     /// Who opened the approvals gate or an emergency, as the gates counted it when the start was decided.
