@@ -5,7 +5,7 @@ use crate::ports::{OutsideError, Repositories, Resolved};
 use crate::store::{Filter, StoreError};
 use jiff::Timestamp;
 use shipgate_domain::checklist;
-use shipgate_domain::deploy::{Deploy, Pinned};
+use shipgate_domain::deploy::{Deploy, Pinned, filled};
 use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
 use shipgate_domain::ids::CommitId;
 use shipgate_domain::migrations::Kinds;
@@ -170,14 +170,7 @@ impl App {
     }
 
     async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {
-        let fill = |template: &str| {
-            template
-                .replace("{service}", deploy.request.service.as_str())
-                .replace("{environment}", deploy.request.environment.as_str())
-                .replace("{version}", deploy.request.version.as_str())
-                .replace("{sha}", commit.as_str())
-                .replace("{deploy}", deploy.id.as_str())
-        };
+        let fill = |template: &str| filled(template, &deploy.id, &deploy.request, commit);
         let mut found = Vec::new();
         for template in &service.preflight.artifacts {
             let what = fill(template);

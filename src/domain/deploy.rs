@@ -7,7 +7,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use digest::plan_and_digest;
+pub use digest::{filled, plan_and_digest};
 pub use event::{Event, Resolution};
 pub use past::{Past, WayBack};
 pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, Step};
