@@ -1,7 +1,8 @@
 //! A deploy that is bound to one run, until the run ends. Not here: reading the run.
 
 use super::{Change, Do, Illegal};
-use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State, failure};
+use crate::deploy::state::failure;
+use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State};
 use crate::run::{Conclusion, Standing};
 use jiff::Timestamp;
 
