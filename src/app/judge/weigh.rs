@@ -4,7 +4,7 @@ use super::{ASK_AGAIN, gone_from_settings, later, plan, version_closed};
 use crate::away::AWAY;
 use crate::bot::App;
 use crate::effects::Finish;
-use crate::store::{About, Changes, Expect, Scope, StoreError};
+use crate::store::{About, Expect, Scope, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{Calendar, START_MARGIN};
 use shipgate_domain::deploy::{Deploy, Event, Pinned, WayBack};

@@ -24,7 +24,7 @@ use shipgate_app::ports::ChatError;
 use shipgate_outbound::{Names, Reach};
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::SlackClientHyperConnector;
-use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient, SlackClientHttpConnector};
+use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

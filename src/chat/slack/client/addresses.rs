@@ -1,4 +1,4 @@
-//! Addresses that Slack gives: whether they are Slack's own. Not here: connecting to them.
+//! Addresses that Slack gives: asked for where needed, and whether they are Slack's own. Not here: connecting to them.
 
 use super::Connector;
 use super::models::{Address, Answer};

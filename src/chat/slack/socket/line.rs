@@ -122,11 +122,7 @@ impl Line {
                 }
             });
         };
-        for text in &early {
-            if let Some(envelope) = parse(text) {
-                handle(&mut handlers, envelope);
-            }
-        }
+        early.iter().filter_map(|text| parse(text)).for_each(|envelope| handle(&mut handlers, envelope));
         let mut ping = interval(PING);
         let (mut last_pong, mut last_frame) = (Instant::now(), Instant::now());
         let mut end: Option<Instant> = None;
