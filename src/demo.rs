@@ -137,6 +137,13 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
     background.spawn(times.clone().keep_calendar(stop.clone()));
     background.spawn(keep_house(store, clock, stop.clone()));
     let address = listener.local_addr()?;
+    greet(address, root)?;
+    let served = run_until_stopped(listener, routes, Hosts::called(hosts), stop, background).await;
+    drop(folder);
+    served
+}
+
+fn greet(address: SocketAddr, root: &Path) -> anyhow::Result<()> {
     print(format_args!(
         "\n  Shipgate's demo is at  http://{address}/\n\n\
          \x20 Say  /deploy production v1.2.3  there, then be Grace and approve it.\n\
@@ -144,9 +151,7 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
          \x20 Ctrl-C ends it.\n",
         root.display()
     ))?;
-    let served = run_until_stopped(listener, routes, Hosts::called(hosts), stop, background).await;
-    drop(folder);
-    served
+    Ok(())
 }
 
 /// The demo's settings, with everybody's account on the page.

@@ -1,30 +1,28 @@
 //! The bot as one value: its rules, its ports, and what all use cases share. Not here: any use case.
 
+mod people;
+mod record;
+
+pub(crate) use record::touch;
+
 use crate::alive::Alive;
 use crate::commands::{Grammar, Names};
-use crate::effects::{Effect, Lane, NewEffect};
+use crate::effects::Lane;
 use crate::inbound::ReplyTo;
 use crate::intake::InVain;
 use crate::messages::Words;
 use crate::ports::{Chat, Clock, Providers, Random, Store};
-use crate::store::{Changes, DeployRow, Epoch, Scope, Standing, StoreError};
+use crate::store::{Changes, Epoch, Standing, StoreError};
 use jiff::{SignedDuration, Timestamp};
-use shipgate_domain::audit::{Actor, Entry};
 use shipgate_domain::calendar::{Calendar, Freeze, Lead};
-use shipgate_domain::deploy::{Deploy, Do, Outcome, Phase, State, Step};
-use shipgate_domain::gates::is_ready_but_for_queue;
-use shipgate_domain::ids::{Account, DeployId, EnvironmentName, GroupName, Platform, PolicyVersion};
-use shipgate_domain::people::{
-    AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize,
-};
-use shipgate_domain::policy::{Environment, Policy, Provider, Service};
+use shipgate_domain::deploy::Deploy;
+use shipgate_domain::ids::{Account, DeployId, PolicyVersion};
+use shipgate_domain::people::{AccountFacts, OutsideGroup};
+use shipgate_domain::policy::{Environment, Policy, Service};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-
-/// What a platform said about people is believed for this long (SECURITY 6.3).
-const PEOPLE_TTL: SignedDuration = SignedDuration::from_secs(40);
 
 /// A clock that lost fewer milliseconds than this was not set back.
 const SET_BACK: i64 = 1000;
@@ -308,222 +306,6 @@ impl App {
         })
     }
 
-    /// Decides whether an account may do something, with what the platforms say about it now.
-    pub(crate) async fn authorize(
-        &self,
-        account: &Account,
-        action: Action,
-        environment: Option<&Environment>,
-    ) -> Result<Authorized, Denied> {
-        let policy = &self.rules.policy;
-        let facts = self.account_facts(account).await?;
-        let places: Vec<&Environment> = match environment {
-            Some(one) => vec![one],
-            None => policy.environments.values().collect(),
-        };
-        let groups: Vec<GroupName> = places.iter().flat_map(|place| action.groups(place)).collect();
-        let mut outside = self.memberships(&groups).await;
-        if matches!(action, Action::Approve | Action::Reject) {
-            // Only those who are away now have somebody who stands in for them.
-            let now = self.now();
-            match self.absences().await {
-                Ok((_, away)) => outside.set_away(away.into_iter().filter(|a| a.holds(now)).collect()),
-                Err(error) => return Err(Denied::Unreadable { why: error.to_string() }),
-            }
-        }
-        authorize(policy, &outside, account, &facts, action, environment)
-    }
-
-    /// Whether an account is still one by which a person decides; an error, for people, when that cannot be read.
-    pub(crate) async fn still_counts(&self, account: &Account) -> Result<bool, String> {
-        match self.account_facts(account).await {
-            Ok(facts) => Ok(facts.active && !facts.bot && !facts.guest),
-            Err(Denied::Unreadable { why }) => Err(why),
-            Err(_) => Ok(false),
-        }
-    }
-
-    async fn account_facts(&self, account: &Account) -> Result<AccountFacts, Denied> {
-        let now = self.now();
-        {
-            let known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((at, facts)) = known.get(account)
-                && is_fresh(*at, now)
-            {
-                return Ok(facts.clone());
-            }
-        }
-        match self.chat.account(account).await {
-            Ok(facts) => {
-                let mut known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-                known.retain(|_, (at, _)| is_fresh(*at, now));
-                known.insert(account.clone(), (now, facts.clone()));
-                Ok(facts)
-            }
-            Err(error) => Err(Denied::Unreadable { why: error.to_string() }),
-        }
-    }
-
-    /// The members of all groups kept elsewhere that stand in these groups.
-    pub(crate) async fn memberships(&self, groups: &[GroupName]) -> Memberships {
-        let now = self.now();
-        let mut memberships = Memberships::default();
-        let mut wanted: Vec<&OutsideGroup> = Vec::new();
-        for member in groups.iter().filter_map(|g| self.rules.policy.groups.get(g)).flatten() {
-            if let Member::Outside(group) = member
-                && !wanted.contains(&group)
-            {
-                wanted.push(group);
-            }
-        }
-        for group in wanted {
-            let kept = {
-                let known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-                known.get(group).filter(|(at, _)| is_fresh(*at, now)).map(|(_, list)| list.clone())
-            };
-            let read = match kept {
-                Some(list) => Ok(list),
-                None => self.members_of(group).await.inspect(|list| {
-                    // Only what was read now is as young as now: what was kept must grow old.
-                    let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-                    known.insert(group.clone(), (now, list.clone()));
-                }),
-            };
-            memberships.insert(group, read);
-        }
-        memberships
-    }
-
-    /// The members of a group kept elsewhere, as it is now.
-    async fn members_of(&self, group: &OutsideGroup) -> Result<Vec<Account>, String> {
-        let Some(team) = group.id.strip_prefix("team:").filter(|_| group.platform == Platform::Github) else {
-            return self.chat.members(group).await.map_err(|error| error.to_string());
-        };
-        let policy = &self.rules.policy;
-        let repos: Vec<String> = policy
-            .services
-            .values()
-            .filter(|service| service.pipeline.provider == Provider::Github)
-            .map(|service| service.pipeline.repo.clone())
-            .collect();
-        let repositories =
-            self.providers.repositories(Provider::Github).map_err(|error| error.to_string())?;
-        let mut members = repositories.members(team, &repos).await.map_err(|error| error.to_string())?;
-        // Whoever is linked to nobody cannot act in chat, and stands for nobody.
-        members.retain(|account| policy.linked(account).is_some());
-        Ok(members)
-    }
-
-    /// Adds a step of a deploy to a write: the new state, the audit entry, everything that follows.
-    pub(crate) fn record(&self, changes: &mut Changes, before: &Deploy, step: &Step, actor: Actor) {
-        let Some(event) = &step.event else { return };
-        let now = changes.at;
-        let deploy = &step.deploy;
-        let lock_group = self.lock_group(deploy);
-        let environment = deploy.request.environment.clone();
-        changes.deploys.push(DeployRow { deploy: deploy.clone(), lock_group: lock_group.clone() });
-        changes.audit.push(Entry {
-            at: now,
-            actor,
-            deploy: Some(deploy.id.clone()),
-            environment: Some(environment.clone()),
-            event: event.name().to_owned(),
-            data: serde_json::to_value(event).expect("an event is plain data"),
-        });
-        let judge_line = || NewEffect::whenever(Effect::JudgeLine { lock_group: lock_group.clone() }, now);
-        let id = || deploy.id.clone();
-        for effect in &step.effects {
-            changes.effects.push(match effect {
-                Do::Judge(at) => NewEffect::whenever(Effect::Judge { deploy: id() }, at.unwrap_or(now)),
-                Do::Send => {
-                    let attempt = deploy.attempts;
-                    NewEffect::whenever(Effect::Send { deploy: id(), attempt }, now)
-                }
-                Do::Reconcile(at) => NewEffect::whenever(Effect::Reconcile { deploy: id() }, *at),
-                Do::Follow(at) => NewEffect::whenever(Effect::Follow { deploy: id() }, *at),
-                Do::StopRun => NewEffect::whenever(Effect::StopRun { deploy: id() }, now),
-                Do::Announce if deploy.is_read_only() => self.result_in_thread(deploy, now),
-                Do::Announce => self.announcement(deploy, now),
-                Do::FreePlace => judge_line(),
-                // Whether it ran or not, it changed nothing.
-                Do::Quarantine if deploy.is_read_only() => continue,
-                Do::Quarantine => {
-                    changes.locks.push(self.quarantine(deploy, now));
-                    continue;
-                }
-            });
-        }
-        // Whoever came first and no longer could start lets the others pass.
-        let is_waiting = |d: &Deploy| matches!(d.state, State::Waiting { .. });
-        if is_waiting(before)
-            && is_waiting(deploy)
-            && is_ready_but_for_queue(&before.verdicts)
-            && !is_ready_but_for_queue(&deploy.verdicts)
-        {
-            changes.effects.push(judge_line());
-        }
-        // What ends here may open the gate Order of the environments that come after.
-        if deploy.is_done() && !before.is_done() {
-            let service = &deploy.request.service;
-            for next in
-                self.rules.policy.environments.values().filter(|e| e.after.as_ref() == Some(&environment))
-            {
-                let lock_group = self.rules.policy.lock_group(service, next);
-                changes.effects.push(NewEffect::whenever(Effect::JudgeLine { lock_group }, now));
-            }
-        }
-        changes.effects.push(NewEffect::whenever(Effect::Card { deploy: id() }, now));
-        if let Some(note) = self.words().thread_note(deploy, event) {
-            changes.effects.push(self.thread_note(deploy, note, now));
-        }
-        // A wish to cancel answers nothing: the place stays closed off until somebody, or a run, says what became of it.
-        let is_asked = |deploy: &Deploy| {
-            matches!(&deploy.state, State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. })
-        };
-        let is_unknown = matches!(&deploy.state, State::Done { outcome: Outcome::Unknown, .. });
-        if is_asked(before) && !is_asked(deploy) && !is_unknown {
-            changes.cleared.push(deploy.id.clone());
-        }
-        self.emergency_news(changes, before, deploy, event);
-        self.asked_news(changes, before, deploy);
-        self.checklist_news(changes, before, step);
-        let wants = |d: &Deploy| d.verdicts.iter().any(|v| v.is_asking_people());
-        if is_waiting(deploy) && wants(deploy) && !(wants(before) && before.digest() == deploy.digest()) {
-            // An edited card tells nobody: the people who are asked are called in its thread.
-            let digest = deploy.digest().map(|d| d.short().to_owned()).unwrap_or_default();
-            let note = self.words().approval_wanted(deploy);
-            changes.effects.push(self.thread_say(
-                deploy,
-                format!("wanted/{}/{digest}", deploy.id),
-                note,
-                now,
-            ));
-        }
-        let is_only_progress = matches!(before.state, State::Running { .. }) && deploy.is_active();
-        if !is_only_progress {
-            touch(changes, Scope::Environment(environment));
-        }
-    }
-
-    /// Adds an audit entry that is not a step of a deploy.
-    pub(crate) fn note(
-        &self,
-        changes: &mut Changes,
-        actor: Actor,
-        environment: Option<&EnvironmentName>,
-        event: &str,
-        data: serde_json::Value,
-    ) {
-        changes.audit.push(Entry {
-            at: changes.at,
-            actor,
-            deploy: None,
-            environment: environment.cloned(),
-            event: event.to_owned(),
-            data,
-        });
-    }
-
     /// Writes, and wakes the workers that have something to do then. Each that is woken in vain costs a write.
     pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         let lanes: BTreeSet<Lane> = changes.effects.iter().map(|new| new.effect.lane()).collect();
@@ -570,18 +352,6 @@ impl App {
     pub(crate) fn new_id(&self) -> DeployId {
         DeployId::new(self.now(), self.random_bytes())
     }
-}
-
-/// Raises a scope's revision once.
-pub(crate) fn touch(changes: &mut Changes, scope: Scope) {
-    if !changes.touched.contains(&scope) {
-        changes.touched.push(scope);
-    }
-}
-
-fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
-    let age = now.duration_since(at);
-    !age.is_negative() && age < PEOPLE_TTL
 }
 
 /// The calendar is compiled anew long before its reach ends.

@@ -1,153 +1,30 @@
-//! The card of a deploy in chat: which buttons it has, when it is posted, edited, posted again. The card is a
-//! projection of the deploy: it can be lost and drawn again at any time. Not here: its words, its looks.
+//! The card of a deploy in chat: when it is posted, edited, posted again. The card is a projection of the deploy: it can
+//! be lost and drawn again at any time. Not here: its buttons (`press`), its words, its looks.
+
+mod press;
+mod say;
+
+pub(crate) use press::token_hash;
+pub use press::{Press, presses};
 
 use crate::bot::App;
-use crate::checklist::TICK;
-use crate::effects::{Effect, Finish, Leased, NewEffect};
+use crate::effects::{Finish, Leased};
 use crate::judge::later;
-use crate::messages::{digest_of, stop_question};
+use crate::messages::digest_of;
 use crate::point;
 use crate::ports::{ChatError, Post};
-use crate::store::{CardButton, CardPost, CardRow, StoreError};
-use crate::words::{Body, Button, Card, Message, Style};
+use crate::store::{CardPost, CardRow, StoreError};
+use crate::words::{Body, Card};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use shipgate_domain::checklist::OPEN_AFTER;
-use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
-use shipgate_domain::gates::{Reason, Verdict};
-use shipgate_domain::ids::{DeployId, base32};
+use shipgate_domain::deploy::{Deploy, Outcome, State};
+use shipgate_domain::gates::Reason;
+use shipgate_domain::ids::DeployId;
 
 /// A message is edited at most this often while a run goes on; a change of state is shown at once.
 const EDIT_EVERY: SignedDuration = SignedDuration::from_secs(3);
 /// The card of a run that goes on is drawn anew this often, for its elapsed times.
 const ANEW: SignedDuration = SignedDuration::from_secs(15);
-/// Tokens of this many buttons are remembered for a card, so that an old click is told apart from a forged one.
-const REMEMBERED: usize = 400;
-
-/// What a button does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Press {
-    /// Say yes.
-    Approve,
-    /// Say no; asks for a reason.
-    Reject,
-    /// Pause.
-    Hold,
-    /// Go on.
-    Resume,
-    /// Stop.
-    Cancel,
-    /// Run the failed jobs again.
-    Rerun,
-    /// Go back to the last good version.
-    RollBack,
-    /// Put a failure away.
-    Close,
-    /// Deploy the same version to the environment before.
-    DeployBefore,
-    /// The run did not start.
-    DidNotStart,
-    /// The run started; asks which it is.
-    Started,
-    /// Look for the run half an hour longer.
-    WaitMore,
-}
-
-impl Press {
-    /// Every button there is.
-    pub const ALL: [Press; 12] = [
-        Press::Approve,
-        Press::Reject,
-        Press::Hold,
-        Press::Resume,
-        Press::Cancel,
-        Press::Rerun,
-        Press::RollBack,
-        Press::Close,
-        Press::DeployBefore,
-        Press::DidNotStart,
-        Press::Started,
-        Press::WaitMore,
-    ];
-
-    /// Stable name, as stored.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Press::Approve => "approve",
-            Press::Reject => "reject",
-            Press::Hold => "hold",
-            Press::Resume => "resume",
-            Press::Cancel => "cancel",
-            Press::Rerun => "rerun",
-            Press::RollBack => "roll_back",
-            Press::Close => "close",
-            Press::DeployBefore => "deploy_before",
-            Press::DidNotStart => "did_not_start",
-            Press::Started => "started",
-            Press::WaitMore => "wait_more",
-        }
-    }
-
-    /// The button of a stored name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|press| press.name() == name)
-    }
-
-    /// Whether a second click would do a second thing. Such a button is used up by the first.
-    #[must_use]
-    pub fn is_single(self) -> bool {
-        matches!(self, Press::Rerun | Press::RollBack | Press::DeployBefore)
-    }
-}
-
-/// The buttons a deploy has in its state.
-#[must_use]
-pub fn presses(deploy: &Deploy) -> Vec<Press> {
-    match &deploy.state {
-        State::Requested { .. } => vec![Press::Cancel],
-        State::Waiting { .. } => {
-            let mut presses = Vec::new();
-            if deploy.verdicts.iter().any(Verdict::is_asking_people) {
-                presses.extend([Press::Approve, Press::Reject]);
-            }
-            presses.push(if deploy.hold.is_some() { Press::Resume } else { Press::Hold });
-            presses.push(Press::Cancel);
-            presses
-        }
-        State::Dispatching { phase: Phase::Unknown { asked: Some(_), .. }, .. } => {
-            vec![Press::DidNotStart, Press::Started, Press::WaitMore]
-        }
-        State::Dispatching { cancel: None, .. } | State::Running { cancel: None, .. } => vec![Press::Cancel],
-        State::Running { cancel: Some(asked), .. } if asked.unless_started => vec![Press::Cancel],
-        State::Dispatching { .. } | State::Running { .. } => Vec::new(),
-        State::Done { outcome, ran, .. } => match outcome {
-            // An action is said again, and what runs there did not change by it.
-            Outcome::Failed { closed_by: None, .. } if ran.is_some() && deploy.puts_in_place() => {
-                vec![Press::Rerun, Press::RollBack, Press::Close]
-            }
-            Outcome::Failed { closed_by: None, .. } => vec![Press::Close],
-            Outcome::Refused => {
-                let is_unproven =
-                    |r: &Reason| matches!(r, Reason::NotBefore { .. } | Reason::FailedBefore { .. });
-                if deploy.puts_in_place() && deploy.verdicts.iter().any(|v| is_unproven(&v.reason)) {
-                    vec![Press::DeployBefore]
-                } else {
-                    Vec::new()
-                }
-            }
-            Outcome::Failed { closed_by: Some(_), .. }
-            | Outcome::Rejected { .. }
-            | Outcome::Cancelled { .. }
-            | Outcome::Expired
-            | Outcome::Superseded { .. }
-            | Outcome::Succeeded
-            | Outcome::Unknown => Vec::new(),
-        },
-    }
-}
 
 impl App {
     /// Brings a deploy's card up to date.
@@ -176,19 +53,11 @@ impl App {
         if shown == row.shown && channels.iter().all(|(channel, _)| stands_in(channel)) {
             return Ok(self.card_again(&deploy, now));
         }
-        let is_urgent = !matches!(deploy.state, State::Running { .. });
-        if let Some(edited) = row.edited
-            && !is_urgent
-            && now < later(edited, EDIT_EVERY)
-            && now >= edited
-        {
+        if let Some(at) = too_soon(&row, &deploy, now) {
             // A post whose answer was lost is looked for next time only if the attempts go on counting.
-            let at = later(edited, EDIT_EVERY);
-            let why = || "it was edited a moment ago".to_owned();
-            return Ok(if leased.attempts > 0 {
-                Finish::Retry { at, why: why() }
-            } else {
-                Finish::Again(at)
+            return Ok(match leased.attempts {
+                0 => Finish::Again(at),
+                _ => Finish::Retry { at, why: "it was edited a moment ago".into() },
             });
         }
         // Buttons are known before anybody can see them.
@@ -296,76 +165,6 @@ impl App {
         }
     }
 
-    /// New tokens for the buttons. The generation rises when other buttons, or another digest, are shown.
-    fn mint(&self, mut row: CardRow, deploy: &Deploy, wanted: &[Press]) -> (CardRow, Vec<Button>) {
-        let digest = deploy.digest().map(ToString::to_string);
-        let passes = deploy.to_pass();
-        let current: Vec<&CardButton> =
-            row.buttons.iter().filter(|b| b.generation == row.generation && b.press != TICK).collect();
-        let same_set = wanted.iter().all(|w| current.iter().any(|b| b.press == w.name()))
-            && current.iter().all(|b| wanted.iter().any(|w| b.press == w.name()))
-            && current.iter().all(|b| b.digest == digest && b.passes == passes);
-        if !same_set {
-            row.generation += 1;
-        }
-        let mut buttons = Vec::new();
-        for press in wanted {
-            let token = base32(u128::from_be_bytes(self.random_bytes()));
-            row.buttons.push(CardButton {
-                token_hash: token_hash(&token),
-                press: press.name().to_owned(),
-                generation: row.generation,
-                digest: digest.clone(),
-                passes: passes.clone(),
-                boxes: Vec::new(),
-            });
-            buttons.push(self.button(*press, deploy, &token));
-        }
-        let surplus = row.buttons.len().saturating_sub(REMEMBERED);
-        row.buttons.drain(..surplus);
-        (row, buttons)
-    }
-
-    fn button(&self, press: Press, deploy: &Deploy, token: &str) -> Button {
-        let environment = &deploy.request.environment;
-        let before = self
-            .rules
-            .policy
-            .environments
-            .get(environment)
-            .and_then(|e| e.after.as_ref())
-            .map(ToString::to_string);
-        let (label, style, confirm) = match press {
-            Press::Approve => ("Approve".to_owned(), Style::Primary, None),
-            Press::Reject => ("Reject".to_owned(), Style::Danger, None),
-            Press::Hold => ("Hold".to_owned(), Style::Plain, None),
-            Press::Resume => ("Resume".to_owned(), Style::Primary, None),
-            Press::Cancel => ("Cancel".to_owned(), Style::Plain, Some(stop_question(deploy))),
-            Press::Rerun => ("Re-run failed jobs".to_owned(), Style::Primary, None),
-            Press::RollBack => {
-                let question = format!("Put the last good version back on {environment}?");
-                ("Roll back".to_owned(), Style::Danger, Some(question))
-            }
-            Press::Close => {
-                let question =
-                    format!("Put this failure away? Its buttons go; {environment} stays as it is.");
-                ("Close".to_owned(), Style::Plain, Some(question))
-            }
-            Press::DeployBefore => {
-                let before = before.unwrap_or_else(|| "the environment before".into());
-                (format!("Deploy to {before}").chars().take(30).collect(), Style::Primary, None)
-            }
-            Press::DidNotStart => {
-                let question =
-                    "You looked, and no run carries this id? A run that shows up later will still run.";
-                ("It did not start".to_owned(), Style::Danger, Some(question.to_owned()))
-            }
-            Press::Started => ("It started".to_owned(), Style::Primary, None),
-            Press::WaitMore => ("Look 30 min longer".to_owned(), Style::Plain, None),
-        };
-        Button { label, value: format!("{}.{token}", deploy.id), style, confirm }
-    }
-
     /// Channels of the card, each with whether it has the buttons.
     pub(crate) fn card_channels(&self) -> Vec<(String, bool)> {
         let (announce, approvals) = (self.rules.announce.clone(), self.rules.approvals.clone());
@@ -375,105 +174,13 @@ impl App {
             vec![(approvals, true), (announce, false)]
         }
     }
+}
 
-    /// The result, once.
-    pub(crate) fn announcement(&self, deploy: &Deploy, due: Timestamp) -> NewEffect {
-        self.say_once(format!("final/{}", deploy.id), self.words().result(deploy), due)
-    }
-
-    /// The result where only those look who asked, once.
-    pub(crate) fn result_in_thread(&self, deploy: &Deploy, due: Timestamp) -> NewEffect {
-        self.thread_say(deploy, format!("final/{}", deploy.id), self.words().result(deploy), due)
-    }
-
-    /// A note in the card's thread, once for each revision of the deploy.
-    pub(crate) fn thread_note(&self, deploy: &Deploy, note: Message, due: Timestamp) -> NewEffect {
-        self.thread_say(deploy, format!("note/{}/{}", deploy.id, deploy.revision), note, due)
-    }
-
-    /// A message in the card's thread, once for ever.
-    pub(crate) fn thread_say(
-        &self,
-        deploy: &Deploy,
-        key: String,
-        note: Message,
-        due: Timestamp,
-    ) -> NewEffect {
-        let channel = self.card_channels().remove(0).0;
-        let post = Post { channel, thread: None, body: Body::Message(note), key: key.clone() };
-        NewEffect::once(key, Effect::Say { post: Box::new(post), under: Some(deploy.id.clone()) }, due)
-    }
-
-    /// Posts something once.
-    pub(crate) async fn say(
-        &self,
-        leased: &Leased,
-        post: &Post,
-        under: Option<&DeployId>,
-    ) -> Result<Finish, StoreError> {
-        let mut post = post.clone();
-        if let Some(deploy) = under {
-            let row = self.store.card(deploy).await?;
-            let card = row.and_then(|row| row.posts.into_iter().find(|p| p.channel == post.channel));
-            match card {
-                Some(card) => post.thread = Some(card.message),
-                None if self.store.deploy(deploy).await?.is_none_or(|d| is_private(&d)) => {
-                    return Ok(Finish::Done);
-                }
-                None => {
-                    return Ok(self.retry(1 << leased.attempts.min(6), "its card is not posted yet".into()));
-                }
-            }
-        }
-        if let Some((pause, why)) = self.is_too_early(&post.key).await? {
-            return Ok(self.retry(pause, why));
-        }
-        let posted = self.chat.post(&post, leased.attempts > 0 || self.may_have_said()).await;
-        point!("say/posted");
-        match posted {
-            Ok(_) => self.was_said(&post.key).await.map(|()| Finish::Done),
-            Err(error) => {
-                if let (ChatError::Gone { .. }, Some(deploy)) = (&error, under) {
-                    self.card_is_gone(deploy).await?;
-                }
-                Ok(self.chat_trouble(leased, &error))
-            }
-        }
-    }
-
-    /// The message in whose thread something was to go is not there any more: the card is posted again.
-    async fn card_is_gone(&self, deploy: &DeployId) -> Result<(), StoreError> {
-        let Some(mut row) = self.store.card(deploy).await? else { return Ok(()) };
-        row.shown.clear();
-        row.revision += 1;
-        let mut changes = self.changes(self.now());
-        let effect = Effect::Card { deploy: deploy.clone() };
-        changes.effects.push(NewEffect::whenever(effect, changes.at));
-        changes.cards.push(row);
-        self.commit(changes).await
-    }
-
-    /// When to try again after a platform could not do something. A projection is never given up.
-    pub(crate) fn chat_trouble(&self, leased: &Leased, error: &ChatError) -> Finish {
-        let pause = match error {
-            // Nothing was tried: what counts the tries, and what they may have left behind, stays as it is.
-            ChatError::NotYet { after } => {
-                let at = later(self.now(), *after);
-                return match leased.attempts {
-                    0 => Finish::Again(at),
-                    _ => Finish::Retry { at, why: error.to_string() },
-                };
-            }
-            ChatError::Later { after: Some(after), .. } => after.as_secs().clamp(1, 300),
-            ChatError::Later { after: None, .. } => (1 << leased.attempts.min(6)).min(60),
-            ChatError::Gone { .. } => (2 << leased.attempts.min(5)).min(60),
-            ChatError::Refused { .. } => 60 << leased.attempts.min(3),
-        };
-        if leased.attempts % 10 == 3 || matches!(error, ChatError::Refused { .. }) {
-            tracing::error!(effect = leased.key, "cannot write to {}: {error}", self.chat.platform());
-        }
-        self.retry(pause, error.to_string())
-    }
+/// When the card of a run that goes on may be edited again, if it was edited a moment ago.
+fn too_soon(row: &CardRow, deploy: &Deploy, now: Timestamp) -> Option<Timestamp> {
+    let edited = row.edited.filter(|_| matches!(deploy.state, State::Running { .. }))?;
+    let next = later(edited, EDIT_EVERY);
+    (edited <= now && now < next).then_some(next)
 }
 
 /// A request of somebody who may not is answered to them alone; it is in the audit, not in the channel.
@@ -481,9 +188,4 @@ fn is_private(deploy: &Deploy) -> bool {
     let is_stranger = |r: &Reason| matches!(r, Reason::MayNotDeploy { .. });
     matches!(&deploy.state, State::Done { outcome: Outcome::Refused, .. })
         && deploy.verdicts.iter().any(|v| is_stranger(&v.reason))
-}
-
-/// SHA-256 of a button's token, in hex.
-pub(crate) fn token_hash(token: &str) -> String {
-    digest_of(&token)
 }

@@ -87,16 +87,7 @@ impl App {
         let now = self.now();
         tracing::info!(deploy.id = %id, attempt, outcome = sent_word(&sent), "sent a start");
         metrics::counter!("shipgate_sends_total", "outcome" => sent_word(&sent)).increment(1);
-        let event = match sent {
-            Sent::Started(run) => Event::Bound { run },
-            Sent::Accepted => Event::SendAccepted,
-            Sent::Refused { why } => Event::SendRefused { why },
-            Sent::NotSent { why, after } => {
-                Event::SendDelayed { why, until: later(now, after.unwrap_or(TRY_AGAIN).max(TRY_AGAIN)) }
-            }
-            Sent::Unknown { why } => Event::SendUnknown { why },
-        };
-        self.learn_until_written(id, event).await?;
+        self.learn_until_written(id, news(sent, now)).await?;
         point!("send/written");
         Ok(Finish::Done)
     }
@@ -213,6 +204,19 @@ impl App {
             key: key.clone(),
         };
         NewEffect::once(key, Effect::Say { post: Box::new(post), under: None }, due)
+    }
+}
+
+/// What an answer to a start means for its deploy.
+fn news(sent: Sent, now: Timestamp) -> Event {
+    match sent {
+        Sent::Started(run) => Event::Bound { run },
+        Sent::Accepted => Event::SendAccepted,
+        Sent::Refused { why } => Event::SendRefused { why },
+        Sent::NotSent { why, after } => {
+            Event::SendDelayed { why, until: later(now, after.unwrap_or(TRY_AGAIN).max(TRY_AGAIN)) }
+        }
+        Sent::Unknown { why } => Event::SendUnknown { why },
     }
 }
 

@@ -24,6 +24,7 @@ mod locks;
 pub mod messages;
 pub mod outlook;
 mod outside;
+mod past;
 mod places;
 pub mod points;
 mod poison;

@@ -13,6 +13,7 @@ pub(crate) mod lists;
 mod locks;
 mod notes;
 mod people;
+mod requests;
 mod selfcheck;
 mod settings;
 mod trouble;

@@ -5,10 +5,11 @@ use crate::ports::{OutsideError, Repositories, Resolved};
 use crate::store::{Filter, StoreError};
 use jiff::Timestamp;
 use shipgate_domain::checklist;
-use shipgate_domain::deploy::{Deploy, Pinned};
-use shipgate_domain::facts::{Artifact, Crossing, Diff, Outside, Preflight, Read, RefKind};
+use shipgate_domain::deploy::{Deploy, Pinned, filled};
+use shipgate_domain::facts::{Artifact, Check, Crossing, Diff, Outside, Preflight, Read, RefKind};
 use shipgate_domain::ids::CommitId;
 use shipgate_domain::migrations::Kinds;
+use shipgate_domain::people::Memberships;
 use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -22,74 +23,88 @@ impl App {
         service: &Service,
         deploy: &Deploy,
     ) -> Result<Outside, StoreError> {
+        let commit = &pinned.pin.commit;
+        let of_version = self.of_version(pinned, environment, service, deploy).await;
+        let rebased = self.rebased(pinned, service, deploy).await?;
+        let diff = match rebased.clone() {
+            Some(Read::Known(diff)) => Read::Known(Some(diff)),
+            Some(Read::Unknown(why)) => Read::Unknown(why),
+            None => pinned.diff.clone(),
+        };
+        let preflight = self.preflight((environment, service), deploy, commit, &diff).await?;
+        // Last, because it is believed for the shortest time.
+        let memberships = self.who_counts(pinned, environment, deploy).await?;
+        let (resolves_to, reachable, checks) = of_version;
+        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased, preflight })
+    }
+
+    /// Which commit its version means now, whether that is on the branch, and its checks.
+    async fn of_version(
+        &self,
+        pinned: &Pinned,
+        environment: &Environment,
+        service: &Service,
+        deploy: &Deploy,
+    ) -> (Read<Option<CommitId>>, Read<bool>, Read<Vec<Check>>) {
         let pipeline = &service.pipeline;
         let commit = &pinned.pin.commit;
+        let repositories = match self.providers.repositories(pipeline.provider) {
+            Ok(repositories) => repositories,
+            Err(error) => {
+                let why = error.to_string();
+                return (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why));
+            }
+        };
+        let resolves_to = if pinned.pin.kind == RefKind::Tag {
+            match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
+                Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
+                Ok(Resolved::Unknown) => Read::Known(None),
+                Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
+                Err(error) => Read::Unknown(error.to_string()),
+            }
+        } else {
+            Read::Known(Some(commit.clone()))
+        };
+        let reachable = read(repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await);
+        let checks = if environment.checks == CheckRule::None || deploy.acts_on_live() {
+            Read::Known(Vec::new())
+        } else {
+            read(repositories.checks(&pipeline.repo, commit).await)
+        };
+        (resolves_to, reachable, checks)
+    }
+
+    /// What it changes now, if that is another thing than was seen when the version was pinned.
+    async fn rebased(
+        &self,
+        pinned: &Pinned,
+        service: &Service,
+        deploy: &Deploy,
+    ) -> Result<Option<Read<Diff>>, StoreError> {
+        // Nothing ran there then, or nobody could say what: whatever went live since is compared with.
+        let seen = pinned.diff.known().and_then(Option::as_ref);
+        let is_other = |now: &Diff| seen.is_none_or(|seen| seen.base != now.base);
+        Ok(match self.diff(deploy, service, &pinned.pin.commit).await? {
+            Read::Known(now) => now.filter(is_other).map(Read::Known),
+            // A rollback leaves whatever runs when it starts. Where that cannot be read it is not held up.
+            Read::Unknown(_) if deploy.is_rollback() || deploy.acts_on_live() => None,
+            Read::Unknown(why) => Some(Read::Unknown(why)),
+        })
+    }
+
+    /// Who is in the groups that are asked there, and whose yeses and ticks still count.
+    async fn who_counts(
+        &self,
+        pinned: &Pinned,
+        environment: &Environment,
+        deploy: &Deploy,
+    ) -> Result<Memberships, StoreError> {
         let mut groups = environment.deployers.clone();
         groups.extend(environment.approvals.groups().chain(&environment.overrides.from).cloned());
         groups.extend(environment.preflight.migrations.iter().flat_map(|rule| rule.from.iter().cloned()));
         if environment.preflight.checklist.is_some() {
             groups.extend(checklist::everybody(environment));
         }
-        let (resolves_to, reachable, checks) = match self.providers.repositories(pipeline.provider) {
-            Err(error) => {
-                let why = error.to_string();
-                (Read::Unknown(why.clone()), Read::Unknown(why.clone()), Read::Unknown(why))
-            }
-            Ok(repositories) => {
-                let resolves_to = if pinned.pin.kind == RefKind::Tag {
-                    match repositories.resolve(&pipeline.repo, &deploy.request.version).await {
-                        Ok(Resolved::Pin(pin)) => Read::Known(Some(pin.commit)),
-                        Ok(Resolved::Unknown) => Read::Known(None),
-                        Ok(Resolved::Ambiguous { what }) => Read::Unknown(what),
-                        Err(error) => Read::Unknown(error.to_string()),
-                    }
-                } else {
-                    Read::Known(Some(commit.clone()))
-                };
-                let reachable =
-                    read(repositories.is_reachable(&pipeline.repo, commit, &pipeline.git_ref).await);
-                let checks = if environment.checks == CheckRule::None || deploy.acts_on_live() {
-                    Read::Known(Vec::new())
-                } else {
-                    read(repositories.checks(&pipeline.repo, commit).await)
-                };
-                (resolves_to, reachable, checks)
-            }
-        };
-        // What could not be compared when the version was pinned is compared now.
-        let rebased = match (&pinned.diff, deploy.is_rollback() || deploy.acts_on_live()) {
-            (Read::Known(Some(seen)), false) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) if now.base != seen.base => Some(Read::Known(now)),
-                Read::Known(_) => None,
-                Read::Unknown(why) => Some(Read::Unknown(why)),
-            },
-            // Nothing ran there then, or nobody could say what: what went live since is compared with.
-            (Read::Known(None) | Read::Unknown(_), false) => {
-                match self.diff(deploy, service, commit).await? {
-                    Read::Known(Some(now)) => Some(Read::Known(now)),
-                    Read::Known(None) => None,
-                    Read::Unknown(why) => Some(Read::Unknown(why)),
-                }
-            }
-            // A rollback leaves whatever runs when it starts. Where that cannot be read it is not held up.
-            (Read::Known(seen), true) => match self.diff(deploy, service, commit).await? {
-                Read::Known(Some(now)) if seen.as_ref().is_none_or(|seen| seen.base != now.base) => {
-                    Some(Read::Known(now))
-                }
-                Read::Known(_) | Read::Unknown(_) => None,
-            },
-            (Read::Unknown(_), true) => match self.diff(deploy, service, commit).await? {
-                Read::Known(now) => now.map(Read::Known),
-                Read::Unknown(_) => None,
-            },
-        };
-        let diff = rebased.clone().map(|read| match read {
-            Read::Known(diff) => Read::Known(Some(diff)),
-            Read::Unknown(why) => Read::Unknown(why),
-        });
-        let diff = diff.unwrap_or_else(|| pinned.diff.clone());
-        let preflight = self.preflight((environment, service), deploy, commit, &diff).await?;
-        // Last, because it is believed for the shortest time.
         let mut memberships = self.memberships(&groups).await;
         for approval in deploy.approvals.iter().filter(|approval| approval.digest == pinned.digest) {
             memberships.insert_account(&approval.account, self.still_counts(&approval.account).await);
@@ -101,7 +116,7 @@ impl App {
         for away in self.absences().await?.1.into_iter().filter(|away| away.holds(now)) {
             memberships.insert_account(&away.account, self.still_counts(&away.account).await);
         }
-        Ok(Outside { read_at: self.now(), resolves_to, reachable, checks, memberships, rebased, preflight })
+        Ok(memberships)
     }
 
     /// What the settings ask about the change itself. What they do not ask is not read.
@@ -170,14 +185,7 @@ impl App {
     }
 
     async fn artifacts(&self, deploy: &Deploy, service: &Service, commit: &CommitId) -> Vec<Artifact> {
-        let fill = |template: &str| {
-            template
-                .replace("{service}", deploy.request.service.as_str())
-                .replace("{environment}", deploy.request.environment.as_str())
-                .replace("{version}", deploy.request.version.as_str())
-                .replace("{sha}", commit.as_str())
-                .replace("{deploy}", deploy.id.as_str())
-        };
+        let fill = |template: &str| filled(template, &deploy.id, &deploy.request, commit);
         let mut found = Vec::new();
         for template in &service.preflight.artifacts {
             let what = fill(template);

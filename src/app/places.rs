@@ -49,27 +49,7 @@ impl App {
         let environment = said.environment().and_then(|word| policy.environment(word));
         let Some(grant) = self.allowed(visit, Action::Freeze, environment).await else { return Ok(()) };
         let Some(from) = self.said_instant(visit, said, "from") else { return Ok(()) };
-        let until = match (said.time("until"), said.duration("for")) {
-            (Some(_), Some(_)) => Err("Say either until when or for how long, not both."),
-            (None, None) => Err("Until when? A freeze from chat needs an end."),
-            // A freeze takes its longer reading where clocks change.
-            (Some(written), None) => written
-                .resolve_late(visit.now, policy.zone.tz())
-                .map_err(|_| "This time does not exist in the calendar."),
-            (None, Some(length)) => Ok(later(from, length)),
-        };
-        let until = until.and_then(|until| {
-            if until <= from {
-                Err("The freeze would end before it starts.")
-            } else if until <= visit.now {
-                Err("The freeze would be over already.")
-            } else if until.duration_since(from) > LONGEST_FREEZE {
-                Err("A freeze from chat lasts at most a year; write longer ones into shipgate.toml.")
-            } else {
-                Ok(until)
-            }
-        });
-        let until = match until {
+        let until = match self.said_end(visit, said, from) {
             Ok(until) => until,
             Err(why) => {
                 let answer = self.words().bad_times(why);
@@ -119,6 +99,33 @@ impl App {
         visit.changes.effects.push(NewEffect::whenever(Effect::Remind, now));
         self.judge_all(&mut visit.changes, environment);
         Ok(())
+    }
+
+    /// When a freeze is to end that begins at `from`; otherwise why it cannot.
+    fn said_end(
+        &self,
+        visit: &Visit<'_>,
+        said: &Invocation,
+        from: Timestamp,
+    ) -> Result<Timestamp, &'static str> {
+        let until = match (said.time("until"), said.duration("for")) {
+            (Some(_), Some(_)) => return Err("Say either until when or for how long, not both."),
+            (None, None) => return Err("Until when? A freeze from chat needs an end."),
+            // A freeze takes its longer reading where clocks change.
+            (Some(written), None) => written
+                .resolve_late(visit.now, self.rules.policy.zone.tz())
+                .map_err(|_| "This time does not exist in the calendar.")?,
+            (None, Some(length)) => later(from, length),
+        };
+        if until <= from {
+            Err("The freeze would end before it starts.")
+        } else if until <= visit.now {
+            Err("The freeze would be over already.")
+        } else if until.duration_since(from) > LONGEST_FREEZE {
+            Err("A freeze from chat lasts at most a year; write longer ones into shipgate.toml.")
+        } else {
+            Ok(until)
+        }
     }
 
     /// `freeze list`, `freeze list production`

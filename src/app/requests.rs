@@ -1,25 +1,22 @@
-//! New deploys: deploy, rollback, re-run. Not here: judging them (`judge`).
+//! New deploys: deploy, rollback, re-run. Not here: when they are to start (`start`), judging them (`judge`).
 
-use crate::bot::App;
+mod start;
+mod stranger;
+
+use crate::bot::{App, touch};
 use crate::commands::Invocation;
 use crate::effects::{Effect, NewEffect};
 use crate::intake::Visit;
-use crate::judge::later;
 use crate::store::{DeployRow, Expect, Filter, Scope, StoreError};
-use jiff::SignedDuration;
 use shipgate_domain::audit::{Actor, Entry};
-use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Past, Request, StartWhen, State};
+use shipgate_domain::deploy::{Accepts, Deploy, Hold, Kind, Outcome, Request, StartWhen, State};
 use shipgate_domain::facts::LockKind;
-use shipgate_domain::gates::Gate;
-use shipgate_domain::ids::{EnvironmentName, ServiceName, Version};
+use shipgate_domain::ids::{ServiceName, Version};
 use shipgate_domain::people::{Action, Denied};
 use shipgate_domain::policy::{Environment, Service};
 
 /// Open requests of one person for one environment, at most (SECURITY 6.6, queue stuffing).
 const OPEN_EACH: usize = 5;
-
-/// How far ahead a start can be planned. Longer than that, nobody remembers what they said yes to.
-const PLAN_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What somebody wants deployed, before it is a deploy.
 pub(crate) struct Wanted {
@@ -30,6 +27,13 @@ pub(crate) struct Wanted {
     pub hold: bool,
     pub when: StartWhen,
     pub accepts: Accepts,
+}
+
+/// Whoever asks, as the record has them.
+struct Asker {
+    actor: Actor,
+    /// In none of the groups that may.
+    is_stranger: bool,
 }
 
 impl App {
@@ -56,48 +60,6 @@ impl App {
             accepts: Accepts { older: said.text("older").map(ToOwned::to_owned), ..Accepts::default() },
         };
         self.request(visit, service, environment, wanted).await
-    }
-
-    /// When it is to start: `--at "tomorrow 9:00"`, `--when-open`. None: it cannot be, and the person was told.
-    pub(crate) async fn said_start(
-        &self,
-        visit: &mut Visit<'_>,
-        said: &Invocation,
-        service: &Service,
-        environment: &Environment,
-    ) -> Result<Option<StartWhen>, StoreError> {
-        let (at, waits) = (said.time("at"), said.has("when-open"));
-        if (at.is_some() || waits) && said.text("emergency").is_some() {
-            let answer = self.words().emergency_cannot_wait();
-            visit.answer(answer);
-            return Ok(None);
-        }
-        if at.is_some() && waits {
-            let answer = self.words().at_or_when_open();
-            visit.answer(answer);
-            return Ok(None);
-        }
-        if waits {
-            let calendar = self.calendar_now().await?;
-            let (place, thing) = (environment.name.as_str(), service.name.as_str());
-            let opens = calendar.next_start(place, thing, environment.schedule.as_deref(), visit.now, false);
-            if opens.is_none_or(|at| at > later(visit.now, PLAN_AHEAD)) {
-                let answer = self.words().opens_too_late(environment, opens, PLAN_AHEAD);
-                visit.answer(answer);
-                return Ok(None);
-            }
-            return Ok(Some(StartWhen::WhenOpen));
-        }
-        if at.is_none() {
-            return Ok(Some(StartWhen::Now));
-        }
-        let Some(at) = self.said_instant(visit, said, "at") else { return Ok(None) };
-        if at <= visit.now || at > later(visit.now, PLAN_AHEAD) {
-            let answer = self.words().cannot_plan_for(at, PLAN_AHEAD);
-            visit.answer(answer);
-            return Ok(None);
-        }
-        Ok(Some(StartWhen::At(at)))
     }
 
     /// `rollback production`, `rollback production v1.2.2`
@@ -249,6 +211,7 @@ impl App {
         self.request(visit, service, before, wanted).await
     }
 
+    /// Takes a request in, or tells why not. Judging it is the next step's.
     pub(crate) async fn request(
         &self,
         visit: &mut Visit<'_>,
@@ -256,38 +219,67 @@ impl App {
         environment: &Environment,
         wanted: Wanted,
     ) -> Result<(), StoreError> {
-        let now = visit.now;
-        let action = match &wanted.kind {
+        let Some(asker) = self.asker(visit, environment, &wanted.kind).await else { return Ok(()) };
+        let asked = Scope::Requests(service.name.clone(), environment.name.clone());
+        let revision = self.store.revision(&asked).await?;
+        let Some(open) = self.room_for(visit, service, environment, &wanted).await? else { return Ok(()) };
+        let deploy = self.new_deploy(visit, service, environment, wanted);
+        if asker.is_stranger {
+            return self.request_of_stranger(visit, deploy, asker.actor).await;
+        }
+        let mut answer = self.words().asked(&deploy, &self.rules.announce);
+        let older: Vec<&Deploy> = open.iter().filter(|one| one.is_superseded_by(&deploy)).collect();
+        if environment.supersede && !older.is_empty() {
+            answer = self.words().will_supersede(answer, &older);
+        }
+        let mut locks = self.locks_on(environment).await?;
+        locks.retain(|lock| lock.kind == LockKind::Warn);
+        let answer = self.words().with_locks(answer, &locks);
+        visit.answer(answer);
+        visit.changes.expect.push(Expect::Scope(asked.clone(), revision));
+        touch(&mut visit.changes, asked);
+        self.insert(visit, deploy, asker.actor);
+        Ok(())
+    }
+
+    /// Who asks, if they may at least be told all verdicts. None: they may not, and were told why.
+    async fn asker(&self, visit: &mut Visit<'_>, environment: &Environment, kind: &Kind) -> Option<Asker> {
+        let action = match kind {
             Kind::Deploy => Action::Deploy,
             Kind::Rollback { .. } => Action::Rollback,
             Kind::Rerun { .. } => Action::Rerun,
             Kind::Action(asked) => self.needed_for(asked),
         };
-        let grant = self.authorize(&visit.inbound.account, action, Some(environment)).await;
-        // Somebody in none of the groups gets all verdicts, alone; a bot, a guest or an unknown gets the reason.
-        let actor = match &grant {
-            Ok(grant) => Actor::of(grant),
-            Err(Denied::NotInGroup { .. }) => {
-                Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() }
-            }
+        let person = Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
+        match self.authorize(&visit.inbound.account, action, Some(environment)).await {
+            Ok(grant) => Some(Asker { actor: Actor::of(&grant), is_stranger: false }),
+            // Somebody in none of the groups gets all verdicts, alone; a bot, a guest or an unknown gets the reason.
+            Err(Denied::NotInGroup { .. }) => Some(Asker { actor: person, is_stranger: true }),
             Err(denied) => {
                 let data = serde_json::json!({ "action": action, "denied": denied });
-                let actor =
-                    Actor::Person { person: visit.person.clone(), account: visit.inbound.account.clone() };
-                self.note(&mut visit.changes, actor, Some(&environment.name), "denied", data);
+                self.note(&mut visit.changes, person, Some(&environment.name), "denied", data);
                 metrics::counter!("shipgate_denied_total", "code" => denied.code()).increment(1);
-                let answer = match &wanted.kind {
-                    Kind::Action(asked) => self.words().may_not_ask(asked, denied),
+                let answer = match kind {
+                    Kind::Action(asked) => self.words().may_not_ask(asked, &denied),
                     Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => {
-                        self.words().denied(action, denied)
+                        self.words().denied(action, &denied)
                     }
                 };
                 visit.answer(answer);
-                return Ok(());
+                None
             }
-        };
-        let asked = Scope::Requests(service.name.clone(), environment.name.clone());
-        let revision = self.store.revision(&asked).await?;
+        }
+    }
+
+    /// What is open of this service there. None: the same is open already, or too much of this person is, and they were
+    /// told.
+    async fn room_for(
+        &self,
+        visit: &mut Visit<'_>,
+        service: &Service,
+        environment: &Environment,
+        wanted: &Wanted,
+    ) -> Result<Option<Vec<Deploy>>, StoreError> {
         let here = Filter {
             environment: Some(environment.name.clone()),
             only_open: true,
@@ -301,15 +293,25 @@ impl App {
         if let Some(same) = open.iter().find(is_same) {
             let answer = self.words().asked_already(same, &visit.person);
             visit.answer(answer);
-            return Ok(());
+            return Ok(None);
         }
         let of_mine = Filter { requester: Some(visit.person.clone()), ..here };
         let mine = self.store.deploys(&of_mine).await?;
         if mine.len() >= OPEN_EACH {
             let answer = self.words().too_many_open(environment, &mine);
             visit.answer(answer);
-            return Ok(());
+            return Ok(None);
         }
+        Ok(Some(open))
+    }
+
+    fn new_deploy(
+        &self,
+        visit: &Visit<'_>,
+        service: &Service,
+        environment: &Environment,
+        wanted: Wanted,
+    ) -> Deploy {
         let request = Request {
             kind: wanted.kind,
             service: service.name.clone(),
@@ -317,7 +319,7 @@ impl App {
             version: wanted.version,
             by: visit.person.clone(),
             account: visit.inbound.account.clone(),
-            at: now,
+            at: visit.now,
             reason: wanted.reason,
             emergency: wanted.emergency,
             when: wanted.when,
@@ -326,24 +328,9 @@ impl App {
         let mut deploy = Deploy::new(self.new_id(), request, self.rules.version.clone());
         if wanted.hold {
             let reason = "asked for with --hold".to_owned();
-            deploy.hold = Some(Hold { by: Some(visit.person.clone()), reason, since: now });
+            deploy.hold = Some(Hold { by: Some(visit.person.clone()), reason, since: visit.now });
         }
-        if let Err(Denied::NotInGroup { .. }) = &grant {
-            return self.request_of_stranger(visit, deploy, actor).await;
-        }
-        let mut answer = self.words().asked(&deploy, &self.rules.announce);
-        let older: Vec<&Deploy> = open.iter().filter(|one| one.is_superseded_by(&deploy)).collect();
-        if environment.supersede && !older.is_empty() {
-            answer = self.words().will_supersede(answer, &older);
-        }
-        let mut locks = self.locks_on(environment).await?;
-        locks.retain(|lock| lock.kind == LockKind::Warn);
-        let answer = self.words().with_locks(answer, &locks);
-        visit.answer(answer);
-        visit.changes.expect.push(Expect::Scope(asked.clone(), revision));
-        crate::bot::touch(&mut visit.changes, asked);
-        self.insert(visit, deploy, actor);
-        Ok(())
+        deploy
     }
 
     fn insert(&self, visit: &mut Visit<'_>, deploy: Deploy, actor: Actor) {
@@ -359,91 +346,9 @@ impl App {
         });
         changes.effects.push(NewEffect::whenever(Effect::Judge { deploy: deploy.id.clone() }, now));
         changes.effects.push(NewEffect::whenever(Effect::Card { deploy: deploy.id.clone() }, now));
-        crate::bot::touch(changes, Scope::Environment(deploy.request.environment.clone()));
+        touch(changes, Scope::Environment(deploy.request.environment.clone()));
         let lock_group = self.lock_group(&deploy);
         changes.deploys.push(DeployRow { deploy, lock_group });
-    }
-
-    /// A request of somebody who may not: refused at once, written down, told to them alone. Nothing is asked of
-    /// any other system for it.
-    async fn request_of_stranger(
-        &self,
-        visit: &mut Visit<'_>,
-        deploy: Deploy,
-        actor: Actor,
-    ) -> Result<(), StoreError> {
-        let verdicts = self.first_verdicts(&deploy).await?;
-        let refused = shipgate_domain::deploy::Event::Refused { verdicts, outside: None };
-        let step = match deploy.learn(refused, visit.now) {
-            Ok(step) => step,
-            Err(illegal) => {
-                tracing::error!(deploy.id = %deploy.id, "cannot refuse: {illegal}");
-                return Ok(());
-            }
-        };
-        let answer = self.words().refused_privately(&step.deploy);
-        visit.answer(answer);
-        let mut stored = step.deploy;
-        stored.revision = 0;
-        let changes = &mut visit.changes;
-        for (event, data) in [
-            ("requested", requested(&stored)),
-            ("refused", serde_json::to_value(&stored.verdicts).expect("verdicts are plain data")),
-        ] {
-            changes.audit.push(Entry {
-                at: changes.at,
-                actor: if event == "requested" { actor.clone() } else { Actor::Shipgate },
-                deploy: Some(stored.id.clone()),
-                environment: Some(stored.request.environment.clone()),
-                event: event.into(),
-                data,
-            });
-        }
-        let lock_group = self.lock_group(&stored);
-        changes.deploys.push(DeployRow { deploy: stored, lock_group });
-        Ok(())
-    }
-
-    async fn first_verdicts(
-        &self,
-        deploy: &Deploy,
-    ) -> Result<Vec<shipgate_domain::gates::Verdict>, StoreError> {
-        let Some((environment, service)) = self.place_of(deploy) else { return Ok(Vec::new()) };
-        let about = crate::store::About {
-            service: service.name.clone(),
-            environment: environment.name.clone(),
-            lock_group: self.lock_group(deploy),
-            commit: None,
-            after: environment.after.clone(),
-        };
-        let around = self.store.surroundings(&about).await?;
-        let calendar = self.calendar(around.freezes_revision, &around.freezes).await?;
-        let place = self.place_in_line(deploy, &around, &calendar, self.now()).await?;
-        let mut seen = deploy.clone();
-        let memberships = self.memberships(&environment.deployers).await;
-        seen.outside = Some(shipgate_domain::facts::Outside {
-            read_at: self.now(),
-            resolves_to: shipgate_domain::facts::Read::Unknown("not looked up".into()),
-            reachable: shipgate_domain::facts::Read::Unknown("not looked up".into()),
-            checks: shipgate_domain::facts::Read::Unknown("not looked up".into()),
-            memberships,
-            rebased: None,
-            preflight: Default::default(),
-        });
-        let case = shipgate_domain::facts::Case {
-            deploy: &seen,
-            policy: &self.rules.policy,
-            environment,
-            service,
-            calendar: &calendar,
-            place: &place,
-            now: self.now(),
-            authors: Default::default(),
-        };
-        // Nothing was looked up for this person, so the gates that speak of a commit have nothing to say.
-        let mut verdicts = shipgate_domain::gates::judge(&case);
-        verdicts.retain(|v| v.gate != Gate::Approvals && !Gate::OF_A_COMMIT.contains(&v.gate));
-        Ok(verdicts)
     }
 
     /// Service and environment that were said; otherwise the person is told what is missing.
@@ -465,41 +370,6 @@ impl App {
                 visit.answer(answer);
                 None
             }
-        }
-    }
-
-    /// What ran of a service on an environment: the last 200 at least, and back to the last success.
-    pub(crate) async fn past(
-        &self,
-        service: &ServiceName,
-        environment: &EnvironmentName,
-    ) -> Result<Past, StoreError> {
-        self.past_of(service, environment, 200, |past| past.in_place().is_some()).await
-    }
-
-    /// As much of what ran as is enough to tell something, from so many on.
-    pub(crate) async fn past_of(
-        &self,
-        service: &ServiceName,
-        environment: &EnvironmentName,
-        first: u32,
-        is_enough: impl Fn(&Past) -> bool,
-    ) -> Result<Past, StoreError> {
-        let mut filter = Filter {
-            service: Some(service.clone()),
-            environment: Some(environment.clone()),
-            only_ran: true,
-            limit: first,
-            ..Filter::default()
-        };
-        loop {
-            let ran = self.store.deploys(&filter).await?;
-            let is_all = ran.len() < filter.limit as usize;
-            let past = Past::new(ran);
-            if is_all || is_enough(&past) {
-                return Ok(past);
-            }
-            filter.limit = filter.limit.saturating_mul(4);
         }
     }
 }

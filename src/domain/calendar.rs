@@ -45,7 +45,7 @@ mod stretch;
 mod weekly;
 pub mod words;
 
-pub use compiled::{ActiveFreeze, Calendar, CalendarSpan, FreezeOccurrence, START_GUARD};
+pub use compiled::{ActiveFreeze, Calendar, CalendarSpan, FreezeOccurrence, START_MARGIN};
 pub use cron::{BadCron, FiveFieldCron};
 pub use feed::{FeedContent, FeedEvent, FeedLasts, FeedPeriod, FeedSource, FeedState, FeedTrouble, Feeds};
 pub use freeze::{BadFreeze, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};

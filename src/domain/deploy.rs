@@ -1,28 +1,30 @@
 //! A deploy: what was asked, what it became, and the only way it changes. Not here: whether it may start (`gates`).
 
+mod approval;
 mod digest;
 mod event;
 mod past;
+mod request;
+mod state;
 mod step;
 #[cfg(test)]
 mod tests;
 
-pub use digest::plan_and_digest;
+pub use approval::{Approval, OVERRIDE_LASTS};
+pub use digest::{filled, plan_and_digest};
 pub use event::{Event, Resolution};
 pub use past::{Past, WayBack};
+pub use request::{Accepts, Asked, Kind, PLAN_LASTS, Request, StartWhen};
+pub use state::{CancelAsked, Intent, Outcome, Phase, Ran, State};
 pub use step::{ASK_AFTER, Ask, BELIEVE_FOR, Do, GIVE_UP_AFTER, Illegal, SEND_TIME, Step};
 
 use crate::checklist::Stroke;
 use crate::facts::{Diff, Outside, Pin, Read};
 use crate::gates::{Reason, Verdict};
-use crate::ids::{
-    Account, ActionName, CommitId, DeployId, Digest, EnvironmentName, PersonId, PolicyVersion, ServiceName,
-    Version,
-};
-use crate::run::{Conclusion, Progress, Run, RunPlan, Standing};
+use crate::ids::{CommitId, DeployId, Digest, PersonId, PolicyVersion, Version};
+use crate::run::{Progress, Run, RunPlan};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One request to put one commit of one service on one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,128 +70,6 @@ pub struct Replaced {
     pub version: Version,
 }
 
-/// What somebody asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// Deploy, rollback, re-run, or an action of the team's own.
-    pub kind: Kind,
-    /// The service.
-    pub service: ServiceName,
-    /// The environment.
-    pub environment: EnvironmentName,
-    /// What people typed for the version.
-    pub version: Version,
-    /// Who asked.
-    pub by: PersonId,
-    /// Through which account.
-    pub account: Account,
-    /// When.
-    pub at: Timestamp,
-    /// Why, where somebody said so.
-    pub reason: Option<String>,
-    /// Why it cannot wait: asks for overrides of a closed schedule or freeze.
-    pub emergency: Option<String>,
-    /// When it may start, besides what the gates say.
-    #[serde(default, skip_serializing_if = "StartWhen::is_now")]
-    pub when: StartWhen,
-    /// What is done knowingly although it is usually a mistake.
-    #[serde(default, skip_serializing_if = "Accepts::is_empty")]
-    pub accepts: Accepts,
-}
-
-/// What a requester knowingly accepts, each with the reason. Part of what is approved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accepts {
-    /// A deploy of an older commit than what runs there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub older: Option<String>,
-    /// A way back over migrations that have no way down.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub across_migrations: Option<String>,
-}
-
-impl Accepts {
-    /// Whether nothing is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// When a deploy may start, besides what the gates say. Approvals bind to it, as to all that was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StartWhen {
-    /// As soon as every gate is open. A gate that is closed at the first look refuses it.
-    #[default]
-    Now,
-    /// At this instant. The rules are judged for then, and again when it comes.
-    At(Timestamp),
-    /// As soon as every gate is open, however long the calendar is closed until then.
-    WhenOpen,
-}
-
-/// A planned deploy that could not start within this time after its instant is given up: nobody expects it any more.
-pub const PLAN_LASTS: SignedDuration = SignedDuration::from_hours(1);
-
-impl StartWhen {
-    /// Whether nothing was planned.
-    #[must_use]
-    pub fn is_now(&self) -> bool {
-        *self == Self::Now
-    }
-
-    /// The planned instant.
-    #[must_use]
-    pub fn instant(&self) -> Option<Timestamp> {
-        match self {
-            Self::At(at) => Some(*at),
-            Self::Now | Self::WhenOpen => None,
-        }
-    }
-}
-
-/// What kind of request a deploy is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Kind {
-    /// Forward, the usual case.
-    Deploy,
-    /// Back to a commit that succeeded there before.
-    Rollback {
-        /// What is rolled away from, if anything runs there.
-        from: Option<CommitId>,
-    },
-    /// The failed jobs of an earlier deploy's run, once more.
-    Rerun {
-        /// The earlier deploy.
-        of: DeployId,
-        /// Its run.
-        run: Run,
-    },
-    /// A command that the team added: it starts a workflow and puts nothing in place.
-    Action(Asked),
-}
-
-/// What a command that the team added was asked for with. Part of what is approved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The command.
-    pub name: ActionName,
-    /// Its arguments, as they stand in the run's inputs.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub args: BTreeMap<String, String>,
-    /// The deploy that runs there, whose commit it acts on; none: it acts on the head of the service's branch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live: Option<DeployId>,
-    /// Whether it changes nothing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub read_only: bool,
-    /// What stands for the arguments that its command took then, with their limits.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub arguments: String,
-}
-
 /// The version, resolved once, and what was made of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
@@ -201,46 +81,6 @@ pub struct Pinned {
     pub plan: RunPlan,
     /// What approvals bind to.
     pub digest: Digest,
-}
-
-/// One person's yes to exactly one digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Who.
-    pub by: PersonId,
-    /// Through which account.
-    pub account: Account,
-    /// To what.
-    pub digest: Digest,
-    /// When.
-    pub at: Timestamp,
-    /// What they said with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// The closed hours, freezes and migrations that the card showed them: their yes is to these and no others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub passes: Vec<String>,
-    /// When they took it back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
-}
-
-/// An override's yes lasts no longer than this, however long approvals do.
-pub const OVERRIDE_LASTS: SignedDuration = SignedDuration::from_hours(4);
-
-impl Approval {
-    /// A yes to a digest, with nothing said, that passes no closed gate.
-    #[must_use]
-    pub fn plain(by: PersonId, account: Account, digest: Digest, at: Timestamp) -> Self {
-        Self { by, account, digest, at, comment: None, passes: Vec::new(), withdrawn: None }
-    }
-
-    /// Whether it covers everything that an emergency asks to pass, at an instant.
-    #[must_use]
-    pub fn covers(&self, asked: &[String], now: Timestamp) -> bool {
-        let end = self.at.saturating_add(OVERRIDE_LASTS).unwrap_or(Timestamp::MAX);
-        asked.is_empty() || (now < end && asked.iter().all(|one| self.passes.contains(one)))
-    }
 }
 
 /// A pause before the start.
@@ -261,166 +101,6 @@ pub struct Delay {
     pub why: String,
     /// Not before this instant.
     pub until: Timestamp,
-}
-
-/// Where a deploy is in its life. A state carries exactly the data that exists in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum State {
-    /// The version is being resolved.
-    Requested {
-        /// What keeps it from being resolved, for people.
-        problem: Option<String>,
-    },
-    /// At least one gate is not open.
-    Waiting {
-        /// Since when.
-        since: Timestamp,
-        /// When it is given up, excluded.
-        expires: Timestamp,
-    },
-    /// The intent to start is recorded; the run is not known yet.
-    Dispatching {
-        /// The intent.
-        intent: Intent,
-        /// How far the send is.
-        phase: Phase,
-        /// Set when somebody asked to stop it meanwhile.
-        cancel: Option<CancelAsked>,
-    },
-    /// Bound to one run.
-    Running {
-        /// The intent.
-        intent: Intent,
-        /// The run.
-        run: Run,
-        /// When it was bound.
-        since: Timestamp,
-        /// How far it is.
-        progress: Progress,
-        /// Set when somebody asked to stop it.
-        cancel: Option<CancelAsked>,
-    },
-    /// Over. Final.
-    Done {
-        /// How it ended.
-        outcome: Outcome,
-        /// When.
-        at: Timestamp,
-        /// The run, if there was one.
-        ran: Option<Ran>,
-    },
-}
-
-/// The recorded decision to start attempt `attempt`, with everything that was true when it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// 1, 2, 3 …
-    pub attempt: u32,
-    /// When the gates were judged and the intent committed.
-    pub at: Timestamp,
-    /// After this instant nothing is sent for this intent; the gates are judged again.
-    pub send_by: Timestamp,
-    /// When the request is given up if this intent comes to nothing.
-    pub expires: Timestamp,
-    /// What is sent.
-    pub plan: RunPlan,
-    /// What was approved.
-    pub digest: Digest,
-}
-
-/// How far a send is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "phase", rename_all = "snake_case")]
-pub enum Phase {
-    /// Nothing has left yet.
-    Ready,
-    /// Marked as sent, before the first byte left. From here the outcome is unknown until proven.
-    Sent {
-        /// When it was marked.
-        at: Timestamp,
-    },
-    /// The CI system said yes but gave no run id.
-    Accepted {
-        /// When it was marked as sent.
-        at: Timestamp,
-    },
-    /// No usable answer came.
-    Unknown {
-        /// When it was marked as sent.
-        at: Timestamp,
-        /// What came instead of an answer, for people.
-        why: String,
-        /// When people are to be asked.
-        ask_at: Timestamp,
-        /// When they were asked, if they were.
-        asked: Option<Timestamp>,
-    },
-}
-
-/// Somebody wants it stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CancelAsked {
-    /// Who.
-    pub by: PersonId,
-    /// When.
-    pub at: Timestamp,
-    /// Why, where they said so.
-    pub reason: Option<String>,
-    /// Only while the run waits for a machine: what has started is never left half done.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unless_started: bool,
-}
-
-/// How a deploy ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    /// A gate was closed; see the verdicts.
-    Refused,
-    /// Somebody who may approve said no.
-    Rejected {
-        /// Who.
-        by: PersonId,
-        /// Why.
-        reason: String,
-    },
-    /// Somebody stopped it.
-    Cancelled {
-        /// Who.
-        by: PersonId,
-        /// Why, where they said so.
-        reason: Option<String>,
-    },
-    /// Nobody opened its gates in time.
-    Expired,
-    /// The same person asked for something newer there, before this had started.
-    Superseded {
-        /// What took its place.
-        by: Replaced,
-    },
-    /// The run succeeded, by an authenticated read.
-    Succeeded,
-    /// The run did not succeed, or could not be started.
-    Failed {
-        /// Why, for people.
-        why: String,
-        /// Somebody looked at it and put it away.
-        closed_by: Option<PersonId>,
-    },
-    /// Nobody could say whether a run started. The environment is quarantined.
-    Unknown,
-}
-
-/// What a finished deploy ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ran {
-    /// The run.
-    pub run: Run,
-    /// When it was bound.
-    pub since: Timestamp,
-    /// How it ended.
-    pub progress: Progress,
 }
 
 impl Deploy {
@@ -635,51 +315,4 @@ impl Deploy {
         };
         (class, &self.id)
     }
-}
-
-impl State {
-    /// The state's name: `waiting`, or for a finished deploy its outcome: `succeeded`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            State::Requested { .. } => "requested",
-            State::Waiting { .. } => "waiting",
-            State::Dispatching { phase: Phase::Unknown { .. }, .. } => "unknown",
-            State::Dispatching { .. } => "dispatching",
-            State::Running { .. } => "running",
-            State::Done { outcome, .. } => outcome.name(),
-        }
-    }
-}
-
-impl Outcome {
-    /// The outcome's name.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Refused => "refused",
-            Outcome::Rejected { .. } => "rejected",
-            Outcome::Cancelled { .. } => "cancelled",
-            Outcome::Expired => "expired",
-            Outcome::Superseded { .. } => "superseded",
-            Outcome::Succeeded => "succeeded",
-            Outcome::Failed { .. } => "failed",
-            Outcome::Unknown => "outcome_unknown",
-        }
-    }
-}
-
-/// Why a run that ended this way failed; none when it succeeded. A run whose jobs were all left out did nothing, and
-/// nothing is no success (INVARIANTS S14).
-fn failure(conclusion: &Conclusion, progress: &Progress) -> Option<String> {
-    if *conclusion == Conclusion::Success {
-        let is_idle =
-            !progress.jobs.is_empty() && progress.jobs.iter().all(|j| j.standing == Standing::Skipped);
-        return is_idle.then(|| "the run ended well, but all of its jobs were skipped".to_owned());
-    }
-    let place = progress.failed.as_ref().map(|failed| match &failed.step {
-        Some(step) => format!(" in “{}”, step “{step}”", failed.job),
-        None => format!(" in “{}”", failed.job),
-    });
-    Some(format!("the run {}{}", conclusion.phrase(), place.unwrap_or_default()))
 }

@@ -29,10 +29,6 @@ use crate::ids::{GroupName, PersonId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A start must not fall into a freeze that begins this soon after the decision (INVARIANTS S5), and nothing is
-/// sent later than this after it.
-pub use crate::calendar::START_GUARD as START_MARGIN;
-
 /// How soon something that could not be read is looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 

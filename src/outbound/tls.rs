@@ -14,7 +14,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Makes connections to addresses that may be reached.
 pub type Connector = TimeoutConnector<HttpsConnector<HttpConnector<Names>>>;
 
-/// A connector for http and https, with HTTP/1.1 only. Without a reach it leads to where the operator points.
+/// A connector with HTTP/1.1 only. Without a reach it leads to where the operator points, by http too; within one it
+/// takes TLS, except to this machine.
 ///
 /// # Errors
 /// This machine's root certificates cannot be read.
@@ -23,11 +24,12 @@ pub fn connector(reach: Option<Reach>) -> Result<Connector, String> {
     tcp.enforce_http(false);
     let https = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-        .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    let mut connector = TimeoutConnector::new(https);
+        .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?;
+    let https = match reach {
+        Some(Reach::Public | Reach::Private) => https.https_only(),
+        Some(Reach::Local) | None => https.https_or_http(),
+    };
+    let mut connector = TimeoutConnector::new(https.enable_http1().wrap_connector(tcp));
     connector.set_connect_timeout(Some(CONNECT));
     Ok(connector)
 }

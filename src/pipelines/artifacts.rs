@@ -5,13 +5,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use shipgate_app::ports::{Artifacts, OutsideError};
-use shipgate_outbound::{Hop, Names, Reach, hop};
-use std::sync::Arc;
+use shipgate_outbound::{Connector, Hop, Reach, connector, hop};
 use std::time::Duration;
 
 const ANSWER: Duration = Duration::from_secs(10);
@@ -23,7 +20,7 @@ const LARGEST_TOKEN: usize = 256 * 1024;
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector<Names>>, Empty<Bytes>>;
+type Client = hyper_util::client::legacy::Client<Connector, Empty<Bytes>>;
 
 /// Looks for files and images with the addresses that the settings give.
 #[derive(Clone, Copy, Debug, Default)]
@@ -204,16 +201,10 @@ async fn once(
 }
 
 fn client(reach: Option<Reach>) -> Result<Client, OutsideError> {
-    let mut tcp = HttpConnector::new_with_resolver(Names(reach));
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(Some(ANSWER));
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-        .map_err(|error| refused(format!("this machine's root certificates cannot be read: {error}")))?
-        .https_or_http();
+    let connector = connector(reach).map_err(refused)?;
     Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
-        .build(https.enable_http1().wrap_connector(tcp)))
+        .build(connector))
 }
 
 fn refused(why: String) -> OutsideError {

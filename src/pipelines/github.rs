@@ -1,6 +1,7 @@
 //! GitHub Actions and GitHub's repositories behind the ports. Not here: any rule about when a deploy may start.
 
 mod auth;
+mod checks;
 mod client;
 mod dispatch;
 mod dispatchable;

@@ -7,4 +7,5 @@ pub mod github;
 
 #[doc(hidden)]
 pub mod probe;
+mod refs;
 mod text;

@@ -65,83 +65,95 @@ fn place(table: &Section<'_>, keys: &[&str]) -> Range<usize> {
 
 fn freezes(tried: &Tried<'_>) {
     let occurrences = tried.calendar.occurrences(tried.now, tried.until);
-    let zone = &tried.policy.zone;
     let all = written(tried);
     for (number, (freeze, table)) in all.iter().enumerate() {
-        let name = clip(&freeze.name);
         let mine: Vec<_> = occurrences.iter().filter(|o| o.freeze.id == freeze.id).collect();
-        if !matters(freeze, tried.policy) {
-            let what = format!("the freeze “{name}” holds for no service in any environment");
-            let found = Finding::at(
-                place(table, &["except_services", "services", "environments"]),
-                "freeze_of_nothing",
-                what,
-            );
-            let why = "every service that it names is excepted again";
-            table.note(found.why(why).instead("leave out `except_services`, or the freeze").warning());
+        of_nothing(tried, freeze, table);
+        never(tried, freeze, table, &mine);
+        too_long(tried, freeze, table, &mine);
+        twice(freeze, table, &all[..number]);
+    }
+}
+
+/// A freeze that holds for nothing.
+fn of_nothing(tried: &Tried<'_>, freeze: &Freeze, table: &Section<'_>) {
+    if matters(freeze, tried.policy) {
+        return;
+    }
+    let what = format!("the freeze “{}” holds for no service in any environment", clip(&freeze.name));
+    let place = place(table, &["except_services", "services", "environments"]);
+    let found = Finding::at(place, "freeze_of_nothing", what);
+    let why = "every service that it names is excepted again";
+    table.note(found.why(why).instead("leave out `except_services`, or the freeze").warning());
+}
+
+/// A freeze that does not hold in the next year.
+fn never(tried: &Tried<'_>, freeze: &Freeze, table: &Section<'_>, mine: &[&FreezeOccurrence<'_>]) {
+    let why = match freeze.is_to_come(tried.now) {
+        false => "it is over; it stops nobody",
+        true if mine.is_empty() && matches!(freeze.when, FreezeWhen::Dates { .. }) => {
+            "it begins later than that: its year may be a slip"
         }
-        let never = match freeze.is_to_come(tried.now) {
-            false => Some("it is over; it stops nobody"),
-            true if mine.is_empty() && matches!(freeze.when, FreezeWhen::Dates { .. }) => {
-                Some("it begins later than that: its year may be a slip")
-            }
-            // What comes again in some years, such as on 29 February, is meant so.
-            true => None,
+        // What comes again in some years, such as on 29 February, is meant so.
+        true => return,
+    };
+    let what = format!("the freeze “{}” does not hold at any time of the next year", clip(&freeze.name));
+    let found = Finding::at(place(table, &["until", "rrule", "cron", "from"]), "freeze_never", what);
+    table.note(found.why(why).instead("correct its dates, or take it out").warning());
+}
+
+/// A freeze without an end, one whose times run together, or one that lasts long.
+fn too_long(tried: &Tried<'_>, freeze: &Freeze, table: &Section<'_>, mine: &[&FreezeOccurrence<'_>]) {
+    let name = clip(&freeze.name);
+    let zone = &tried.policy.zone;
+    // The calendar cuts off what has no end, at its own.
+    let is_endless = |o: &&&FreezeOccurrence<'_>| o.until.is_none_or(|until| until >= tried.calendar.reach());
+    let long = mine.iter().find_map(|o| {
+        let length = o.until?.duration_since(o.from);
+        (length > LONG).then_some((o.from, length))
+    });
+    let together = freeze.runs_together(tried.now).map(|(from, until)| {
+        let whole = mine.iter().find(|o| o.from <= from && o.until.is_none_or(|until| until > from));
+        whole.map_or((from, until), |o| (o.from, o.until.unwrap_or(until)))
+    });
+    if let Some(endless) = mine.iter().find(is_endless) {
+        let what = format!("the freeze “{name}” begins again before it is over, and never ends");
+        let found = Finding::at(place(table, &["lasts", "rrule", "cron"]), "freeze_endless", what);
+        let why = match endless.from > tried.now {
+            true => format!("from {} on nothing is deployed in its scope", zone.say(endless.from)),
+            false => "nothing is deployed in its scope any more".to_owned(),
         };
-        if let Some(why) = never {
-            let what = format!("the freeze “{name}” does not hold at any time of the next year");
-            let found = Finding::at(place(table, &["until", "rrule", "cron", "from"]), "freeze_never", what);
-            table.note(found.why(why).instead("correct its dates, or take it out").warning());
-        }
-        // The calendar cuts off what has no end, at its own.
-        let is_endless =
-            |o: &FreezeOccurrence<'_>| o.until.is_none_or(|until| until >= tried.calendar.reach());
-        let endless = mine.iter().find(|o| is_endless(o));
-        let long = mine.iter().find_map(|o| {
-            let length = o.until?.duration_since(o.from);
-            (length > LONG).then_some((o.from, length))
-        });
-        let together = freeze.runs_together(tried.now).map(|(from, until)| {
-            let whole = mine.iter().find(|o| o.from <= from && o.until.is_none_or(|until| until > from));
-            whole.map_or((from, until), |o| (o.from, o.until.unwrap_or(until)))
-        });
-        if let Some(endless) = endless {
-            let what = format!("the freeze “{name}” begins again before it is over, and never ends");
-            let found = Finding::at(place(table, &["lasts", "rrule", "cron"]), "freeze_endless", what);
-            let why = match endless.from > tried.now {
-                true => format!("from {} on nothing is deployed in its scope", zone.say(endless.from)),
-                false => "nothing is deployed in its scope any more".to_owned(),
-            };
-            let instead =
-                "shorten `lasts`, or let it begin less often: “0 18 28 * *” is a minute, an hour and a day";
-            table.note(found.why(why).instead(instead).warning());
-        } else if let Some((from, until)) = together {
-            let length = days(until.duration_since(from));
-            let what = format!("the freeze “{name}” begins again before it is over, and so lasts {length}");
-            let found = Finding::at(place(table, &["lasts", "cron"]), "freeze_runs_together", what);
-            let why = format!("from {} to {}", zone.say(from), zone.say(until));
-            let instead = "shorten `lasts`, or let `cron` fire once for each freeze: “0 18 28 * *” is a minute, an \
-                           hour and a day";
-            table.note(found.why(why).instead(instead).warning());
-        } else if let Some((from, length)) = long {
-            let what = format!("the freeze “{name}” lasts {}", days(length));
-            let found = Finding::at(place(table, &["until", "lasts"]), "freeze_long", what);
-            let why = format!("from {} on nothing is deployed for more than a month", zone.say(from));
-            let instead =
-                "correct its end; if it is meant, tell people early and name the services it must not hold";
-            table.note(found.why(why).instead(instead).warning());
-        }
-        let same = |other: &&(&Freeze, Section<'_>)| {
-            other.0.when == freeze.when && other.0.scope == freeze.scope && other.0.zone == freeze.zone
-        };
-        if let Some((other, _)) = all[..number].iter().find(same) {
-            let what = format!("the freezes “{}” and “{name}” are the same", clip(&other.name));
-            let found = Finding::at(place(table, &["name"]), "freeze_twice", what);
-            let why = "people are reminded of each, and one of them was meant to differ";
-            table.note(
-                found.why(why).instead("correct the dates or the scope of one, or take it out").warning(),
-            );
-        }
+        let instead =
+            "shorten `lasts`, or let it begin less often: “0 18 28 * *” is a minute, an hour and a day";
+        table.note(found.why(why).instead(instead).warning());
+    } else if let Some((from, until)) = together {
+        let length = days(until.duration_since(from));
+        let what = format!("the freeze “{name}” begins again before it is over, and so lasts {length}");
+        let found = Finding::at(place(table, &["lasts", "cron"]), "freeze_runs_together", what);
+        let why = format!("from {} to {}", zone.say(from), zone.say(until));
+        let instead = "shorten `lasts`, or let `cron` fire once for each freeze: “0 18 28 * *” is a minute, an \
+                       hour and a day";
+        table.note(found.why(why).instead(instead).warning());
+    } else if let Some((from, length)) = long {
+        let what = format!("the freeze “{name}” lasts {}", days(length));
+        let found = Finding::at(place(table, &["until", "lasts"]), "freeze_long", what);
+        let why = format!("from {} on nothing is deployed for more than a month", zone.say(from));
+        let instead =
+            "correct its end; if it is meant, tell people early and name the services it must not hold";
+        table.note(found.why(why).instead(instead).warning());
+    }
+}
+
+/// A freeze that was written before.
+fn twice(freeze: &Freeze, table: &Section<'_>, before: &[(&Freeze, Section<'_>)]) {
+    let same = |other: &&(&Freeze, Section<'_>)| {
+        other.0.when == freeze.when && other.0.scope == freeze.scope && other.0.zone == freeze.zone
+    };
+    if let Some((other, _)) = before.iter().find(same) {
+        let what = format!("the freezes “{}” and “{}” are the same", clip(&other.name), clip(&freeze.name));
+        let found = Finding::at(place(table, &["name"]), "freeze_twice", what);
+        let why = "people are reminded of each, and one of them was meant to differ";
+        table.note(found.why(why).instead("correct the dates or the scope of one, or take it out").warning());
     }
 }
 

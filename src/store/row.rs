@@ -8,6 +8,15 @@ use shipgate_domain::audit::{Kept, Table};
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::ids::CommitId;
 
+/// The columns that a change of a deploy writes, in one order.
+macro_rules! deploy_columns {
+    () => {
+        "revision, service, environment, lock_group, state, active, is_open, ran, succeeded, requester, commit_id, \
+         provider, run_id, short_id, requested_at, bound_at, ended_at, body"
+    };
+}
+pub(crate) use deploy_columns;
+
 /// The note that says what was put back of what guards the record, one line each, oldest first. It moves with an
 /// installation.
 pub(crate) const PUT_BACK: &str = "guards/put-back";

@@ -103,18 +103,7 @@ impl Invocation {
     /// The text (or person, freeze or command) called `name`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        match self.args.get(name)? {
-            Arg::Service(text)
-            | Arg::Environment(text)
-            | Arg::Version(text)
-            | Arg::Person(text)
-            | Arg::Choice(text)
-            | Arg::Text(text)
-            | Arg::Deploy(text)
-            | Arg::Freeze(text)
-            | Arg::Command(text) => Some(text),
-            Arg::Duration(_) | Arg::Time(_) | Arg::Number(_) | Arg::Flag => None,
-        }
+        self.args.get(name)?.as_text()
     }
 
     /// The length of time called `name`.

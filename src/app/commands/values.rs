@@ -41,6 +41,25 @@ pub enum Arg {
     Command(String),
 }
 
+impl Arg {
+    /// The words, for all kinds that are words.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Service(text)
+            | Self::Environment(text)
+            | Self::Version(text)
+            | Self::Person(text)
+            | Self::Choice(text)
+            | Self::Text(text)
+            | Self::Deploy(text)
+            | Self::Freeze(text)
+            | Self::Command(text) => Some(text),
+            Self::Duration(_) | Self::Time(_) | Self::Number(_) | Self::Flag => None,
+        }
+    }
+}
+
 /// The names that exist here and now. The parser suggests from them and never invents one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {

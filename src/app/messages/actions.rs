@@ -74,7 +74,7 @@ impl Words<'_> {
 
     /// "restarted api on production": what, who, with what, who approved, how long.
     pub(super) fn action_result(&self, deploy: &Deploy, asked: &Asked) -> Message {
-        let State::Done { outcome, at, ran } = &deploy.state else {
+        let State::Done { outcome, .. } = &deploy.state else {
             return Message::line(Tone::Neutral, self.title(deploy));
         };
         let name = Text::default().bold(format!("{} of {}", asked.name, deploy.request.service));
@@ -89,22 +89,8 @@ impl Words<'_> {
             | Outcome::Superseded { .. }
             | Outcome::Expired => name.text(place).and(" failed"),
         };
-        let mut fields =
-            vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
-        fields.extend(Self::action_facts(asked));
-        if let Some(emergency) = &deploy.request.emergency {
-            fields.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
-        }
-        let approvers = self.approvers(deploy);
-        if !approvers.is_empty() {
-            fields.push(("Approved by".to_owned(), self.people(&approvers, false)));
-        }
-        if let Some(ran) = ran {
-            fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
-        }
-        fields.push(("Record".to_owned(), self.record_line(deploy)));
         let mut message = Message::line(super::card::tone(deploy), title);
-        message.blocks.push(Block::Fields(fields));
+        message.blocks.push(Block::Fields(self.result_fields(deploy)));
         match outcome {
             Outcome::Failed { why, .. } => message.paragraph(format!(
                 "{}. Next: look at the card's log; what runs there was not changed by a deploy.",
@@ -125,17 +111,6 @@ impl Words<'_> {
             | Outcome::Rejected { .. }
             | Outcome::Superseded { .. }
             | Outcome::Expired => message,
-        }
-    }
-
-    fn record_line(&self, deploy: &Deploy) -> Text {
-        let mut small = Text::default().code(deploy.id.short());
-        if let Some(digest) = deploy.digest() {
-            small = small.and(" · digest ").code(digest.short());
-        }
-        match deploy.run().and_then(|run| run.url.as_deref()) {
-            Some(url) => small.and(" · ").link("run", Some(url)),
-            None => small,
         }
     }
 

@@ -1,11 +1,16 @@
-//! The card of a deploy and the announcement of its result. Not here: its buttons (`cards`).
+//! The card of a deploy. Not here: the line of its state (`status`), its result (`result`), its buttons (`cards`).
+
+mod result;
+mod status;
+
+pub(super) use result::capital;
 
 use super::{Words, count, duration, what};
 use crate::follow::running_since;
-use crate::words::{Block, Boxes, Card, LogTail, Message, StageLine, Text, Tone};
+use crate::words::{Boxes, Card, LogTail, StageLine, Text, Tone};
 use shipgate_domain::deploy::{Deploy, Kind, Outcome, Phase, StartWhen, State};
 use shipgate_domain::facts::{Diff, LockKind, Read};
-use shipgate_domain::gates::{Answer, Gate, Reason, Verdict};
+use shipgate_domain::gates::Reason;
 use shipgate_domain::run::{StageName, Standing};
 
 /// Changes shown on a card; the rest is counted.
@@ -35,7 +40,7 @@ impl Words<'_> {
             stages: self.stages(deploy),
             log: self.log(deploy),
             buttons: Vec::new(),
-            footnote: self.footnote(deploy),
+            footnote: Self::record(deploy, Some(self.policy.zone.say_near(deploy.request.at, self.now))),
         }
     }
 
@@ -54,158 +59,6 @@ impl Words<'_> {
             (Kind::Deploy | Kind::Action(_), None) => "Deploy ",
         };
         Text::plain(word).bold(what(deploy)).and(" → ").bold(deploy.request.environment.as_str())
-    }
-
-    fn status(&self, deploy: &Deploy) -> Text {
-        let environment = &deploy.request.environment;
-        match &deploy.state {
-            State::Requested { problem: None } => "Looking up the version.".into(),
-            State::Requested { problem: Some(why) } => {
-                format!("The version cannot be looked up yet: {why}. Shipgate keeps trying; nothing is lost.").into()
-            }
-            State::Waiting { expires, .. } => self.waiting_for(deploy).and(format!(
-                " Given up {} if nobody acts.",
-                self.at(*expires)
-            )),
-            State::Dispatching { phase, .. } => match phase {
-                Phase::Ready => "All gates are open. Starting the pipeline.".into(),
-                Phase::Sent { .. } | Phase::Accepted { .. } => {
-                    "The start was sent once. Waiting for the run to show up.".into()
-                }
-                Phase::Unknown { why, asked: None, .. } => format!(
-                    "The start was sent once, and no usable answer came ({why}). \
-                     Looking for the run; nothing is sent again."
-                )
-                .into(),
-                Phase::Unknown { why, asked: Some(_), .. } if deploy.is_read_only() => format!(
-                    "Nobody knows whether it started ({why}). It changes nothing, so nothing is closed off."
-                )
-                .into(),
-                Phase::Unknown { why, asked: Some(_), .. } => format!(
-                    "Nobody knows whether it started ({why}). {environment} is closed off until somebody who looked \
-                     says what happened."
-                )
-                .into(),
-            },
-            State::Running { run, since, progress, cancel, .. } => {
-                let text = match (&progress.standing, cancel) {
-                    (_, Some(cancel)) if cancel.unless_started => Text::plain(format!(
-                        "{}. Stopping it, unless it has started.",
-                        cancel.reason.as_deref().unwrap_or("A freeze began before the run did")
-                    )),
-                    (_, Some(cancel)) => Text::plain("Stopping, asked for by ").span(self.person(&cancel.by)).and("."),
-                    (Standing::Queued, None) => "Waiting for a machine.".into(),
-                    (Standing::Held, None) => "Held by the CI system: somebody must let it go on there.".into(),
-                    (Standing::Running | Standing::Ended(_) | Standing::Skipped, None) => "Running".into(),
-                };
-                let text = match (&progress.standing, cancel) {
-                    (Standing::Running, None) => {
-                        text.and(format!(" for {}. ", Self::between(*since, self.now)))
-                    }
-                    _ => text.and(" "),
-                };
-                if run.url.is_some() { text.link("Follow the run", run.url.as_deref()) } else { text }
-            }
-            State::Done { outcome, at, ran } => {
-                let took = ran.as_ref().map(|ran| Self::between(ran.since, *at));
-                match outcome {
-                    Outcome::Refused => self.refused_because(deploy),
-                    Outcome::Rejected { by, reason } => {
-                        Text::plain("Rejected by ").span(self.person(by)).and(format!(": {reason}"))
-                    }
-                    Outcome::Cancelled { by, reason } => {
-                        let text = Text::plain("Cancelled by ").span(self.person(by));
-                        match reason {
-                            Some(reason) => text.and(format!(": {reason}")),
-                            None => text.and("."),
-                        }
-                    }
-                    Outcome::Expired => "Given up: its gates did not open in time. Ask again when they can.".into(),
-                    Outcome::Superseded { by } => Text::plain("Superseded: ")
-                        .span(self.person(&deploy.request.by))
-                        .and(" asked for ")
-                        .code(by.version.as_str())
-                        .and(" ")
-                        .code(by.deploy.short())
-                        .and(" since. Nothing was started."),
-                    Outcome::Succeeded => {
-                        if let Some(asked) = deploy.action() {
-                            return self.action_succeeded(deploy, asked, took);
-                        }
-                        let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
-                        Text::plain(format!("Succeeded{took}. {environment} runs "))
-                            .code(deploy.request.version.as_str())
-                            .and(".")
-                    }
-                    Outcome::Failed { why, closed_by } => {
-                        let took = took.map(|took| format!(" after {took}")).unwrap_or_default();
-                        let text = Text::plain(format!("Failed{took}: {why}."));
-                        match closed_by {
-                            Some(by) => text.and(" Closed by ").span(self.person(by)).and("."),
-                            None => text,
-                        }
-                    }
-                    Outcome::Unknown if deploy.is_read_only() => {
-                        "Nobody could say whether it started. It changes nothing; say it again.".into()
-                    }
-                    Outcome::Unknown => format!(
-                        "Nobody could say whether it started. {environment} stays closed off until /unlock {environment}."
-                    )
-                    .into(),
-                }
-            }
-        }
-    }
-
-    fn waiting_for(&self, deploy: &Deploy) -> Text {
-        if let Some(delay) = deploy.delay.as_ref().filter(|delay| delay.until > self.now) {
-            return format!("{}. Nothing was started; next try {}.", delay.why, self.at(delay.until)).into();
-        }
-        let not_open: Vec<&Verdict> = deploy.verdicts.iter().filter(|v| v.answer != Answer::Open).collect();
-        if deploy.verdicts.is_empty() {
-            return "Judging the gates.".into();
-        }
-        match not_open.as_slice() {
-            [] => "All gates are open.".into(),
-            [one] => match one.gate {
-                Gate::Approvals => "Waiting for approval.".into(),
-                Gate::Queue => "Waiting for its turn.".into(),
-                Gate::Checks => "Waiting for checks.".into(),
-                Gate::Hold => "On hold.".into(),
-                Gate::SelfCheck => "Nothing is started now.".into(),
-                Gate::Start => "Waiting for its time.".into(),
-                other => format!("Waiting for {}.", other.as_str().to_lowercase()).into(),
-            },
-            several => {
-                let names: Vec<String> = several.iter().map(|v| v.gate.as_str().to_lowercase()).collect();
-                format!("Waiting for {}.", names.join(", ")).into()
-            }
-        }
-    }
-
-    fn refused_because(&self, deploy: &Deploy) -> Text {
-        let closed: Vec<&Verdict> = deploy.verdicts.iter().filter(|v| v.answer == Answer::Closed).collect();
-        let names: Vec<String> = closed.iter().map(|v| v.gate.as_str().to_lowercase()).collect();
-        let text = Text::plain(format!("Refused: {}.", names.join(", ")));
-        let opens = closed.iter().filter_map(|v| v.until).max();
-        let is_about_time = closed.iter().all(|v| v.until.is_some());
-        match opens {
-            // What was planned is to be planned anew: at a time that is open, or for the first that is.
-            Some(at) if is_about_time && deploy.request.when.instant().is_some() => text
-                .and(" Nothing was started. Plan it for ")
-                .code(format!("--at \"{}\"", self.policy.zone.civil(at).strftime("%Y-%m-%d %H:%M")))
-                .and(", or for the first open time with ")
-                .code("--when-open")
-                .and("."),
-            _ if is_about_time_then(deploy, &closed) => text
-                .and(" Nothing was started. See what is open: ")
-                .code(format!("/when {}", deploy.request.environment))
-                .and("; then name another time."),
-            Some(at) if is_about_time => {
-                text.and(format!(" Nothing was started. Ask again {}.", self.at(at)))
-            }
-            _ => text.and(" Nothing was started."),
-        }
     }
 
     fn facts(&self, deploy: &Deploy) -> Vec<(String, Text)> {
@@ -341,99 +194,6 @@ impl Words<'_> {
         })
     }
 
-    fn footnote(&self, deploy: &Deploy) -> Text {
-        let text = Text::default().code(deploy.id.short());
-        let text = match deploy.digest() {
-            Some(digest) => text.and(" · digest ").code(digest.short()),
-            None => text,
-        };
-        let text = text.and(format!(" · asked {}", self.policy.zone.say_near(deploy.request.at, self.now)));
-        match deploy.run().and_then(|run| run.url.as_deref()) {
-            Some(url) => text.and(" · ").link("run", Some(url)),
-            None => text,
-        }
-    }
-
-    /// The result of a deploy: what, who, who approved, how long, what changed, the verdict.
-    pub(crate) fn result(&self, deploy: &Deploy) -> Message {
-        if let Some(asked) = deploy.action() {
-            return self.action_result(deploy, asked);
-        }
-        let State::Done { outcome, at, ran } = &deploy.state else {
-            return Message::line(Tone::Neutral, self.title(deploy));
-        };
-        let environment = &deploy.request.environment;
-        let verb = match (&deploy.request.kind, outcome) {
-            (Kind::Rollback { .. }, Outcome::Succeeded) => "rolled back to",
-            (_, Outcome::Succeeded) => "now runs",
-            // A run that was stopped may have done its work, or a part of it.
-            (_, Outcome::Unknown | Outcome::Cancelled { .. }) => "may or may not run",
-            (_, _) => "failed to get",
-        };
-        let title = Text::default().bold(environment.as_str()).and(format!(" {verb} ")).bold(what(deploy));
-        let mut fields =
-            vec![("Asked by".to_owned(), Text::default().span(self.mention(&deploy.request.by)))];
-        if let Some(emergency) = &deploy.request.emergency {
-            fields.push(("Emergency".to_owned(), Text::plain(emergency.clone())));
-        }
-        let approvers = self.approvers(deploy);
-        if !approvers.is_empty() {
-            fields.push(("Approved by".to_owned(), self.people(&approvers, false)));
-        }
-        if let Some(ran) = ran {
-            fields.push(("Took".to_owned(), Self::between(ran.since, *at).into()));
-        }
-        if let Some(Read::Known(Some(diff))) = &diff_of(deploy) {
-            fields.push(("Changes".to_owned(), diff_line(diff)));
-        }
-        let mut small = Text::default().code(deploy.id.short());
-        if let Some(digest) = deploy.digest() {
-            small = small.and(" · digest ").code(digest.short());
-        }
-        if let Some(url) = deploy.run().and_then(|run| run.url.as_deref()) {
-            small = small.and(" · ").link("run", Some(url));
-        }
-        fields.push(("Record".to_owned(), small));
-        let mut message = Message::line(tone(deploy), title);
-        message.blocks.push(Block::Fields(fields));
-        let next = match outcome {
-            Outcome::Failed { why, .. } => {
-                let text = Text::plain(format!("{}. Next: look at the card's log, then ", capital(why)));
-                text.code(format!("/rollback {environment}")).and(" or Re-run failed jobs.")
-            }
-            Outcome::Unknown => Text::plain(format!("Look at the CI system. {environment} is closed off; "))
-                .code(format!("/unlock {environment}"))
-                .and(" opens it again."),
-            Outcome::Cancelled { by, .. } => Text::plain("Stopped by ")
-                .span(self.person(by))
-                .and(". Nobody knows how far the run came: look at it, then ")
-                .code(format!("/rollback {environment}"))
-                .and(" or deploy again."),
-            Outcome::Succeeded
-            | Outcome::Refused
-            | Outcome::Rejected { .. }
-            | Outcome::Superseded { .. }
-            | Outcome::Expired => Text::default(),
-        };
-        if next.is_empty() { message } else { message.paragraph(next) }
-    }
-
-    /// Who opened the approvals gate or an emergency, as the gates counted it when the start was decided.
-    pub(crate) fn approvers(&self, deploy: &Deploy) -> Vec<shipgate_domain::ids::PersonId> {
-        let mut people = Vec::new();
-        for verdict in &deploy.verdicts {
-            if let Reason::Approved { by, .. }
-            | Reason::Overridden { by, .. }
-            | Reason::MigrationsAgreed { by, .. } = &verdict.reason
-            {
-                people.extend(by.iter().cloned());
-            }
-        }
-        people.sort();
-        people.dedup();
-        people
-    }
-
     /// How long a finished deploy took from its run's start, or how long it has been running.
     pub(crate) fn took(&self, deploy: &Deploy) -> Option<String> {
         let since = running_since(deploy)?;
@@ -478,12 +238,6 @@ fn diff_of(deploy: &Deploy) -> Option<Read<Option<Diff>>> {
     }
 }
 
-/// Whether what was planned is refused for its time alone, and nobody knows a better one.
-fn is_about_time_then(deploy: &Deploy, closed: &[&Verdict]) -> bool {
-    let is_time = |v: &&Verdict| matches!(v.gate, Gate::Schedule | Gate::Freeze);
-    deploy.request.when.instant().is_some() && closed.iter().all(is_time)
-}
-
 fn diff_line(diff: &Diff) -> Text {
     let text = match (diff.total, diff.behind) {
         (0, 0) => return Text::plain("none: the same commit runs there"),
@@ -500,9 +254,4 @@ fn diff_line(diff: &Diff) -> Text {
     };
     let text = text.and(" since ").code(diff.base_version.as_str());
     if diff.url.is_some() { text.and(" ").link("compare", diff.url.as_deref()) } else { text }
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

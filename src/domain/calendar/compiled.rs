@@ -5,9 +5,9 @@ use super::{Feeds, Freeze, FreezeId, FreezeOrigin, FreezeWhen, Opening, Schedule
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// A deploy that is judged now may send its first byte this much later; a freeze that begins in between counts.
-/// Source: invariant S5.
-pub const START_GUARD: SignedDuration = SignedDuration::from_secs(30);
+/// A deploy that is judged now may send its first byte this much later, and nothing is sent after that; a freeze that
+/// begins in between counts. Source: invariant S5.
+pub const START_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 const BACK: SignedDuration = SignedDuration::from_hours(366 * 24);
 const AHEAD: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
@@ -178,7 +178,7 @@ impl Calendar {
     /// Whether an instant, with the guard after it, is in reach. Where it is not, no answer may open a gate.
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
-        self.from <= at && later(at, START_GUARD) < self.until
+        self.from <= at && later(at, START_MARGIN) < self.until
     }
 
     /// All freezes the calendar was compiled from.
@@ -201,7 +201,7 @@ impl Calendar {
     }
 
     /// Freezes that hold at some instant from `from` to `until`, both of them included. The gate asks for now until
-    /// now + [`START_GUARD`].
+    /// now + [`START_MARGIN`].
     #[must_use]
     pub fn freezes_between(
         &self,
@@ -272,7 +272,7 @@ impl Calendar {
     }
 
     /// The earliest instant at or after `at` at which the schedule lets a deploy through and no freeze holds, nor
-    /// begins within [`START_GUARD`]. None if the calendar has no such instant: an open-ended freeze, an unknown
+    /// begins within [`START_MARGIN`]. None if the calendar has no such instant: an open-ended freeze, an unknown
     /// schedule, or rules that leave no gap for two years.
     #[must_use]
     pub fn next_start(
@@ -290,7 +290,7 @@ impl Calendar {
                 candidate = change?;
                 continue;
             }
-            let guarded = later(candidate, START_GUARD);
+            let guarded = later(candidate, START_MARGIN);
             let freezes = self
                 .touching(candidate, guarded)
                 .filter(|o| self.freezes[o.freeze].scope.covers(environment, service));

@@ -18,19 +18,7 @@ pub fn plan_and_digest(
     policy: &PolicyVersion,
     workflow_id: Option<&str>,
 ) -> (RunPlan, Digest) {
-    let asked = match &request.kind {
-        Kind::Action(asked) => Some(asked),
-        Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => None,
-    };
-    let value = |name: &str| match name {
-        "service" => Some(request.service.as_str()),
-        "environment" => Some(request.environment.as_str()),
-        "version" => Some(request.version.as_str()),
-        "sha" => Some(commit.as_str()),
-        "deploy" => Some(id.as_str()),
-        other => asked.and_then(|Asked { args, .. }| args.get(other)).map(String::as_str),
-    };
-    let fill = |template: &String| filled(template, value);
+    let fill = |template: &String| filled(template, id, request, commit);
     let pipeline = &service.pipeline;
     let plan = RunPlan {
         deploy: id.clone(),
@@ -62,7 +50,20 @@ pub fn plan_and_digest(
 }
 
 /// A template with its placeholders filled in, in one pass: what was filled in is data, also when it has braces.
-fn filled<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
+#[must_use]
+pub fn filled(template: &str, id: &DeployId, request: &Request, commit: &CommitId) -> String {
+    let asked = match &request.kind {
+        Kind::Action(asked) => Some(asked),
+        Kind::Deploy | Kind::Rollback { .. } | Kind::Rerun { .. } => None,
+    };
+    let value = |name: &str| match name {
+        "service" => Some(request.service.as_str()),
+        "environment" => Some(request.environment.as_str()),
+        "version" => Some(request.version.as_str()),
+        "sha" => Some(commit.as_str()),
+        "deploy" => Some(id.as_str()),
+        other => asked.and_then(|Asked { args, .. }| args.get(other)).map(String::as_str),
+    };
     let (mut out, mut rest) = (String::with_capacity(template.len()), template);
     while let Some(open) = rest.find('{') {
         out.push_str(&rest[..open]);

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{
-    Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, START_GUARD, Schedule,
+    Calendar, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, START_MARGIN, Schedule,
 };
 use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         black_box(calendar.opening(Some("office"), at));
     });
     measure("freezes_between with the guard", &instants, |at| {
-        black_box(calendar.freezes_between("production", "api", at, at + START_GUARD));
+        black_box(calendar.freezes_between("production", "api", at, at + START_MARGIN));
     });
     measure("next_freeze", &instants, |at| {
         black_box(calendar.next_freeze("production", "api", at));
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     measure("a judgement: opening, freezes, next freeze, next start", &instants, |at| {
         black_box(calendar.opening(Some("office"), at));
-        black_box(calendar.freezes_between("production", "api", at, at + START_GUARD));
+        black_box(calendar.freezes_between("production", "api", at, at + START_MARGIN));
         black_box(calendar.next_freeze("production", "api", at));
         black_box(calendar.next_start("production", "api", Some("office"), at, false));
     });

@@ -1,8 +1,8 @@
 //! Schedule and freeze: is it time? Not here: the arithmetic of windows (`crate::calendar`).
 
 use super::approvals::{agreed_to_pass, candidates};
-use super::{Finding, LOOK_AGAIN, Reason, START_MARGIN};
-use crate::calendar::{ActiveFreeze, FreezeWhen, Opening};
+use super::{Finding, LOOK_AGAIN, Reason};
+use crate::calendar::{ActiveFreeze, FreezeWhen, Opening, START_MARGIN};
 use crate::facts::Case;
 
 /// What a yes passes when it is given outside all windows.

@@ -2,6 +2,7 @@
 //! fetching or changing anything.
 
 use super::{CommandPipelines, GIT_ANSWER};
+use crate::refs::{looks_like_a_commit, named};
 use crate::text::{by_version, inert, pull_of, title_of};
 use async_trait::async_trait;
 use shipgate_app::ports::{Comparison, OutsideError, Recent, Repositories, Resolved};
@@ -18,28 +19,17 @@ impl Repositories for CommandPipelines {
         let tag = self.commit_of(repo, &format!("refs/tags/{version}")).await?;
         let branch = self.commit_of(repo, &format!("refs/heads/{version}")).await?;
         let word = version.as_str();
-        let is_hex = word.len() >= 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        let (commit, kind) = match (tag, branch) {
-            (Some(_), Some(_)) => {
-                let what =
-                    format!("“{version}” is both a tag and a branch of {repo}; type the commit id instead");
-                return Ok(Resolved::Ambiguous { what });
-            }
-            (Some(commit), None) => (commit, RefKind::Tag),
-            (None, Some(commit)) => (commit, RefKind::Branch),
-            (None, None) if is_hex => match self.commit_of(repo, word).await? {
+        let (commit, kind) = match named(repo, version, tag, branch) {
+            Ok(Some(named)) => named,
+            Ok(None) if looks_like_a_commit(version) => match self.commit_of(repo, word).await? {
                 Some(commit) if commit.as_str().starts_with(&word.to_ascii_lowercase()) => {
                     (commit, RefKind::Commit)
                 }
                 _ => return Ok(Resolved::Unknown),
             },
-            (None, None) => return Ok(Resolved::Unknown),
+            Ok(None) => return Ok(Resolved::Unknown),
+            Err(what) => return Ok(Resolved::Ambiguous { what }),
         };
-        if word.parse::<CommitId>().is_ok() && kind != RefKind::Commit && commit.as_str() != word {
-            let what =
-                format!("“{version}” looks like a commit id, but {repo} has a tag or branch of this name");
-            return Ok(Resolved::Ambiguous { what });
-        }
         let format = format!("--format=%s{PART}%an");
         let shown =
             self.git(repo, &["log", "-1", &format, "--end-of-options", commit.as_str()]).await?.text(repo)?;

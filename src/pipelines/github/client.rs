@@ -9,15 +9,13 @@ use crate::text::without;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use octocrab::service::middleware::retry::RetryConfig;
 use octocrab::{OctoBody, Octocrab};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use shipgate_app::ports::{Clock, OutsideError};
-use shipgate_outbound::{Hop, Names, Reach};
+use shipgate_outbound::{Connector, Hop, Reach, connector};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -377,20 +375,14 @@ fn is_redirect(status: StatusCode) -> bool {
 
 /// A client for addresses that GitHub names: it finds only addresses that this GitHub can have.
 fn elsewhere(base: &Uri) -> Result<Elsewhere, String> {
-    let reach = Reach::of(base);
-    let mut tcp = HttpConnector::new_with_resolver(Names(Some(reach)));
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(Some(CONNECT));
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-        .map_err(|error| format!("this machine's root certificates cannot be read: {error}"))?;
-    let https = if reach == Reach::Local { https.https_or_http() } else { https.https_only() };
+    let mut connector = connector(Some(Reach::of(base)))?;
+    connector.set_connect_timeout(Some(CONNECT));
     Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
-        .build(https.enable_http1().wrap_connector(tcp)))
+        .build(connector))
 }
 
-type Elsewhere = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector<Names>>, Empty<Bytes>>;
+type Elsewhere = hyper_util::client::legacy::Client<Connector, Empty<Bytes>>;
 
 /// The body of an answer that is still coming.
 pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;

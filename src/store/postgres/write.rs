@@ -8,7 +8,8 @@ use super::statement::{column, number, numbers, row, rows, storable, text, texts
 use super::transaction::Work;
 use super::{effects, inbox, replicas};
 use crate::row::{
-    Span, body, commit_of, kept_deploy, kept_row, millis, parse, provider_of, scope_name, scope_words,
+    Span, body, commit_of, deploy_columns, kept_deploy, kept_row, millis, parse, provider_of, scope_name,
+    scope_words,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -97,13 +98,7 @@ async fn scopes(db: &Client, changes: &Changes) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The columns that a change of a deploy writes, and their values, in one order.
-macro_rules! deploy_columns {
-    () => {
-        "revision, service, environment, lock_group, state, active, is_open, ran, succeeded, requester, commit_id, \
-         provider, run_id, short_id, requested_at, bound_at, ended_at, body"
-    };
-}
+/// The values of `deploy_columns`, in their order.
 macro_rules! deploy_values {
     () => {
         "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"

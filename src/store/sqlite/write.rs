@@ -3,7 +3,8 @@
 use super::fault::{Fault, Trouble};
 use super::read::{note, one};
 use super::row::{
-    Span, body, commit_of, kept_deploy, kept_row, millis, provider_of, scope_name, scope_words,
+    Span, body, commit_of, deploy_columns, kept_deploy, kept_row, millis, provider_of, scope_name,
+    scope_words,
 };
 use super::{effects, inbox, replicas};
 use jiff::Timestamp;
@@ -89,13 +90,7 @@ fn touch(db: &Connection, scope: &Scope) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The columns that a change of a deploy writes, and their values, in one order.
-macro_rules! deploy_columns {
-    () => {
-        "revision, service, environment, lock_group, state, active, is_open, ran, succeeded, requester, commit_id, \
-         provider, run_id, short_id, requested_at, bound_at, ended_at, body"
-    };
-}
+/// The values of `deploy_columns`, in their order.
 macro_rules! deploy_values {
     () => {
         ":revision, :service, :environment, :lock_group, :state, :active, :is_open, :ran, :succeeded, :requester, \

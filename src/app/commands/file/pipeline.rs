@@ -2,14 +2,16 @@
 //! program, and never becomes more than one value. Not here: services and environments, which the settings know
 //! (`actions`).
 
-use super::super::limits::{Limits, USUAL_LENGTH};
+mod args;
+mod limits;
+
 use super::super::near::nearest;
 use super::super::spec::{ArgSpec, FormSpec, PipelineSpec, Spot};
-use super::super::values::{self, Arg, Names};
+use super::super::values::Arg;
 use super::super::vocabulary::{Action, Kind, Role};
 use super::Reader;
 use shipgate_domain::policy::ActsOn;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -34,8 +36,6 @@ const OF_THE_REQUEST: [(&str, Kind); 5] = [
     ("at", Kind::Time),
     ("when-open", Kind::Flag),
 ];
-/// Words in the name of an argument that would be a secret: it would stand on the card and in the record.
-const SECRETS: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "apikey"];
 /// How secrets of the usual systems begin.
 const LOOKS_SECRET: [&str; 15] = [
     "xoxb-",
@@ -58,8 +58,6 @@ const LOOKS_SECRET: [&str; 15] = [
 const SHELLS: [&str; 9] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "pwsh", "powershell"];
 /// More inputs than this no workflow takes (GitHub Docs, "Workflow syntax", `workflow_dispatch.inputs`).
 const MOST_INPUTS: usize = 25;
-const MOST_CHOICES: usize = 100;
-const LONGEST_TEXT: i64 = 1_000;
 const MOST_APPROVALS: i64 = 20;
 
 impl Reader<'_> {
@@ -284,182 +282,6 @@ impl Reader<'_> {
             );
         }
     }
-
-    /// The arguments as a whole: one place, no surprise, and nothing that is asked for in vain.
-    fn check_args(&mut self, table: &DeTable<'_>, form: &FormSpec, spec: &PipelineSpec) {
-        let spans: Vec<Range<usize>> = self.tables(table, "args").iter().map(|arg| arg.span()).collect();
-        let top = at_of(table, "action");
-        for (kind, key) in [(Kind::Service, "service"), (Kind::Environment, "environment")] {
-            let is_it = |arg: &ArgSpec| arg.name == key && arg.kind == kind && arg.required;
-            if !form.args.iter().any(is_it) && spans.len() == form.args.len() {
-                let instead =
-                    format!("Add [[args]] with name = \"{key}\", kind = \"{key}\", required = true.");
-                self.problem(&top, format!("Nothing says on which {key} it acts."), instead);
-            }
-        }
-        for (arg, at) in form.args.iter().zip(&spans) {
-            self.check_arg(arg, at, spec);
-        }
-        let used_in = |templates: &mut dyn Iterator<Item = &String>| -> BTreeSet<String> {
-            templates.flat_map(|template| placeholders(template)).map(str::to_owned).collect()
-        };
-        let ways = [
-            ("inputs", !spec.workflow.is_empty(), used_in(&mut spec.inputs.values())),
-            ("command", !spec.command.is_empty(), used_in(&mut spec.command.iter())),
-        ];
-        let is_own = |arg: &&ArgSpec| !GIVEN.contains(&arg.name.as_str()) && of_the_request(arg).is_none();
-        for (arg, at) in form.args.iter().zip(&spans).filter(|(arg, _)| is_own(arg)) {
-            for (way, _, _) in
-                ways.iter().filter(|(_, is_there, used)| *is_there && !used.contains(&arg.name))
-            {
-                let instead = format!("Write {{{}}} in {way}, or leave the argument out.", arg.name);
-                self.problem(at, format!("{} is asked for and stands nowhere in {way}.", arg.name), instead);
-            }
-        }
-    }
-
-    fn check_arg(&mut self, arg: &ArgSpec, at: &Range<usize>, spec: &PipelineSpec) {
-        let name = arg.name.as_str();
-        if let Some((_, kind)) = OF_THE_REQUEST.iter().find(|(own, _)| *own == name) {
-            if arg.kind != *kind {
-                let instead = format!("Write kind = \"{kind}\", or take another name.");
-                self.problem(
-                    at,
-                    format!("{name} speaks of the request, and is a {kind} everywhere."),
-                    instead,
-                );
-            } else if spec.read_only && name != "reason" {
-                let instead = "Leave it out.";
-                self.problem(
-                    at,
-                    format!("What changes nothing starts at once, so it has no {name}."),
-                    instead,
-                );
-            }
-            return;
-        }
-        let is_place = matches!(name, "service" | "environment") && arg.kind.as_str() == name;
-        if GIVEN.contains(&name) && !is_place {
-            self.problem(at, format!("{{{name}}} means something else already."), "Take another name.");
-            return;
-        }
-        let fits = matches!(
-            arg.kind,
-            Kind::Choice | Kind::Number | Kind::Text | Kind::Flag | Kind::Duration | Kind::Version
-        );
-        if !fits && !is_place {
-            let instead =
-                "Use choice, number, text, flag, duration or version; service and environment once each.";
-            self.problem(at, format!("A {} cannot be given to a run.", arg.kind), instead);
-        }
-        let lower = name.replace('-', "");
-        if SECRETS.iter().any(|word| lower.contains(word)) {
-            let instead = "Keep secrets where the workflow runs.";
-            let what = format!("{name} would stand on the card and in the record for everybody.");
-            self.problem(at, what, instead);
-        }
-        if let Some(default) = &arg.default {
-            self.check_secret(default, at);
-            let fitted =
-                values::read(arg.kind, default, &Names::default()).and_then(|value| arg.fitted(value));
-            if !is_place && let Err(refusal) = fitted {
-                self.problem(
-                    at,
-                    format!("The default of {name} does not fit: {}", refusal.what),
-                    refusal.why,
-                );
-            }
-        }
-    }
-
-    /// What a value must be like. Keys that mean nothing to its kind are told.
-    pub(super) fn limits(&mut self, table: &DeTable<'_>, at: &Range<usize>, kind: Kind) -> Limits {
-        for (key, of) in [
-            ("choices", Kind::Choice),
-            ("min", Kind::Number),
-            ("max", Kind::Number),
-            ("longest", Kind::Text),
-            ("pattern", Kind::Text),
-        ] {
-            if kind != of && table.contains_key(key) {
-                let instead = format!("Leave it out, or write kind = \"{of}\".");
-                self.problem(&at_of(table, key), format!("{key} means nothing to a {kind}."), instead);
-            }
-        }
-        let choices = self.choices(table, at, kind);
-        let min = self.whole(table, "min", i64::MIN, i64::MAX);
-        let max = self.whole(table, "max", i64::MIN, i64::MAX);
-        if min.zip(max).is_some_and(|(min, max)| min > max) {
-            self.problem(&at_of(table, "min"), "No number is between min and max.", "Swap them.");
-        }
-        let longest = self.whole(table, "longest", 1, LONGEST_TEXT);
-        let pattern = self.optional(table, "pattern").map(|(pattern, _)| pattern);
-        let dash = self.flag(table, "dash", false);
-        let is_data = self.is_pipeline;
-        Limits {
-            choices,
-            min,
-            max,
-            longest: (is_data && kind == Kind::Text)
-                .then(|| longest.and_then(|longest| usize::try_from(longest).ok()).unwrap_or(USUAL_LENGTH)),
-            pattern,
-            no_dash: is_data && !dash && matches!(kind, Kind::Text | Kind::Choice | Kind::Number),
-        }
-    }
-
-    fn choices(&mut self, table: &DeTable<'_>, at: &Range<usize>, kind: Kind) -> Vec<String> {
-        let choices = self.texts(table, "choices");
-        if kind == Kind::Choice && !table.contains_key("choices") {
-            self.problem(at, "There is nothing to choose from.", "Write choices = [\"on\", \"off\"].");
-        }
-        if table.contains_key("choices") && !(2..=MOST_CHOICES).contains(&choices.len()) {
-            let instead = format!("Write 2 to {MOST_CHOICES} of them.");
-            self.problem(&at_of(table, "choices"), format!("choices has {}.", choices.len()), instead);
-        }
-        let mut seen = BTreeSet::new();
-        for (choice, at) in &choices {
-            let is_word =
-                |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '+' | '-' | ':');
-            if choice.is_empty() || choice.len() > 75 || !choice.chars().all(is_word) {
-                let instead = "Use up to 75 letters, digits and . _ / + - : in each.";
-                self.problem(at, format!("\"{choice}\" is not one word that people can type."), instead);
-            }
-            if choice.starts_with('-') {
-                self.problem(
-                    at,
-                    format!("\"{choice}\" looks like an option."),
-                    "Begin with a letter or digit.",
-                );
-            }
-            if !seen.insert(choice.to_lowercase()) {
-                self.problem(at, format!("\"{choice}\" is there twice."), "Leave one out.");
-            }
-            self.check_secret(choice, at);
-        }
-        choices.into_iter().map(|(choice, _)| choice).collect()
-    }
-
-    /// A whole number between two.
-    fn whole(&mut self, table: &DeTable<'_>, key: &str, least: i64, most: i64) -> Option<i64> {
-        let value = table.get(key)?;
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|number| i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok());
-        match number {
-            Some(number) if (least..=most).contains(&number) => Some(number),
-            Some(_) => {
-                let instead = format!("Write a number from {least} to {most}.");
-                self.problem(&value.span(), format!("{key} is out of reach."), instead);
-                None
-            }
-            None => {
-                let instead = format!("Write {key} = 1, without quotes.");
-                self.problem(&value.span(), format!("{key} is not a whole number."), instead);
-                None
-            }
-        }
-    }
 }
 
 /// The bytes of a key's value; the beginning where there is none.
@@ -488,21 +310,11 @@ fn is_a_value(arg: &ArgSpec) -> bool {
 /// A value as it stands in a run's input; seconds for a length of time.
 pub(in super::super) fn as_input(value: Option<&Arg>, kind: Kind) -> String {
     match value {
-        Some(
-            Arg::Service(text)
-            | Arg::Environment(text)
-            | Arg::Version(text)
-            | Arg::Person(text)
-            | Arg::Choice(text)
-            | Arg::Text(text)
-            | Arg::Deploy(text)
-            | Arg::Freeze(text)
-            | Arg::Command(text),
-        ) => text.clone(),
         Some(Arg::Number(number)) => number.to_string(),
         Some(Arg::Duration(length)) => length.as_secs().to_string(),
         Some(Arg::Flag) => "true".to_owned(),
-        Some(Arg::Time(_)) => String::new(),
+        // A planned start has no words.
+        Some(other) => other.as_text().unwrap_or_default().to_owned(),
         None if kind == Kind::Flag => "false".to_owned(),
         None => String::new(),
     }

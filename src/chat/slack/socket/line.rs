@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shipgate_app::limits::json_fits;
 use shipgate_outbound::{Names, Reach};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -121,11 +122,7 @@ impl Line {
                 }
             });
         };
-        for text in &early {
-            if let Some(envelope) = parse(text) {
-                handle(&mut handlers, envelope);
-            }
-        }
+        early.iter().filter_map(|text| parse(text)).for_each(|envelope| handle(&mut handlers, envelope));
         let mut ping = interval(PING);
         let (mut last_pong, mut last_frame) = (Instant::now(), Instant::now());
         let mut end: Option<Instant> = None;
@@ -134,19 +131,10 @@ impl Line {
                 frame = ws.next() => {
                     last_frame = Instant::now();
                     match frame {
-                        Some(Ok(Message::Text(text))) => match parse(&text) {
-                            Some(envelope) if envelope.kind == "disconnect" => {
-                                let notice = notice(envelope.reason.as_deref());
-                                tracing::info!(?notice, "Slack asks for a change of sockets");
-                                if let Some(notify) = notify.take() {
-                                    let _ = notify.send(notice);
-                                }
-                                if notice != Notice::Replace {
-                                    break;
-                                }
-                            }
-                            Some(envelope) => handle(&mut handlers, envelope),
-                            None => count("socket", "unreadable"),
+                        Some(Ok(Message::Text(text))) => match hear(&text, &mut notify) {
+                            ControlFlow::Continue(Some(envelope)) => handle(&mut handlers, envelope),
+                            ControlFlow::Continue(None) => {}
+                            ControlFlow::Break(()) => break,
                         },
                         Some(Ok(Message::Pong(_))) => last_pong = last_frame,
                         Some(Ok(Message::Close(_)) | Err(_)) | None => break,
@@ -178,13 +166,7 @@ impl Line {
         drop(notify);
         drop(connected);
         drop(acks);
-        let finish = async {
-            while let Some(ack) = to_send.recv().await {
-                send(&mut ws, Message::text(ack)).await;
-            }
-            let _ = ws.close(None).await;
-        };
-        let _ = timeout(FINISH, finish).await;
+        let _ = timeout(FINISH, finish(&mut ws, &mut to_send)).await;
         // What is still being stored goes on without a connection; it is not cut off half way.
         handlers.detach_all();
     }
@@ -213,12 +195,37 @@ async fn hello(ws: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, early: &mut 
     false
 }
 
+/// Sends what is still acknowledged, and closes.
+async fn finish(ws: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, to_send: &mut mpsc::Receiver<String>) {
+    while let Some(ack) = to_send.recv().await {
+        send(ws, Message::text(ack)).await;
+    }
+    let _ = ws.close(None).await;
+}
+
 async fn send(ws: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, message: Message) -> bool {
     matches!(timeout(WRITE, ws.send(message)).await, Ok(Ok(())))
 }
 
 fn parse(text: &str) -> Option<Envelope> {
     json_fits(text.as_bytes()).then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// What a frame of text delivers, if it does; a break when it is the last that is read. Slack's first notice is passed on.
+fn hear(text: &str, notify: &mut Option<oneshot::Sender<Notice>>) -> ControlFlow<(), Option<Envelope>> {
+    let Some(envelope) = parse(text) else {
+        count("socket", "unreadable");
+        return ControlFlow::Continue(None);
+    };
+    if envelope.kind != "disconnect" {
+        return ControlFlow::Continue(Some(envelope));
+    }
+    let notice = notice(envelope.reason.as_deref());
+    tracing::info!(?notice, "Slack asks for a change of sockets");
+    if let Some(notify) = notify.take() {
+        let _ = notify.send(notice);
+    }
+    if notice == Notice::Replace { ControlFlow::Continue(None) } else { ControlFlow::Break(()) }
 }
 
 fn notice(reason: Option<&str>) -> Notice {

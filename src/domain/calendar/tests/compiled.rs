@@ -1,7 +1,7 @@
 //! The compiled calendar: guard, horizon, order, keys, spans. Not here: single rules.
 
 use super::{at, dates, freeze, schedule};
-use crate::calendar::{Calendar, FreezeWhen, Opening, START_GUARD};
+use crate::calendar::{Calendar, FreezeWhen, Opening, START_MARGIN};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ fn a_freeze_that_begins_within_the_guard_counts() {
         ("2026-11-27T00:00:00Z", false),
     ] {
         let now = at(now);
-        assert_eq!(!calendar.freezes_between("e", "s", now, now + START_GUARD).is_empty(), counts, "{now}");
+        assert_eq!(!calendar.freezes_between("e", "s", now, now + START_MARGIN).is_empty(), counts, "{now}");
         let start = calendar.next_start("e", "s", None, now, false);
         assert_eq!(start, Some(if counts { at("2026-11-27T00:00Z") } else { now }), "{now}");
     }

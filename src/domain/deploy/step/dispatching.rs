@@ -86,44 +86,10 @@ impl Deploy {
             }
             // Also before the mark: it was sent in a time that the restored database does not know.
             Event::Found { run } => Ok(Some(self.bind(intent, run.clone(), cancel, now))),
-            Event::PeopleAsked => match phase {
-                Phase::Unknown { asked: Some(_), .. } => Ok(None),
-                Phase::Sent { at } | Phase::Accepted { at } | Phase::Unknown { at, .. } => {
-                    let due = match phase {
-                        Phase::Unknown { ask_at, .. } => *ask_at,
-                        Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } => later(*at, ASK_AFTER),
-                    };
-                    if now < due {
-                        return Err(refused);
-                    }
-                    let why = match phase {
-                        Phase::Unknown { why, .. } => why.clone(),
-                        Phase::Ready | Phase::Sent { .. } | Phase::Accepted { .. } => {
-                            "no run appeared that carries this deploy's id".to_owned()
-                        }
-                    };
-                    let phase = Phase::Unknown { at: *at, why, ask_at: now, asked: Some(now) };
-                    self.state = State::Dispatching { intent, phase, cancel };
-                    Ok(Some(vec![Do::Quarantine]))
-                }
-                Phase::Ready => Err(refused),
-            },
+            Event::PeopleAsked => self.people_asked(intent, phase, cancel, now, refused),
             Event::Resolved { answer, .. } => {
                 let Phase::Unknown { at, why, .. } = phase else { return Err(refused) };
-                match answer {
-                    Resolution::DidNotStart => {
-                        let why = "nobody saw a run start, and it was closed by hand".to_owned();
-                        self.end(Outcome::Failed { why, closed_by: None }, now, None);
-                        Ok(Some(vec![Do::Announce, Do::FreePlace]))
-                    }
-                    Resolution::Started { run } => Ok(Some(self.bind(intent, run.clone(), cancel, now))),
-                    Resolution::WaitMore => {
-                        let ask_at = later(now, WAIT_MORE);
-                        let phase = Phase::Unknown { at: *at, why: why.clone(), ask_at, asked: None };
-                        self.state = State::Dispatching { intent, phase, cancel };
-                        Ok(Some(vec![Do::Reconcile(now)]))
-                    }
-                }
+                Ok(Some(self.resolve(intent, answer, (*at, why), cancel, now)))
             }
             Event::GivenUp => match phase {
                 Phase::Unknown { asked: Some(asked), .. } if now >= later(*asked, GIVE_UP_AFTER) => {
@@ -171,6 +137,56 @@ impl Deploy {
             | Event::Progressed { .. }
             | Event::Ended { .. }
             | Event::Closed { .. } => Err(refused),
+        }
+    }
+
+    /// Nobody knows whether it started, for so long that people are asked.
+    fn people_asked(
+        &mut self,
+        intent: Intent,
+        phase: &Phase,
+        cancel: Option<CancelAsked>,
+        now: Timestamp,
+        refused: Illegal,
+    ) -> Change {
+        let (at, due, why) = match phase {
+            Phase::Unknown { asked: Some(_), .. } => return Ok(None),
+            Phase::Ready => return Err(refused),
+            Phase::Unknown { at, ask_at, why, .. } => (*at, *ask_at, why.clone()),
+            Phase::Sent { at } | Phase::Accepted { at } => {
+                (*at, later(*at, ASK_AFTER), "no run appeared that carries this deploy's id".to_owned())
+            }
+        };
+        if now < due {
+            return Err(refused);
+        }
+        let phase = Phase::Unknown { at, why, ask_at: now, asked: Some(now) };
+        self.state = State::Dispatching { intent, phase, cancel };
+        Ok(Some(vec![Do::Quarantine]))
+    }
+
+    /// What somebody who looked said of a start whose outcome is unknown.
+    fn resolve(
+        &mut self,
+        intent: Intent,
+        answer: &Resolution,
+        (at, why): (Timestamp, &str),
+        cancel: Option<CancelAsked>,
+        now: Timestamp,
+    ) -> Vec<Do> {
+        match answer {
+            Resolution::DidNotStart => {
+                let why = "nobody saw a run start, and it was closed by hand".to_owned();
+                self.end(Outcome::Failed { why, closed_by: None }, now, None);
+                vec![Do::Announce, Do::FreePlace]
+            }
+            Resolution::Started { run } => self.bind(intent, run.clone(), cancel, now),
+            Resolution::WaitMore => {
+                let ask_at = later(now, WAIT_MORE);
+                let phase = Phase::Unknown { at, why: why.to_owned(), ask_at, asked: None };
+                self.state = State::Dispatching { intent, phase, cancel };
+                vec![Do::Reconcile(now)]
+            }
         }
     }
 

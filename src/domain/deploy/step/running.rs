@@ -1,8 +1,9 @@
 //! A deploy that is bound to one run, until the run ends. Not here: reading the run.
 
 use super::{Change, Do, Illegal};
-use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State, failure};
-use crate::run::{Conclusion, Standing};
+use crate::deploy::state::failure;
+use crate::deploy::{CancelAsked, Deploy, Event, Intent, Outcome, Ran, State};
+use crate::run::{Conclusion, Progress, Standing};
 use jiff::Timestamp;
 
 impl Deploy {
@@ -32,26 +33,7 @@ impl Deploy {
                 if run.id != ran.run.id || run.attempt < ran.run.attempt {
                     return Ok(None);
                 }
-                let outcome = match (failure(conclusion, progress), conclusion, cancel) {
-                    (None, _, _) => Outcome::Succeeded,
-                    (Some(_), Conclusion::Cancelled, Some(asked)) => {
-                        Outcome::Cancelled { by: asked.by, reason: asked.reason }
-                    }
-                    (Some(why), Conclusion::Cancelled, None) => Outcome::Failed {
-                        why: format!(
-                            "{why}, not by Shipgate: somebody stopped it there, or another run displaced it"
-                        ),
-                        closed_by: None,
-                    },
-                    (
-                        Some(why),
-                        Conclusion::Success
-                        | Conclusion::Failure
-                        | Conclusion::TimedOut
-                        | Conclusion::Other(_),
-                        _,
-                    ) => Outcome::Failed { why, closed_by: None },
-                };
+                let outcome = outcome(conclusion, progress, cancel);
                 let ran = Ran { run: run.clone(), since: ran.since, progress: progress.clone() };
                 self.end(outcome, now, Some(ran));
                 Ok(Some(vec![Do::Announce, Do::FreePlace]))
@@ -121,5 +103,21 @@ impl Deploy {
             | Event::Resolved { .. }
             | Event::Closed { .. } => Err(refused),
         }
+    }
+}
+
+/// How a deploy ended whose run ended this way.
+fn outcome(conclusion: &Conclusion, progress: &Progress, cancel: Option<CancelAsked>) -> Outcome {
+    let Some(why) = failure(conclusion, progress) else { return Outcome::Succeeded };
+    match (conclusion, cancel) {
+        (Conclusion::Cancelled, Some(asked)) => Outcome::Cancelled { by: asked.by, reason: asked.reason },
+        (Conclusion::Cancelled, None) => Outcome::Failed {
+            why: format!("{why}, not by Shipgate: somebody stopped it there, or another run displaced it"),
+            closed_by: None,
+        },
+        (
+            Conclusion::Success | Conclusion::Failure | Conclusion::TimedOut | Conclusion::Other(_),
+            Some(_) | None,
+        ) => Outcome::Failed { why, closed_by: None },
     }
 }

@@ -1,9 +1,11 @@
 //! A deploy that waits for its gates. Not here: judging them (`gates`).
 
 use super::{BELIEVE_FOR, Change, Do, Illegal, later};
+use crate::calendar::START_MARGIN;
 use crate::deploy::{Approval, Deploy, Event, Hold, Intent, Outcome, Phase, State};
 use crate::facts::Outside;
-use crate::gates::{Decision, Patience, START_MARGIN, Verdict, decide};
+use crate::gates::{Decision, Patience, Verdict, decide};
+use crate::ids::PersonId;
 use crate::run::Progress;
 use jiff::Timestamp;
 
@@ -46,31 +48,11 @@ impl Deploy {
                 if now >= expires {
                     return Err(refused);
                 }
-                if *digest != pinned.digest {
-                    return Err(Illegal::OtherDigest { given: digest.clone() });
-                }
-                // A new yes is needed, and possible, when the earlier was taken back, or shows less than is passed now.
-                let same = |a: &&Approval| {
-                    a.by == *by && a.digest == *digest && a.withdrawn.is_none() && a.covers(passes, now)
-                };
-                if let Some(earlier) = self.approvals.iter().find(same) {
-                    return Err(Illegal::AlreadyApproved { by: by.clone(), at: earlier.at });
-                }
                 let (comment, passes) = (comment.clone(), passes.clone());
                 let plain = Approval::plain(by.clone(), account.clone(), digest.clone(), now);
-                self.approvals.push(Approval { comment, passes, ..plain });
-                Ok(Some(vec![Do::Judge(None)]))
+                self.approve(Approval { comment, passes, ..plain })
             }
-            Event::Withdrawn { by } => {
-                let digest = &pinned.digest;
-                let given = |a: &&mut Approval| a.by == *by && a.digest == *digest && a.withdrawn.is_none();
-                let mut was_given = false;
-                for approval in self.approvals.iter_mut().filter(given) {
-                    approval.withdrawn = Some(now);
-                    was_given = true;
-                }
-                if was_given { Ok(Some(vec![Do::Judge(None)])) } else { Err(Illegal::NotApproved) }
-            }
+            Event::Withdrawn { by } => self.withdraw(by, now),
             Event::Rejected { by, reason } => {
                 self.end(Outcome::Rejected { by: by.clone(), reason: reason.clone() }, now, None);
                 Ok(Some(vec![Do::FreePlace]))
@@ -157,6 +139,33 @@ impl Deploy {
             | Event::Ended { .. }
             | Event::Closed { .. } => Err(refused),
         }
+    }
+
+    fn approve(&mut self, yes: Approval) -> Change {
+        if self.digest() != Some(&yes.digest) {
+            return Err(Illegal::OtherDigest { given: yes.digest });
+        }
+        // A new yes is needed, and possible, when the earlier was taken back, or shows less than is passed now.
+        let same = |a: &&Approval| {
+            a.by == yes.by && a.digest == yes.digest && a.withdrawn.is_none() && a.covers(&yes.passes, yes.at)
+        };
+        if let Some(earlier) = self.approvals.iter().find(same) {
+            return Err(Illegal::AlreadyApproved { by: yes.by, at: earlier.at });
+        }
+        self.approvals.push(yes);
+        Ok(Some(vec![Do::Judge(None)]))
+    }
+
+    fn withdraw(&mut self, by: &PersonId, now: Timestamp) -> Change {
+        let digest = self.digest().cloned();
+        let given =
+            |a: &&mut Approval| a.by == *by && Some(&a.digest) == digest.as_ref() && a.withdrawn.is_none();
+        let mut was_given = false;
+        for approval in self.approvals.iter_mut().filter(given) {
+            approval.withdrawn = Some(now);
+            was_given = true;
+        }
+        if was_given { Ok(Some(vec![Do::Judge(None)])) } else { Err(Illegal::NotApproved) }
     }
 
     /// The last look before a start is recorded, whoever asks for it: every gate is open, by fresh facts, nothing is

@@ -1,8 +1,8 @@
 //! The freeze gate: edges, the margin before a start, scopes, emergencies. Not here: how freezes repeat (`calendar`).
 
 use super::{Answer::*, Gate, Row, Scene, at, check, samples, slack};
-use crate::calendar::{FeedSource, FreezeOrigin, FreezeWhen};
-use crate::gates::{Reason, START_MARGIN};
+use crate::calendar::{FeedSource, FreezeOrigin, FreezeWhen, START_MARGIN};
+use crate::gates::Reason;
 use jiff::SignedDuration;
 
 /// A freeze from so many seconds after now until so many.
