@@ -21,9 +21,9 @@ pub struct Approval {
     /// The closed hours, freezes and migrations that the card showed them: their yes is to these and no others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
-    /// When they took it back.
+    /// Since when it counts no more, for ever: they took it back, or what they had said it to changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
+    pub void: Option<Timestamp>,
 }
 
 /// An override's yes lasts no longer than this, however long approvals do.
@@ -33,7 +33,7 @@ impl Approval {
     /// A yes to a digest, with nothing said, that passes no closed gate.
     #[must_use]
     pub fn plain(by: PersonId, account: Account, digest: Digest, at: Timestamp) -> Self {
-        Self { by, account, digest, at, comment: None, passes: Vec::new(), withdrawn: None }
+        Self { by, account, digest, at, comment: None, passes: Vec::new(), void: None }
     }
 
     /// Whether it covers everything that an emergency asks to pass, at an instant.

@@ -108,7 +108,7 @@ fn voices(
     let mut voices: Vec<Voice> = Vec::new();
     for approval in &case.deploy.approvals {
         let end = end_of(approval);
-        let is_current = case.deploy.digest() == Some(&approval.digest) && approval.withdrawn.is_none();
+        let is_current = case.deploy.digest() == Some(&approval.digest) && approval.void.is_none();
         // Looked up anew: two accounts that were linked since are one person and one vote.
         let person = case.policy.person_of(&approval.account);
         if !is_current || case.now >= end || !counts(approval) || is_ruled_out(case, &person, own) {
@@ -311,7 +311,7 @@ pub(super) fn candidates(case: &Case<'_>, groups: &[GroupName]) -> Vec<PersonId>
                 .deploy
                 .approvals
                 .iter()
-                .any(|a| a.by == *person && a.withdrawn.is_none() && Some(&a.digest) == current)
+                .any(|a| a.by == *person && a.void.is_none() && Some(&a.digest) == current)
     });
     people.sort();
     people.dedup();

@@ -92,6 +92,7 @@ pub(super) fn lands(told: &Told<'_>, from: Option<Place>, open: &mut Open) -> Pl
         }
         "rules_changed" | "workflow_changed" => {
             open.digest.clone_from(&data.digest);
+            open.agreed.clear();
             Waiting
         }
         "approved" => {

@@ -26,11 +26,13 @@ impl Deploy {
                 self.policy.clone_from(policy);
                 pinned.plan.clone_from(plan);
                 pinned.digest.clone_from(digest);
+                self.void_all(now);
                 Ok(Some(vec![Do::Judge(None)]))
             }
             Event::WorkflowChanged { plan, digest } => {
                 pinned.plan.clone_from(plan);
                 pinned.digest.clone_from(digest);
+                self.void_all(now);
                 Ok(Some(vec![Do::Judge(None)]))
             }
             Event::Judged { verdicts, outside } => {
@@ -141,13 +143,22 @@ impl Deploy {
         }
     }
 
+    /// What people said and ticked was about something else, also when that should come back: they were told that it
+    /// counts no more.
+    fn void_all(&mut self, now: Timestamp) {
+        for approval in self.approvals.iter_mut().filter(|a| a.void.is_none()) {
+            approval.void = Some(now);
+        }
+        self.strokes.clear();
+    }
+
     fn approve(&mut self, yes: Approval) -> Change {
         if self.digest() != Some(&yes.digest) {
             return Err(Illegal::OtherDigest { given: yes.digest });
         }
         // A new yes is needed, and possible, when the earlier was taken back, or shows less than is passed now.
         let same = |a: &&Approval| {
-            a.by == yes.by && a.digest == yes.digest && a.withdrawn.is_none() && a.covers(&yes.passes, yes.at)
+            a.by == yes.by && a.digest == yes.digest && a.void.is_none() && a.covers(&yes.passes, yes.at)
         };
         if let Some(earlier) = self.approvals.iter().find(same) {
             return Err(Illegal::AlreadyApproved { by: yes.by, at: earlier.at });
@@ -158,11 +169,10 @@ impl Deploy {
 
     fn withdraw(&mut self, by: &PersonId, now: Timestamp) -> Change {
         let digest = self.digest().cloned();
-        let given =
-            |a: &&mut Approval| a.by == *by && Some(&a.digest) == digest.as_ref() && a.withdrawn.is_none();
+        let given = |a: &&mut Approval| a.by == *by && Some(&a.digest) == digest.as_ref() && a.void.is_none();
         let mut was_given = false;
         for approval in self.approvals.iter_mut().filter(given) {
-            approval.withdrawn = Some(now);
+            approval.void = Some(now);
             was_given = true;
         }
         if was_given { Ok(Some(vec![Do::Judge(None)])) } else { Err(Illegal::NotApproved) }

@@ -60,15 +60,17 @@ fn check(point: &Point, event: &Event, after: &Deploy, effects: &[Do]) -> Option
     assert_eq!(after.revision, before.revision + 1);
     assert_eq!((&after.id, &after.request), (&before.id, &before.request), "what was asked never changes");
     let given = |deploy: &Deploy| -> Vec<Approval> {
-        deploy.approvals.iter().map(|a| Approval { withdrawn: None, ..a.clone() }).collect()
+        deploy.approvals.iter().map(|a| Approval { void: None, ..a.clone() }).collect()
     };
     assert!(given(after).starts_with(&given(before)), "approvals are append-only");
-    let taken_back = |deploy: &Deploy| deploy.approvals.iter().filter(|a| a.withdrawn.is_some()).count();
+    let void = |deploy: &Deploy| deploy.approvals.iter().filter(|a| a.void.is_some()).count();
+    let is_change = matches!(event, Event::RulesChanged { .. } | Event::WorkflowChanged { .. });
     assert!(
-        taken_back(after) == taken_back(before) || matches!(event, Event::Withdrawn { .. }),
-        "{event:?} took an approval back"
+        void(after) == void(before) || is_change || matches!(event, Event::Withdrawn { .. }),
+        "{event:?} made an approval void"
     );
-    let counted: Vec<_> = after.approvals.iter().filter(|a| a.withdrawn.is_none()).map(|a| &a.by).collect();
+    assert!(!is_change || void(after) == after.approvals.len(), "{event:?} left an approval standing");
+    let counted: Vec<_> = after.approvals.iter().filter(|a| a.void.is_none()).map(|a| &a.by).collect();
     assert_eq!(counted.iter().collect::<BTreeSet<_>>().len(), counted.len(), "nobody counts twice");
     assert!(after.attempts >= before.attempts);
 

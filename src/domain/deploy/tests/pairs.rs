@@ -45,7 +45,7 @@ fn click(on: &Deploy, (_, who, what): Click, seen: &Deploy, now: Timestamp) -> R
 /// Whose yes stands.
 fn standing(deploy: &Deploy) -> Vec<&str> {
     let mut people: Vec<&str> =
-        deploy.approvals.iter().filter(|a| a.withdrawn.is_none()).map(|a| a.by.as_str()).collect();
+        deploy.approvals.iter().filter(|a| a.void.is_none()).map(|a| a.by.as_str()).collect();
     people.sort_unstable();
     people
 }

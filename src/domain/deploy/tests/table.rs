@@ -209,17 +209,26 @@ fn the_same_approval_twice_is_answered_with_the_first() {
 }
 
 #[test]
-fn new_rules_void_earlier_approvals_by_a_new_digest() {
-    let approved = deploy_after(&["pinned", "approved"]);
-    let digest: Digest = samples::parsed(&"e".repeat(64));
-    let event = Event::RulesChanged {
+fn new_rules_void_earlier_approvals_and_ticks_also_when_the_old_rules_come_back() {
+    let approved = deploy_after(&["pinned", "approved", "marked"]);
+    assert!(!approved.strokes.is_empty());
+    let (old, new) = (approved.pinned.clone().unwrap(), samples::parsed::<Digest>(&"e".repeat(64)));
+    let change = |digest: &Digest| Event::RulesChanged {
         policy: samples::parsed(&"c".repeat(64)),
-        plan: approved.pinned.clone().unwrap().plan,
+        plan: old.plan.clone(),
         digest: digest.clone(),
     };
-    let changed = approved.learn(event, at(samples::THURSDAY)).unwrap().deploy;
-    assert_eq!(changed.digest(), Some(&digest));
-    assert!(changed.approvals.iter().all(|approval| approval.digest != digest));
+    let changed = approved.learn(change(&new), at(samples::THURSDAY)).unwrap().deploy;
+    assert_eq!(changed.digest(), Some(&new));
+    let back = changed.learn(change(&old.digest), at(samples::THURSDAY)).unwrap().deploy;
+    assert_eq!(back.digest(), Some(&old.digest));
+    for deploy in [&changed, &back] {
+        assert!(deploy.approvals.iter().all(|approval| approval.void.is_some()), "{:?}", deploy.approvals);
+        assert!(deploy.strokes.is_empty());
+    }
+    let (again, now) = &tries()["approved"];
+    let again = again.on(&back, *now).unwrap().deploy;
+    assert_eq!(again.approvals.iter().filter(|approval| approval.void.is_none()).count(), 1);
 }
 
 #[test]

@@ -333,16 +333,11 @@ const ROWS: &[Row] = &[
         Waiting,
         "approvals_missing",
     ),
-    (
-        "one that was taken back",
-        |s| s.deploy.approvals[0].withdrawn = Some(s.now),
-        Waiting,
-        "approvals_missing",
-    ),
+    ("one that was taken back", |s| s.deploy.approvals[0].void = Some(s.now), Waiting, "approvals_missing"),
     (
         "one that was taken back and given again",
         |s| {
-            s.deploy.approvals[0].withdrawn = Some(s.now);
+            s.deploy.approvals[0].void = Some(s.now);
             s.approve(slack("U0GRACE"));
         },
         Open,

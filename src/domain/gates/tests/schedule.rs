@@ -136,7 +136,7 @@ const ROWS: &[Row] = &[
             friday_afternoon(s);
             s.in_emergency();
             s.approve(slack("U0OLGA"));
-            s.deploy.approvals.last_mut().unwrap().withdrawn = Some(s.now);
+            s.deploy.approvals.last_mut().unwrap().void = Some(s.now);
         },
         Waiting,
         "override_asked",
