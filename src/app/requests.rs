@@ -29,6 +29,21 @@ pub(crate) struct Wanted {
     pub accepts: Accepts,
 }
 
+impl Wanted {
+    /// Whether somebody asked for just this already. What is to pass closed gates, or to start at another time, is not
+    /// the same: nobody in trouble waits for a plan.
+    fn is_same_as(&self, asked: &Request) -> bool {
+        let is_same_kind = match (&asked.kind, &self.kind) {
+            (Kind::Action(one), Kind::Action(other)) => one.name == other.name && one.args == other.args,
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        };
+        is_same_kind
+            && asked.version == self.version
+            && asked.when == self.when
+            && asked.emergency.is_some() == self.emergency.is_some()
+    }
+}
+
 /// Whoever asks, as the record has them.
 struct Asker {
     actor: Actor,
@@ -288,9 +303,7 @@ impl App {
         };
         let of_service = Filter { service: Some(service.name.clone()), ..here.clone() };
         let open = self.store.deploys(&of_service).await?;
-        let is_same =
-            |d: &&Deploy| d.request.version == wanted.version && is_same_wish(&d.request.kind, &wanted.kind);
-        if let Some(same) = open.iter().find(is_same) {
+        if let Some(same) = open.iter().find(|deploy| wanted.is_same_as(&deploy.request)) {
             let answer = self.words().asked_already(same, &visit.person);
             visit.answer(answer);
             return Ok(None);
@@ -371,14 +384,6 @@ impl App {
                 None
             }
         }
-    }
-}
-
-/// Whether two requests of the same version would do the same.
-fn is_same_wish(one: &Kind, other: &Kind) -> bool {
-    match (one, other) {
-        (Kind::Action(one), Kind::Action(other)) => one.name == other.name && one.args == other.args,
-        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }
 

@@ -42,7 +42,10 @@ async fn nothing_that_was_under_way_undoes_a_rollback() {
     bot.announced(&["production rolled back to api v1.2.1"]).await;
     release(&world, 4, "v1.2.4", "Merged meanwhile");
     bot.press("grace", &approve).await;
-    bot.card_says(waiting, &["Refused", "v1.2.2 was rolled back to v1.2.1 after this was asked for"]).await;
+    let card = bot
+        .card_says(waiting, &["Refused", "v1.2.2 was rolled back to v1.2.1 after this was asked for"])
+        .await;
+    bot.thread_says(&card, "this cannot start any more, and was refused: Version: ").await;
     assert_eq!(world.github.dispatches().len(), 3);
     bot.end(&world).await;
 }

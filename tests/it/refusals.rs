@@ -202,6 +202,20 @@ async fn bots_guests_and_the_deactivated_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_is_not_the_same_as_what_somebody_planned() {
+    let world = world().await;
+    let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;
+    bot.slash("ada", "/deploy", "staging v1.2.3 --at \"tomorrow 9:00\"").await;
+    bot.card_says(STAGING, &["Waiting for its time"]).await;
+    bot.ask("linus", "/deploy", "staging v1.2.3 --at \"tomorrow 9:00\"", "ada asked for api v1.2.3").await;
+    bot.slash("linus", "/deploy", "staging v1.2.3 --emergency \"checkout is down\"").await;
+    let run = bot.run_of_dispatch(0).await;
+    bot.finish(run).await;
+    bot.announced(&["staging now runs api v1.2.3"]).await;
+    bot.end(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_twice_is_one_deploy() {
     let world = world().await;
     let mut bot = Bot::start(&world, Transport::Http, |_| {}).await;

@@ -30,7 +30,7 @@ impl App {
         self.work_that_follows(changes, step);
         self.wake_others(changes, before, deploy);
         changes.effects.push(NewEffect::whenever(Effect::Card { deploy: deploy.id.clone() }, now));
-        if let Some(note) = self.words().thread_note(deploy, event) {
+        if let Some(note) = self.words().thread_note(before, deploy, event) {
             changes.effects.push(self.thread_note(deploy, note, now));
         }
         // A wish to cancel answers nothing: the place stays closed off until somebody, or a run, says what became of it.

@@ -3,11 +3,12 @@
 use super::{Words, duration, what};
 use crate::words::{Message, Text, Tone};
 use shipgate_domain::deploy::{Deploy, Event, Resolution, State};
+use shipgate_domain::gates::Answer;
 use shipgate_domain::run::Run;
 
 impl Words<'_> {
     /// The line that a step leaves in the thread; none for what the card shows well enough.
-    pub(crate) fn thread_note(&self, deploy: &Deploy, event: &Event) -> Option<Message> {
+    pub(crate) fn thread_note(&self, before: &Deploy, deploy: &Deploy, event: &Event) -> Option<Message> {
         let line = |tone: Tone, text: Text| Some(Message::line(tone, text));
         let who = |person| Text::default().span(self.person(person));
         match event {
@@ -107,6 +108,21 @@ impl Words<'_> {
                     .span(self.mention(&deploy.request.by))
                     .and(": its gates did not open in time, so it was given up. Ask again when they can."),
             ),
+            // Whoever asked just now looks at the card; whoever has waited does not.
+            Event::Refused { .. } if before.verdicts.is_empty() => None,
+            Event::Refused { verdicts, .. } => {
+                let mut closed: Vec<_> = verdicts.iter().filter(|v| v.answer == Answer::Closed).collect();
+                // What never opens again comes first: that is why.
+                closed.sort_by_key(|verdict| !verdict.reason.is_lasting());
+                let why = closed.first();
+                let text = Text::default()
+                    .span(self.mention(&deploy.request.by))
+                    .and(": this cannot start any more, and was refused");
+                line(Tone::Bad, match why {
+                    Some(why) => text.and(format!(": {}: ", why.gate.as_str())).text(self.reason(why)).and("."),
+                    None => text.and("."),
+                })
+            }
             Event::Superseded { by } => line(
                 Tone::Neutral,
                 Text::default()
@@ -128,7 +144,6 @@ impl Words<'_> {
             Event::Closed { by } => line(Tone::Neutral, who(by).and(" closed the failure.")),
             Event::Pinned { .. }
             | Event::Judged { .. }
-            | Event::Refused { .. }
             | Event::Sent
             | Event::SendAccepted
             | Event::Progressed { .. }
