@@ -5,15 +5,18 @@ use jiff::Timestamp;
 use shipgate::settings::Settings;
 use shipgate_app::cards::{Press, presses};
 use shipgate_app::commands::{BUILTIN, Grammar};
+use shipgate_app::effects::Lane;
 use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::{
-    Chat, ChatError, Clock, Comparison, MessageRef, OutsideError, Pipelines, Post, Providers, Random, Recent,
-    Report, Repositories, Resolved, Sent, Store,
+    Calendars, Chat, ChatError, Clock, Comparison, Fetched, MessageRef, OutsideError, Pipelines, Post,
+    Providers, Random, Recent, Report, Repositories, Resolved, Sent, Store,
 };
+use shipgate_app::selfcheck::SelfCheck;
 use shipgate_app::store::{Changes, Epoch, Filter};
 use shipgate_app::words::{Block, Body, Boxes, Button, Form, Message};
 use shipgate_app::{App, LockPress, Ports, Rules};
 use shipgate_domain::audit::Entry;
+use shipgate_domain::calendar::{FeedContent, FeedSource};
 use shipgate_domain::deploy::{Deploy, Outcome, State};
 use shipgate_domain::facts::{Check, Lock, Pin, RefKind};
 use shipgate_domain::ids::{Account, CommitId, DeployId, Platform, Version};
@@ -130,6 +133,8 @@ struct Hands {
     forms: Mutex<Vec<Form>>,
     /// Headlines of everything that was posted and is no card.
     posts: Mutex<Vec<String>>,
+    /// How many days the calendars of others freeze from now on; they cannot be read where that is not known.
+    calendar: Mutex<Option<u8>>,
     /// Every message that was posted and is no card, as it is now.
     messages: Mutex<Vec<(MessageRef, Message)>>,
 }
@@ -265,6 +270,19 @@ impl Pipelines for Hands {
     }
 }
 
+#[async_trait]
+impl Calendars for Hands {
+    async fn read(&self, _: &FeedSource, _: Option<&str>) -> Result<Fetched, OutsideError> {
+        let days = self.calendar.lock().unwrap();
+        let days = days.ok_or_else(|| OutsideError::Refused { why: "no such file".to_owned() })?;
+        let event = serde_json::json!({
+            "label": "Fair", "from": "2020-01-01T00:00:00", "lasts": { "length": format!("{days}d") },
+        });
+        let events = vec![serde_json::from_value(event).unwrap()];
+        Ok(Fetched::New { content: FeedContent { events, periods: Vec::new() }, mark: None })
+    }
+}
+
 /// The bot and its surroundings.
 pub struct Town {
     app: App,
@@ -290,6 +308,34 @@ impl Town {
 
     /// A new one with other settings.
     pub async fn found_with(change: impl FnOnce(&str) -> String) -> Self {
+        let hands = Arc::new(Hands {
+            now: AtomicI64::new(shipgate_guard::doors::NOW),
+            drawn: AtomicU64::new(1),
+            going: Mutex::new(Going::Well),
+            runs: AtomicU64::new(0),
+            cards: Mutex::default(),
+            boxes: Mutex::default(),
+            replies: Mutex::default(),
+            forms: Mutex::default(),
+            posts: Mutex::default(),
+            messages: Mutex::default(),
+            calendar: Mutex::default(),
+        });
+        Self::settle(change, Arc::new(SqliteStore::in_memory().unwrap()), hands, 0).await
+    }
+
+    /// One more replica, with settings of its own, on the same database and in the same channel. It has entered, and
+    /// has done nothing yet.
+    pub async fn joined_with(&self, change: impl FnOnce(&str) -> String) -> Self {
+        Self::settle(change, self.store.clone(), self.hands.clone(), self.said + 1000).await
+    }
+
+    async fn settle(
+        change: impl FnOnce(&str) -> String,
+        store: Arc<SqliteStore>,
+        hands: Arc<Hands>,
+        said: u64,
+    ) -> Self {
         let environment = |name: &str| match name {
             "SLACK_BOT_TOKEN" => Some("xoxb-1".to_owned()),
             "SLACK_APP_TOKEN" => Some("xapp-1".to_owned()),
@@ -312,33 +358,27 @@ impl Town {
             nag_locks: jiff::SignedDuration::from_hours(2),
             grammar,
         };
-        let hands = Arc::new(Hands {
-            now: AtomicI64::new(shipgate_guard::doors::NOW),
-            drawn: AtomicU64::new(1),
-            going: Mutex::new(Going::Well),
-            runs: AtomicU64::new(0),
-            cards: Mutex::default(),
-            boxes: Mutex::default(),
-            replies: Mutex::default(),
-            forms: Mutex::default(),
-            posts: Mutex::default(),
-            messages: Mutex::default(),
-        });
-        let store = Arc::new(SqliteStore::in_memory().unwrap());
         let ports = Ports {
             store: store.clone(),
             chat: hands.clone(),
-            providers: Providers::default().with(Provider::Github, hands.clone(), hands.clone()),
+            providers: Providers::default()
+                .with(Provider::Github, hands.clone(), hands.clone())
+                .with_calendars(hands.clone()),
             clock: hands.clone(),
             random: hands.clone(),
         };
         let app = App::new(rules, ports);
         app.start().await.unwrap();
-        Self { app, store, hands, said: 0 }
+        Self { app, store, hands, said }
     }
 
     /// Takes something in, and works until nothing is due.
     async fn take(&mut self, role: &str, content: Content) {
+        self.put(role, content).await;
+        self.work().await;
+    }
+
+    async fn put(&mut self, role: &str, content: Content) {
         self.said += 1;
         let account = Account { platform: Platform::Slack, id: format!("U1{}", role.to_uppercase()) };
         let reply_to = ReplyTo {
@@ -351,12 +391,38 @@ impl Town {
         let key = format!("town/{}", self.said);
         let inbound = Inbound { key, account, name: role.into(), reply_to, content };
         self.store.inbox_put(&inbound, self.hands.now()).await.unwrap();
-        self.work().await;
     }
 
-    async fn work(&self) {
+    /// Works until nothing is due, or until another replica has newer rules.
+    pub async fn work(&self) {
+        while !self.app.is_aside() && self.app.work_inbox(0).await.unwrap() {}
+        while !self.app.is_aside() && self.app.work_effect(None).await.unwrap() {}
+    }
+
+    /// Takes words in and does with them what can be done at once: nothing is judged or shown yet.
+    pub async fn hear(&mut self, role: &str, text: &str) {
+        self.put(role, Content::Slash { command: "shipgate".into(), text: text.into() }).await;
         while self.app.work_inbox(0).await.unwrap() {}
-        while self.app.work_effect(None).await.unwrap() {}
+    }
+
+    /// Judges and starts what is due, and shows nothing of it: the chat is slow.
+    pub async fn judge_unseen(&self) {
+        while self.app.work_effect(Some(Lane::Work)).await.unwrap() {}
+    }
+
+    /// The bot.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// How much was taken in and waits.
+    pub async fn waiting(&self) -> u64 {
+        self.store.counts().await.unwrap().inbox
+    }
+
+    /// How many private answers were given.
+    pub fn answers(&self) -> usize {
+        self.hands.replies.lock().unwrap().len()
     }
 
     pub async fn say(&mut self, role: &str, text: &str) {
@@ -436,7 +502,8 @@ impl Town {
         format!("{deploys:?} {freezes:?} {events:?}")
     }
 
-    async fn events(&self) -> Vec<String> {
+    /// The events of the record, in order.
+    pub async fn events(&self) -> Vec<String> {
         let rows = self.store.audit(0, 1000).await.unwrap();
         rows.iter().map(|row| serde_json::from_str::<Entry>(&row.body).unwrap().event).collect()
     }
@@ -472,6 +539,35 @@ impl Town {
     /// What people were told last.
     pub fn told(&self) -> String {
         self.hands.replies.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+
+    /// Whether anybody was told this privately.
+    pub fn answered(&self, part: &str) -> bool {
+        self.hands.replies.lock().unwrap().iter().any(|answer| answer.contains(part))
+    }
+
+    /// The calendars of others have an event of so many days.
+    pub fn calendar(&self, days: u8) {
+        *self.hands.calendar.lock().unwrap() = Some(days);
+    }
+
+    /// What the self-check finds in this moment.
+    pub async fn findings(&self) -> Vec<String> {
+        let looked = self.app.look_after_itself(&mut SelfCheck::default()).await.unwrap();
+        looked.open.iter().map(ToString::to_string).collect()
+    }
+
+    /// A small value that Shipgate keeps.
+    pub async fn note(&self, name: &str) -> Option<String> {
+        self.store.note(name).await.unwrap()
+    }
+
+    /// Somebody writes a small value past Shipgate.
+    pub async fn forge(&self, name: &str, value: &str) {
+        // The first and only life in this town.
+        let mut changes = Changes::by(Epoch(1), self.hands.now());
+        changes.notes.push((name.to_owned(), value.to_owned()));
+        self.store.commit(changes).await.unwrap();
     }
 
     /// Somebody tries something.
