@@ -103,7 +103,7 @@ impl Visit<'_> {
 }
 
 impl App {
-    /// Works on the oldest inbox item that this worker may have. Says whether there was one.
+    /// Works on the oldest inbox item that this worker may have. Says whether there was one, and may be more.
     ///
     /// # Errors
     /// The database failed; the item stays with this worker.
@@ -134,7 +134,8 @@ impl App {
         match worked {
             Ok(()) => {
                 in_vain.remove(&worker);
-                Ok(true)
+                // Who stands aside by now takes nothing: not what it gave back a moment ago, either.
+                Ok(!self.is_aside())
             }
             Err(error) => {
                 let vain = in_vain.entry(worker).or_default();
@@ -171,23 +172,42 @@ impl App {
                     self.submitted(&mut visit, context, &fields).await?;
                 }
             }
-            let mut changes = visit.changes;
-            changes.inbox_done = Some(item.id);
             point!("inbox", item.inbound.content.name(), "understood");
-            match self.commit(changes).await {
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    point!("inbox", item.inbound.content.name(), "done");
-                    return Ok(());
-                }
+            if self.finish_item(item, visit.changes).await? {
+                point!("inbox", item.inbound.content.name(), "done");
+                return Ok(());
+            }
+            if self.is_given_back().await? {
+                return Ok(());
             }
         }
         let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
         let busy = self.words().too_busy();
         visit.answer(busy);
-        visit.changes.inbox_done = Some(item.id);
-        self.commit(visit.changes).await
+        if self.finish_item(item, visit.changes).await? || self.is_given_back().await? {
+            return Ok(());
+        }
+        Err(StoreError::Conflict { what: "the inbox item".into() })
+    }
+
+    /// Writes what an item leads to; false when something changed meanwhile. Who may do what is read from the rules, so
+    /// what was understood by older ones than those in force is not written, not even as a refusal.
+    async fn finish_item(&self, item: &Waiting, mut changes: Changes) -> Result<bool, StoreError> {
+        changes.inbox_done = Some(item.id);
+        changes.expect.push(Expect::RulesInForce);
+        match self.commit(changes).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a replica with newer rules is here. Then the write was refused for that, and all items of this one are
+    /// free again, with this beginning uncounted: whoever has the newer rules understands them anew, and nobody was told
+    /// anything.
+    async fn is_given_back(&self) -> Result<bool, StoreError> {
+        self.renew().await?;
+        Ok(self.is_aside())
     }
 
     pub(crate) fn visit<'a>(&self, inbound: &'a Inbound, question: String) -> Visit<'a> {

@@ -355,7 +355,8 @@ pub trait Store: Send + Sync {
         alive_until: Timestamp,
     ) -> Result<Epoch, StoreError>;
     /// Lives on, and buries the replicas that did not: their epochs end, what they held is free. `Conflict` when
-    /// this epoch has ended itself.
+    /// this epoch has ended itself. Whoever is to stand aside has given back the inbox items that it held, as if they had
+    /// not been begun, and the effects whose leases ran out.
     async fn replica_renew(
         &self,
         epoch: Epoch,

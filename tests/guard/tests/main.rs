@@ -9,5 +9,6 @@ mod locks;
 mod mutants;
 mod page;
 mod roles;
+mod replicas;
 mod routes;
 mod sinks;
