@@ -1,12 +1,13 @@
-//! The bot that works now. New rules come as a new bot: the old one finishes what is in hand and leaves, then the new one
-//! enters, with an epoch of its own. So nothing is ever judged by two sets of rules at once, and what the old one still
-//! held in hand is refused by the database. Not here: which rules (`reload`).
+//! The bot that works now. New rules come as a new bot beside the old one: with an epoch of its own, so that from the
+//! instant it entered, the database refuses what the old one decides. The old one takes nothing more, brings what it has in
+//! hand to its end, and leaves. So nothing is ever judged by two sets of rules at once, and nothing has to wait for what
+//! takes long. Not here: which rules (`reload`).
 
 use shipgate_app::App;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -43,32 +44,30 @@ impl Live {
         mut renewals: mpsc::Receiver<Renewal>,
         stop: CancellationToken,
     ) {
+        let mut leaving = JoinSet::new();
+        let mut at_work = AtWork::begin(self.app(), &stop);
         loop {
-            let (app, life) = (self.app(), stop.child_token());
-            let mut working = AbortOnDropHandle::new(tokio::spawn(app.clone().run(life.clone())));
             let renewal = tokio::select! {
-                ended = &mut working => return panicked(ended),
+                ended = &mut at_work.working => {
+                    panicked(ended);
+                    break;
+                }
+                Some(left) = leaving.join_next() => {
+                    panicked(left);
+                    continue;
+                }
                 Some(renewal) = renewals.recv() => renewal,
             };
-            tracing::info!("new rules are about to take over: finishing what is in hand");
-            life.cancel();
-            match tokio::time::timeout(LAST_WORK, &mut working).await {
-                Ok(ended) => panicked(ended),
-                Err(_) => {
-                    tracing::warn!(
-                        "some work did not end in {} s; it goes on under the new rules",
-                        LAST_WORK.as_secs()
-                    );
-                    working.abort();
-                    // Whatever of it still runs is refused from here on.
-                    if let Err(error) = app.leave().await {
-                        tracing::warn!("the old rules could not leave in order: {}", error.with_causes());
-                    }
-                }
-            }
+            // The old one works until the new one has entered, however long the database takes for that.
             if !self.begin(renewal, &stop).await {
-                return;
+                panicked((&mut at_work.working).await);
+                break;
             }
+            let old = std::mem::replace(&mut at_work, AtWork::begin(self.app(), &stop));
+            leaving.spawn(old.leave());
+        }
+        while let Some(left) = leaving.join_next().await {
+            panicked(left);
         }
     }
 
@@ -95,6 +94,42 @@ impl Live {
     }
 }
 
+/// A bot and its workers.
+struct AtWork {
+    app: Arc<App>,
+    life: CancellationToken,
+    working: AbortOnDropHandle<()>,
+}
+
+impl AtWork {
+    fn begin(app: Arc<App>, stop: &CancellationToken) -> Self {
+        let life = stop.child_token();
+        let working = AbortOnDropHandle::new(tokio::spawn(app.clone().run(life.clone())));
+        Self { app, life, working }
+    }
+
+    /// Others hold by now: takes nothing more, ends what is in hand, and leaves.
+    async fn leave(mut self) {
+        tracing::info!("new rules hold: those of before only finish what is in hand");
+        self.life.cancel();
+        match tokio::time::timeout(LAST_WORK, &mut self.working).await {
+            Ok(ended) => panicked(ended),
+            Err(_) => {
+                tracing::warn!(
+                    "some work did not end in {} s; it goes on under the new rules",
+                    LAST_WORK.as_secs()
+                );
+                self.working.abort();
+                // Whatever of it still runs is refused from here on.
+                if let Err(error) = self.app.leave().await {
+                    tracing::warn!("the old rules could not leave in order: {}", error.with_causes());
+                }
+            }
+        }
+        tracing::info!("what was in hand when the rules changed has ended");
+    }
+}
+
 /// A panic goes on here, as it would without a task of its own.
 fn panicked(ended: Result<(), JoinError>) {
     if let Err(error) = ended
@@ -103,3 +138,6 @@ fn panicked(ended: Result<(), JoinError>) {
         std::panic::resume_unwind(panic);
     }
 }
+
+#[cfg(test)]
+mod tests;
