@@ -7,14 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::Calendar;
 use shipgate_domain::deploy::{Deploy, Event, State};
-use shipgate_domain::facts::{BEHIND_COUNTED, Place, Usual};
-use shipgate_domain::ids::{EnvironmentName, ServiceName};
+use shipgate_domain::facts::{BEHIND_COUNTED, Other, Place, Usual};
+use shipgate_domain::ids::{ActionName, EnvironmentName, ServiceName};
+use std::collections::BTreeSet;
+
+/// So many of the last requests of a service are looked through for a command of the team's own.
+const ACTIONS_AMONG: u32 = 100;
 
 /// So many open requests of one person are looked through: more than anybody can have.
 const OPEN_AT_MOST: u32 = 200;
 
 impl App {
-    /// What is known inside, seen from one deploy, with who comes after it, and how long those before it usually take, where anybody is before it.
+    /// What is known inside, seen from one deploy, with who comes after it, and how long those before it usually take,
+    /// where anybody is before it.
     pub(crate) async fn place_in_line(
         &self,
         deploy: &Deploy,
@@ -30,40 +35,42 @@ impl App {
         let ready = after.filter(|d| self.is_ready(d, around, calendar, now));
         let behind = ready.take(usize::try_from(BEHIND_COUNTED).unwrap_or(usize::MAX)).count();
         place.behind = u32::try_from(behind).unwrap_or(BEHIND_COUNTED);
-        let mut services: Vec<ServiceName> =
-            place.active.iter().chain(&place.ahead).filter_map(|other| other.service.clone()).collect();
-        services.sort();
-        services.dedup();
-        for service in services {
-            let took = if service == deploy.request.service {
+        let of = |other: &Other| Some((other.service.clone()?, other.action.clone()));
+        let kinds: BTreeSet<_> = place.active.iter().chain(&place.ahead).filter_map(of).collect();
+        for (service, action) in kinds {
+            let took = if action.is_none() && service == deploy.request.service {
                 around.took.clone()
             } else {
-                self.took_lately(&service, &deploy.request.environment).await?
+                self.took_lately(&service, action.as_ref(), &deploy.request.environment).await?
             };
-            place.usual.extend(Usual::from_past(&service, &took));
+            place.usual.extend(Usual::from_past(&service, action.as_ref(), &took));
         }
         Ok(place)
     }
 
-    /// How long the last successes of a service on an environment took.
+    /// How long the last successes of a service on an environment took: of its deploys, or of a command of the team's own,
+    /// which may take seconds where a deploy takes an hour.
     async fn took_lately(
         &self,
         service: &ServiceName,
+        action: Option<&ActionName>,
         environment: &EnvironmentName,
     ) -> Result<Vec<SignedDuration>, StoreError> {
         let filter = Filter {
             service: Some(service.clone()),
             environment: Some(environment.clone()),
-            only_ran: true,
-            limit: USUAL_OF,
+            // What puts nothing in place is found among all.
+            only_ran: action.is_none(),
+            limit: if action.is_none() { USUAL_OF } else { ACTIONS_AMONG },
             ..Filter::default()
         };
-        let ran = self.store.deploys(&filter).await?;
-        let took = ran.iter().filter(|d| d.has_succeeded()).filter_map(|d| match &d.state {
+        let all = self.store.deploys(&filter).await?;
+        let is_of = |d: &&Deploy| d.has_succeeded() && d.action().map(|asked| &asked.name) == action;
+        let took = all.iter().filter(is_of).filter_map(|d| match &d.state {
             State::Done { at, ran: Some(ran), .. } => Some(at.duration_since(ran.since)),
             _ => None,
         });
-        Ok(took.collect())
+        Ok(took.take(usize::try_from(USUAL_OF).unwrap_or(usize::MAX)).collect())
     }
 
     /// Older requests whose place a new one takes.

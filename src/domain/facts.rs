@@ -9,7 +9,7 @@ pub use preflight::{Artifact, Crossing, Preflight, PullReviews, Review, Reviews,
 
 use crate::calendar::Calendar;
 use crate::deploy::{Deploy, WayBack};
-use crate::ids::{Account, CommitId, DeployId, PersonId, ServiceName, Version};
+use crate::ids::{Account, ActionName, CommitId, DeployId, PersonId, ServiceName, Version};
 use crate::people::Memberships;
 use crate::policy::{Environment, Policy, Service};
 use jiff::{SignedDuration, Timestamp};
@@ -154,6 +154,9 @@ pub struct Other {
     /// Of which service; not known in the stored form of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceName>,
+    /// Which command of the team's own it is; none for what puts a version there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionName>,
     /// Which version it puts there.
     pub version: Version,
     /// Who asked for it.
@@ -166,11 +169,14 @@ pub struct Other {
 /// written into the cards of all of them.
 pub const BEHIND_COUNTED: u32 = 9;
 
-/// How long the last successful deploys of a service to an environment took.
+/// How long the last successful deploys of a service to an environment took, or the last successes of a command there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usual {
     /// The service.
     pub service: ServiceName,
+    /// Which command of the team's own; none: deploys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionName>,
     /// The median; of an even number, the middle between the two in the middle.
     pub took: SignedDuration,
     /// Of how many.
@@ -180,7 +186,11 @@ pub struct Usual {
 impl Usual {
     /// From the times that past successes took, in any order. None where there are none: nobody invents a figure.
     #[must_use]
-    pub fn from_past(service: &ServiceName, took: &[SignedDuration]) -> Option<Self> {
+    pub fn from_past(
+        service: &ServiceName,
+        action: Option<&ActionName>,
+        took: &[SignedDuration],
+    ) -> Option<Self> {
         let mut millis: Vec<i64> =
             took.iter().map(|t| i64::try_from(t.as_millis()).unwrap_or(i64::MAX)).collect();
         millis.sort_unstable();
@@ -191,7 +201,8 @@ impl Usual {
             _ => i64::midpoint(millis[middle - 1], millis[middle]),
         };
         let of = u32::try_from(millis.len()).unwrap_or(u32::MAX);
-        Some(Self { service: service.clone(), took: SignedDuration::from_millis(median), of })
+        let took = SignedDuration::from_millis(median);
+        Some(Self { service: service.clone(), action: action.cloned(), took, of })
     }
 }
 

@@ -85,6 +85,7 @@ fn other(deploy: &Deploy) -> Other {
     Other {
         id: deploy.id.clone(),
         service: Some(deploy.request.service.clone()),
+        action: deploy.action().map(|asked| asked.name.clone()),
         version: deploy.request.version.clone(),
         requester: deploy.request.by.clone(),
         started: match &deploy.state {

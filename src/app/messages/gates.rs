@@ -344,7 +344,8 @@ impl Words<'_> {
 
     /// "after v1.2.2 of ada; 2nd of 3 in line, about today 14:12: api took 6 min on median of the last 10"
     fn queue(&self, reason: &Reason) -> Text {
-        let Reason::InLine { active, ahead, expected, behind, took, unknown, is_overdue } = reason else {
+        let Reason::InLine { active, ahead, expected, behind, took, unknown, untried, is_overdue } = reason
+        else {
             return Text::default();
         };
         let text = match active {
@@ -357,20 +358,25 @@ impl Words<'_> {
         let text = text.and(Self::in_line(*ahead, *behind));
         let past = |usual: &Usual| {
             let took = super::duration(usual.took);
+            let what = match &usual.action {
+                Some(action) => format!("{action} of {}", usual.service),
+                None => usual.service.to_string(),
+            };
             match usual.of {
-                1 => format!("{} took {took} the only time", usual.service),
-                of => format!("{} took {took} on median of the last {of}", usual.service),
+                1 => format!("{what} took {took} the only time"),
+                of => format!("{what} took {took} on median of the last {of}"),
             }
         };
         let past = took.iter().map(past).collect::<Vec<_>>().join(", ");
-        let names = unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let names = unknown.iter().map(ToString::to_string).chain(untried.iter().map(ToString::to_string));
+        let names = names.collect::<Vec<_>>().join(", ");
         match expected {
             Some(at) if !past.is_empty() => text.and(format!(", about {}: {past}", self.at(*at))),
             Some(at) => text.and(format!(", about {}", self.at(*at))),
             None if *is_overdue => text.and(format!(
                 "; what runs takes longer than usual ({past}), so nobody can say how much longer"
             )),
-            None if !unknown.is_empty() => text
+            None if !names.is_empty() => text
                 .and(format!("; {names} never succeeded here before, so nobody can say how long it takes")),
             None => text,
         }

@@ -3,7 +3,7 @@
 
 use super::{Finding, Reason};
 use crate::facts::{Case, Other, Usual};
-use crate::ids::ServiceName;
+use crate::ids::{ActionName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
 /// How soon somebody in line looks again by themselves.
@@ -25,6 +25,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         behind: place.behind,
         took: turn.took,
         unknown: turn.unknown,
+        untried: turn.untried,
         is_overdue: turn.is_overdue,
     };
     Some(Finding::waiting(reason).until(again))
@@ -35,17 +36,23 @@ struct Turn {
     expected: Option<Timestamp>,
     took: Vec<Usual>,
     unknown: Vec<ServiceName>,
+    untried: Vec<ActionName>,
     is_overdue: bool,
 }
 
-/// What is left of the active one and all of everybody ahead, by what theirs took before. Where one of them has no
+/// What is left of the active one and all of everybody ahead, by what theirs took before: a deploy by deploys of its
+/// service, a command of the team's own by that command. Where one of them has no
 /// history, or takes longer than it ever does, nobody can tell.
 fn turn(case: &Case<'_>) -> Turn {
     let place = case.place;
     let service = |other: &Other| other.service.clone().unwrap_or_else(|| case.service.name.clone());
-    let usual = |name: &ServiceName| place.usual.iter().find(|usual| usual.service == *name);
-    let mut turn =
-        Turn { expected: Some(case.now), took: Vec::new(), unknown: Vec::new(), is_overdue: false };
+    let mut turn = Turn {
+        expected: Some(case.now),
+        took: Vec::new(),
+        unknown: Vec::new(),
+        untried: Vec::new(),
+        is_overdue: false,
+    };
     for (other, begun) in place
         .active
         .iter()
@@ -53,9 +60,12 @@ fn turn(case: &Case<'_>) -> Turn {
         .chain(place.ahead.iter().map(|other| (other, case.now)))
     {
         let name = service(other);
-        let Some(known) = usual(&name) else {
-            if !turn.unknown.contains(&name) {
-                turn.unknown.push(name);
+        let is_like = |usual: &&Usual| usual.service == name && usual.action == other.action;
+        let Some(known) = place.usual.iter().find(is_like) else {
+            match &other.action {
+                Some(action) if !turn.untried.contains(action) => turn.untried.push(action.clone()),
+                None if !turn.unknown.contains(&name) => turn.unknown.push(name),
+                Some(_) | None => {}
             }
             continue;
         };
@@ -66,7 +76,7 @@ fn turn(case: &Case<'_>) -> Turn {
         turn.is_overdue |= rest.is_negative();
         turn.expected = turn.expected.and_then(|at| at.checked_add(rest.max(SignedDuration::ZERO)).ok());
     }
-    if !turn.unknown.is_empty() || turn.is_overdue {
+    if !turn.unknown.is_empty() || !turn.untried.is_empty() || turn.is_overdue {
         turn.expected = None;
     }
     turn

@@ -3,7 +3,7 @@
 use crate::calendar::Opening;
 use crate::deploy::WayBack;
 use crate::facts::{LockKind, Other, Usual};
-use crate::ids::{CommitId, EnvironmentName, GroupName, PersonId, ServiceName, Version};
+use crate::ids::{ActionName, CommitId, EnvironmentName, GroupName, PersonId, ServiceName, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -113,7 +113,8 @@ pub enum Reason {
     /// Next in line.
     NextInLine,
     /// Others are active or come first. `expected`: when it is its turn, as far as what past deploys `took` tells.
-    /// `unknown`: services that succeeded there never before. `is_overdue`: the active one takes longer than usual.
+    /// `unknown`: services that succeeded there never before; `untried`: commands of the team's own of which the same is
+    /// true. `is_overdue`: the active one takes longer than usual.
     InLine {
         active: Option<Other>,
         ahead: u32,
@@ -124,6 +125,8 @@ pub enum Reason {
         took: Vec<Usual>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unknown: Vec<ServiceName>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        untried: Vec<ActionName>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_overdue: bool,
     },

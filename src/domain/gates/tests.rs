@@ -107,6 +107,7 @@ impl Scene {
 
 fn other(digit: u8) -> Other {
     Other {
+        action: None,
         id: DeployId::new(at(samples::ASKED), [digit; 10]),
         service: None,
         version: parsed("v1.2.2"),

@@ -4,6 +4,7 @@ use super::{Answer::*, Gate, Row, Scene, after, at, check, other, samples};
 use crate::deploy::Hold;
 use crate::facts::{Lock, LockKind, Usual};
 use crate::gates::{Helpers, Reason, Verdict};
+use crate::ids::ActionName;
 use jiff::SignedDuration;
 
 fn lock(scene: &mut Scene, by: &str, until_seconds: Option<i64>) {
@@ -109,7 +110,7 @@ fn the_queue_gate_says_what_the_table_says() {
 fn the_expected_start_counts_what_is_left_of_the_active_one_and_everybody_ahead() {
     let mut scene = Scene::ready();
     let minutes = SignedDuration::from_mins;
-    let usual = |took| Usual { service: samples::parsed("api"), took, of: 7 };
+    let usual = |took| Usual { service: samples::parsed("api"), action: None, took, of: 7 };
     scene.place.usual = vec![usual(minutes(10))];
     let mut active = other(1);
     active.started = Some(scene.now - minutes(4));
@@ -130,10 +131,39 @@ fn the_expected_start_counts_what_is_left_of_the_active_one_and_everybody_ahead(
     scene.place.active.as_mut().unwrap().started = Some(scene.now - minutes(4));
     scene.place.ahead[1].service = Some(samples::parsed("web"));
     assert_eq!(expected(&scene), (None, 2, false, (1, 1)), "web never succeeded there");
-    scene.place.usual.push(Usual { service: samples::parsed("web"), took: minutes(3), of: 1 });
+    scene.place.usual.push(Usual { service: samples::parsed("web"), action: None, took: minutes(3), of: 1 });
     assert_eq!(expected(&scene), (Some(minutes(19)), 2, false, (2, 0)), "each by its own service");
     scene.place.usual = Vec::new();
     assert_eq!(expected(&scene), (None, 2, false, (0, 2)), "nobody knows how long it takes");
+}
+
+#[test]
+fn a_command_in_line_takes_what_that_command_took_and_never_what_deploys_take() {
+    let mut scene = Scene::ready();
+    let minutes = SignedDuration::from_mins;
+    let restart: ActionName = samples::parsed("restart");
+    let api = || samples::parsed("api");
+    let usual = |action, took| Usual { service: api(), action, took, of: 3 };
+    scene.place.usual = vec![usual(None, minutes(20))];
+    let mut active = other(1);
+    (active.action, active.started) = (Some(restart.clone()), Some(scene.now - minutes(1)));
+    scene.place.active = Some(active);
+    scene.place.ahead = vec![other(2)];
+    let turn = |scene: &Scene| match scene.verdict(Gate::Queue).unwrap().reason {
+        Reason::InLine { expected, unknown, untried, took, .. } => {
+            (expected.map(|at| at.duration_since(scene.now)), unknown, untried, took.len())
+        }
+        reason => panic!("{reason:?}"),
+    };
+    assert_eq!(turn(&scene), (None, vec![], vec![restart.clone()], 1), "nobody knows what a restart takes");
+    scene.place.usual.push(usual(Some(restart.clone()), minutes(2)));
+    assert_eq!(
+        turn(&scene),
+        (Some(minutes(21)), vec![], vec![], 2),
+        "1 min of the restart, 20 of the deploy"
+    );
+    scene.place.usual.remove(0);
+    assert_eq!(turn(&scene), (None, vec![api()], vec![], 1), "nor does a restart tell of deploys");
 }
 
 #[test]
@@ -142,7 +172,7 @@ fn the_usual_time_is_the_median_and_none_is_invented() {
     let minutes = SignedDuration::from_mins;
     let of = |took: &[i64]| {
         let took: Vec<SignedDuration> = took.iter().map(|m| minutes(*m)).collect();
-        Usual::from_past(&api, &took).map(|usual| (usual.took, usual.of))
+        Usual::from_past(&api, None, &took).map(|usual| (usual.took, usual.of))
     };
     assert_eq!(of(&[]), None);
     assert_eq!(of(&[6]), Some((minutes(6), 1)));
