@@ -9,7 +9,7 @@ pub use files::{Content, Files};
 pub use status::RulesStatus;
 pub use watch::{Parts, Watch};
 
-use crate::settings::{self, Remembered, Settings};
+use crate::settings::{self, CommandFiles, Remembered, Settings};
 use jiff::Timestamp;
 
 /// Sections that are read once, at the start: addresses that are held, tables that are open, and secrets.
@@ -59,7 +59,8 @@ pub fn judge(
         }
     };
     let mut problems = Vec::new();
-    let read = settings::examine(&files.config, text, &|name| secrets.value(name), now);
+    let commands = CommandFiles::Read(&content.commands);
+    let read = settings::examine(&files.config, text, commands, &|name| secrets.value(name), now);
     let settings = match read {
         Ok(settings) => Some(settings),
         Err(found) => {

@@ -13,7 +13,7 @@ use crate::outlook::Served;
 use crate::output::tell;
 use crate::reload::{Files, InForce, Parts, RulesStatus, Watch};
 use crate::selfcheck::{Anchoring, Lookout, Status};
-use crate::settings::{CalendarShown, Remembered, Settings, SlackTransport, environment};
+use crate::settings::{CalendarShown, CommandFiles, Remembered, Settings, SlackTransport, environment};
 use crate::telemetry;
 use crate::wiring::{Intake, SystemClock, SystemRandom};
 use anyhow::Context as _;
@@ -53,7 +53,10 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 pub fn main(files: Files, restored: bool) -> ExitCode {
     let content = files.read();
     let read = match &content.settings {
-        Ok(text) => Settings::from_text(&files.config, text, &environment),
+        Ok(text) => {
+            let commands = CommandFiles::Read(&content.commands);
+            Settings::from_texts(&files.config, text, commands, &environment)
+        }
         Err(_) => Settings::read(&files.config, &environment),
     };
     let settings = match read {

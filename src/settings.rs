@@ -23,7 +23,7 @@ mod secrets;
 mod tests;
 
 pub use check::{Ask, check, examine};
-pub use commands::{command_files, command_folder};
+pub use commands::{CommandFiles, CommandTexts, command_files, command_folder};
 pub use found::Found;
 pub use http::{CalendarShown, HttpSettings};
 pub use operations::{
@@ -126,7 +126,7 @@ impl Settings {
         let mut wrong_commands = Vec::new();
         let policy = only(path, |root, _| {
             root.unknown_keys();
-            let (policy, _, wrong) = policy_and_commands(root, path);
+            let (policy, _, wrong) = policy_and_commands(root, path, CommandFiles::OnDisk);
             wrong_commands = wrong;
             policy
         })?;
@@ -157,8 +157,22 @@ impl Settings {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::from_texts(path, text, CommandFiles::OnDisk, environment)
+    }
+
+    /// Reads the text of a settings file, and those of the command files.
+    ///
+    /// # Errors
+    /// All problems, when one of them keeps the program from starting.
+    pub fn from_texts(
+        path: &Path,
+        text: &str,
+        files: CommandFiles<'_>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
         let (read, mut problems) = opened(path, text, |document, is_broken, log| {
-            Self::from_table(path, document, is_broken, log, environment)
+            let root = Section::root(document, log);
+            Self::from_table(path, &root, is_broken, files, &Environment { read: environment, log })
         });
         let read = read.map(|(settings, wrong)| {
             problems.add_commands(wrong);
@@ -174,34 +188,32 @@ impl Settings {
     /// may only be hidden.
     fn from_table(
         path: &Path,
-        table: &DeTable<'_>,
+        root: &Section<'_>,
         is_broken: bool,
-        log: &Log,
-        environment: &dyn Fn(&str) -> Option<String>,
+        files: CommandFiles<'_>,
+        environment: &Environment<'_>,
     ) -> Option<(Self, Vec<CommandFileProblem>)> {
-        let environment = Environment { read: environment, log };
         let log_settings = environment.log_settings();
         if is_broken {
             return None;
         }
-        let root = Section::root(table, log);
         root.unknown_keys();
-        let (policy, grammar, wrong) = policy_and_commands(&root, path);
+        let (policy, grammar, wrong) = policy_and_commands(root, path, files);
         let uses_github =
             policy.services.values().any(|service| service.pipeline.provider == Provider::Github);
-        let store = operations::store(&root, &environment);
-        let audit = audit::audit(&root, &environment);
-        audit::refuse_own_files(&root, path, &store, &audit);
+        let store = operations::store(root, environment);
+        let audit = audit::audit(root, environment);
+        audit::refuse_own_files(root, path, &store, &audit);
         let settings = Self {
-            http: http::http(&root, &environment),
-            limits: operations::limits(&root),
+            http: http::http(root, environment),
+            limits: operations::limits(root),
             store,
-            slack: operations::slack(&root, &environment),
-            github: operations::github(&root, uses_github, &environment),
-            gitlab_token: operations::gitlab_token(&policy, &environment),
-            announce: operations::announce(&root),
+            slack: operations::slack(root, environment),
+            github: operations::github(root, uses_github, environment),
+            gitlab_token: operations::gitlab_token(&policy, environment),
+            announce: operations::announce(root),
             audit,
-            reminders: operations::reminders(&root),
+            reminders: operations::reminders(root),
             log: log_settings,
             warnings: Problems::new(path, "", Vec::new()),
             grammar,
@@ -219,7 +231,8 @@ impl Settings {
         let log = Log::default();
         let text = text_of(path).unwrap_or_default();
         let (document, _) = DeTable::parse_recoverable(&text);
-        let read = commands::commands(&Section::root(document.get_ref(), &log), path);
+        let root = Section::root(document.get_ref(), &log);
+        let read = commands::commands(&root, path, CommandFiles::OnDisk);
         let mut problems = Problems::new(path, &text, log.into_findings());
         match read {
             Ok(grammar) if !problems.are_fatal() => Ok(grammar),
@@ -233,9 +246,13 @@ impl Settings {
 }
 
 /// The rules with the actions of the team's own commands, and what is wrong in their files.
-fn policy_and_commands(root: &Section<'_>, path: &Path) -> (Policy, Grammar, Vec<CommandFileProblem>) {
+fn policy_and_commands(
+    root: &Section<'_>,
+    path: &Path,
+    files: CommandFiles<'_>,
+) -> (Policy, Grammar, Vec<CommandFileProblem>) {
     let policy = rules::policy(root);
-    match commands::commands(root, path) {
+    match commands::commands(root, path, files) {
         Ok(grammar) => match grammar.actions(&policy) {
             Ok(actions) => (Policy { actions, ..policy }, grammar, Vec::new()),
             Err(wrong) => (policy, grammar, wrong),

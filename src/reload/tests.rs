@@ -151,6 +151,21 @@ fn commands_are_read_again_and_a_broken_one_refuses_all() {
 }
 
 #[test]
+fn commands_are_judged_as_they_were_read_and_not_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/commands/restart.toml");
+    let text = std::fs::read_to_string(example).unwrap();
+    // Somebody has begun to write it again since.
+    std::fs::write(folder.path().join("restart.toml"), "name = \"rest").unwrap();
+    let own = format!("{GOOD}[commands]\nfolder = \"{}\"\n", folder.path().display());
+    let Judged::New(new) = became(saying(&own, &[("own/restart.toml", &text)])) else {
+        panic!("what was read is in order");
+    };
+    assert!(new.settings.grammar.command("restart").is_some());
+    assert_eq!(new.changed, ["commands was added", "the command file own/restart.toml was added"]);
+}
+
+#[test]
 fn the_folder_of_commands_is_the_one_that_the_settings_name() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("shipgate.toml");

@@ -1,6 +1,7 @@
 //! `shipgate check`: what is wrong with the settings, for people or for programs. Not here: asking other systems.
 
 use super::calendars;
+use super::commands::CommandFiles;
 use super::found::{Found, placed};
 use super::lint::lint;
 use super::problem::{Finding, Problem, Problems};
@@ -86,10 +87,11 @@ fn checked(
 pub fn examine(
     path: &Path,
     text: &str,
+    files: CommandFiles<'_>,
     environment: &dyn Fn(&str) -> Option<String>,
     now: Timestamp,
 ) -> Result<Settings, Problems> {
-    let mut settings = Settings::from_text(path, text, environment)?;
+    let mut settings = Settings::from_texts(path, text, files, environment)?;
     let found = surely_wrong(path, text, &settings, now);
     for problem in found.into_iter().chain(calendars::local(path, text, &settings.policy, now)) {
         settings.warnings.add(Some(problem));

@@ -14,9 +14,34 @@ const LARGEST: u64 = 256 * 1024;
 /// More files than anybody has commands.
 const MOST_FILES: usize = 200;
 
+/// Command files by path, each with its text; or why they cannot be read.
+pub type CommandTexts = Result<Vec<(String, String)>, String>;
+
+/// Where the text of command files comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum CommandFiles<'a> {
+    /// They are read when they are asked for.
+    OnDisk,
+    /// They were read before, together with the settings: what is judged is what was seen.
+    Read(&'a CommandTexts),
+}
+
+impl CommandFiles<'_> {
+    fn of(self, folder: &Path) -> CommandTexts {
+        match self {
+            Self::OnDisk => command_files(folder).map_err(|why| why.to_string()),
+            Self::Read(files) => files.clone(),
+        }
+    }
+}
+
 /// All commands: those that are built in, and those of the folder. What is wrong with the folder is noted, what is wrong
 /// in a file is given back.
-pub(super) fn commands(root: &Section<'_>, settings: &Path) -> Result<Grammar, Vec<CommandFileProblem>> {
+pub(super) fn commands(
+    root: &Section<'_>,
+    settings: &Path,
+    files: CommandFiles<'_>,
+) -> Result<Grammar, Vec<CommandFileProblem>> {
     let Some(section) = root.section("commands") else { return Ok(Grammar::builtin()) };
     let Some(word) = section.text("folder", "commands") else { return Ok(Grammar::builtin()) };
     if word.text.is_empty() {
@@ -24,7 +49,7 @@ pub(super) fn commands(root: &Section<'_>, settings: &Path) -> Result<Grammar, V
         return Ok(Grammar::builtin());
     }
     let folder = beside(settings, &word.text);
-    match command_files(&folder) {
+    match files.of(&folder) {
         Ok(files) => {
             if files.is_empty() {
                 let what = format!("there is no command file in {}", clip(&folder.display().to_string()));
@@ -36,7 +61,7 @@ pub(super) fn commands(root: &Section<'_>, settings: &Path) -> Result<Grammar, V
         Err(why) => {
             let what =
                 format!("the folder of commands {} cannot be read", clip(&folder.display().to_string()));
-            let found = Finding::at(word.place, "unreadable_folder", what).why(why.to_string());
+            let found = Finding::at(word.place, "unreadable_folder", what).why(why);
             section.note(
                 found.instead("name the folder that holds the command files, seen from the settings file"),
             );

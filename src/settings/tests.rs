@@ -266,7 +266,11 @@ fn the_reader_asks_for_every_key_it_lists() {
     super::operations::announce(&root);
     super::audit::audit(&root, &environment);
     super::operations::reminders(&root);
-    let _ = super::commands::commands(&root, &self::root().join("shipgate.example.toml"));
+    let _ = super::commands::commands(
+        &root,
+        &self::root().join("shipgate.example.toml"),
+        super::CommandFiles::OnDisk,
+    );
     let asked = log.asked();
     let never: Vec<&str> =
         KEYS.iter().filter(|key| key.is_supported && !asked.contains(key.path)).map(|key| key.path).collect();
