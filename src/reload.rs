@@ -2,10 +2,12 @@
 //! (`watch`), reading them (`files`), and how the new bot takes over (`live`).
 
 mod files;
+mod settling;
 mod status;
 mod watch;
 
-pub use files::{Content, Files};
+pub use files::{Content, Files, Look};
+pub use settling::Settling;
 pub use status::RulesStatus;
 pub use watch::{Parts, Watch};
 

@@ -11,7 +11,7 @@ use crate::database;
 use crate::live::Live;
 use crate::outlook::Served;
 use crate::output::tell;
-use crate::reload::{Files, InForce, Parts, RulesStatus, Watch};
+use crate::reload::{Files, InForce, Look, Parts, RulesStatus, Watch};
 use crate::selfcheck::{Anchoring, Lookout, Status};
 use crate::settings::{CalendarShown, CommandFiles, Remembered, Settings, SlackTransport, environment};
 use crate::telemetry;
@@ -51,7 +51,8 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// Runs until SIGTERM or SIGINT.
 pub fn main(files: Files, restored: bool) -> ExitCode {
-    let content = files.read();
+    let look = files.look();
+    let content = look.content.clone();
     let read = match &content.settings {
         Ok(text) => {
             let commands = CommandFiles::Read(&content.commands);
@@ -72,7 +73,7 @@ pub fn main(files: Files, restored: bool) -> ExitCode {
         tracing::warn!("{}: {}", warning.file, warning.what);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let begin = Begin { files, in_force: InForce { content, settings }, restored };
+    let begin = Begin { files, in_force: InForce { content, settings }, look, restored };
     let served =
         runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(serve(begin)));
     match served {
@@ -88,11 +89,12 @@ pub fn main(files: Files, restored: bool) -> ExitCode {
 struct Begin {
     files: Files,
     in_force: InForce,
+    look: Look,
     restored: bool,
 }
 
 async fn serve(begin: Begin) -> anyhow::Result<()> {
-    let Begin { files, in_force, restored } = begin;
+    let Begin { files, in_force, look, restored } = begin;
     let settings = in_force.settings.clone();
     // Before anything else: without a listener, this signal would end the program.
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
@@ -183,7 +185,16 @@ async fn serve(begin: Begin) -> anyhow::Result<()> {
     // The watch waits until the one is done before it comes with the next.
     let (renewals, renewed) = tokio::sync::mpsc::channel(1);
     background.spawn(live.clone().keep_working(renewed, stop.clone()));
-    let watch = Watch { files, secrets: remembered, in_force, live: live.clone(), renewals, parts, status };
+    let watch = Watch {
+        files,
+        secrets: remembered,
+        in_force,
+        begun: look,
+        live: live.clone(),
+        renewals,
+        parts,
+        status,
+    };
     background.spawn(watch.keep_watching(hangup, stop.clone()));
     let lookout = Lookout::new(live, anchoring, self_check, clock.clone());
     background.spawn(lookout.clone().keep_looking(stop.clone()));

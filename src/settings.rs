@@ -31,7 +31,7 @@ pub use operations::{
     SlackTransport, StoreSettings,
 };
 pub use problem::Problems;
-pub use renewed::{Difference, Remembered, differences};
+pub use renewed::{Difference, Remembered, differences, lacks};
 pub use secrets::{LogFormat, LogSettings};
 
 use problem::Finding;

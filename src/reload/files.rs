@@ -1,8 +1,9 @@
 //! The files that can change while the bot works: the settings, and the user's own commands. Not here: what they mean.
 
-use crate::settings;
+use crate::settings::{self, CommandTexts};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// Where they are: the folder of commands is named by the settings.
@@ -18,7 +19,18 @@ pub struct Content {
     /// The settings.
     pub settings: Result<String, String>,
     /// Command files by path, in order.
-    pub commands: Result<Vec<(String, String)>, String>,
+    pub commands: CommandTexts,
+}
+
+/// What they say at one moment, and which files on the disk say it: device and number.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What they say.
+    pub content: Content,
+    /// The path of the settings.
+    pub config: PathBuf,
+    /// By path.
+    pub places: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Files {
@@ -26,11 +38,20 @@ impl Files {
     pub fn read(&self) -> Content {
         let settings = settings::text_of(&self.config).map_err(|why| why.to_string());
         let folder = settings.as_ref().ok().and_then(|text| settings::command_folder(&self.config, text));
-        let commands = folder.map_or(Ok(Vec::new()), |folder| {
-            settings::command_files(&folder)
-                .map_err(|why| format!("cannot read the command files in {}: {why}", folder.display()))
-        });
+        let commands = folder
+            .map_or(Ok(Vec::new()), |folder| settings::command_files(&folder).map_err(|why| why.to_string()));
         Content { settings, commands }
+    }
+
+    /// Reads all of them, and looks which they are.
+    pub fn look(&self) -> Look {
+        let content = self.read();
+        let commands = content.commands.iter().flatten().map(|(path, _)| PathBuf::from(path));
+        let places = std::iter::once(self.config.clone()).chain(commands).filter_map(|path| {
+            let about = std::fs::metadata(&path).ok()?;
+            Some((path, (about.dev(), about.ino())))
+        });
+        Look { config: self.config.clone(), places: places.collect(), content }
     }
 }
 

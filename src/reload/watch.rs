@@ -1,14 +1,14 @@
 //! When the files are looked at: on SIGHUP at once, and every two seconds by themselves. Not here: what becomes of what
 //! they say (`reload`).
 
-use super::{Content, Files, InForce, Judged, New, RulesStatus, judge};
+use super::{Content, Files, InForce, Judged, Look, New, RulesStatus, Settling, judge};
 use crate::live::{Live, Renewal};
 use crate::serve::{Machines, rules};
 use crate::settings::{Remembered, Settings};
 use shipgate_app::ports::{Chat, Clock, Random, Store};
 use shipgate_app::{App, News, Ports};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ pub struct Watch {
     pub files: Files,
     pub secrets: Remembered,
     pub in_force: InForce,
+    /// What was seen when they came into force.
+    pub begun: Look,
     pub live: Arc<Live>,
     pub renewals: mpsc::Sender<Renewal>,
     pub parts: Parts,
@@ -63,9 +65,9 @@ enum Why {
 impl Watch {
     /// Looks until it is told to stop.
     pub async fn keep_watching(mut self, mut hangup: Signal, stop: CancellationToken) {
-        // What is known, what was seen once and may be half written, and what people are to be told still.
+        // What is known, what may be half written, and what people are to be told still.
         let mut known = self.in_force.content.fingerprint();
-        let mut seen = known.clone();
+        let mut settling = Settling::new(self.begun.clone(), Instant::now());
         let mut untold = Some((known.clone(), News::Started));
         loop {
             untold = self.tell(untold).await;
@@ -76,11 +78,15 @@ impl Watch {
             };
             let files = self.files.clone();
             // A file system that hangs holds up nobody else.
-            let Ok(content) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
-            let fingerprint = content.fingerprint();
-            let is_whole = why == Why::Signal || fingerprint == seen;
-            seen.clone_from(&fingerprint);
-            if !is_whole || (why == Why::Time && fingerprint == known) {
+            let Ok(look) = tokio::task::spawn_blocking(move || files.look()).await else { continue };
+            let (content, fingerprint) = (look.content.clone(), look.content.fingerprint());
+            let is_whole = settling.is_whole(look, &self.in_force.content, Instant::now());
+            // Whoever sends the signal says that it is.
+            if !is_whole && why == Why::Time {
+                continue;
+            }
+            settling.taken();
+            if why == Why::Time && fingerprint == known {
                 continue;
             }
             known.clone_from(&fingerprint);
@@ -100,8 +106,8 @@ impl Watch {
             Judged::Refused(problems) => Some(self.refuse(problems)),
             Judged::New(new) if new.changed.is_empty() => {
                 tracing::info!("the settings were read again and say the same in another form");
-                self.status.same();
                 self.in_force = InForce { content, settings: new.settings };
+                self.status.same();
                 Some(News::Mended)
             }
             Judged::New(new) => self.apply(content, *new, stop).await,

@@ -127,6 +127,28 @@ fn of_values(before: &Value, now: &Value, path: &mut Vec<String>, found: &mut Ve
     }
 }
 
+/// Whether something that was written before is missing now: a key, a table, one of a list. What is no TOML lacks nothing
+/// that anybody could name.
+#[must_use]
+pub fn lacks(before: &str, now: &str) -> bool {
+    match (before.parse::<Table>(), now.parse::<Table>()) {
+        (Ok(before), Ok(now)) => has_less(&Value::Table(before), &Value::Table(now)),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
+    }
+}
+
+fn has_less(before: &Value, now: &Value) -> bool {
+    match (before, now) {
+        (Value::Table(before), Value::Table(now)) => {
+            before.iter().any(|(key, old)| now.get(key).is_none_or(|new| has_less(old, new)))
+        }
+        (Value::Array(before), Value::Array(now)) => {
+            now.len() < before.len() || before.iter().zip(now).any(|(old, new)| has_less(old, new))
+        }
+        _ => false,
+    }
+}
+
 /// A list of tables by the names in them; none where one has no name of its own.
 fn by_name(list: &[Value]) -> Option<Table> {
     let mut named = Table::new();

@@ -89,11 +89,13 @@ impl Bot {
         &self.address
     }
 
-    /// Changes the settings file; the next start reads it.
+    /// Replaces the settings file, whole; the next start reads it.
     pub fn rewrite(&self, change: impl FnOnce(String) -> String) {
         let path = self.folder().join("shipgate.toml");
         let text = fs::read_to_string(&path).expect("settings are there");
-        fs::write(path, change(text)).expect("settings are written");
+        let beside = path.with_extension("new");
+        fs::write(&beside, change(text)).expect("settings are written");
+        fs::rename(beside, path).expect("settings are replaced");
     }
 
     /// Lifts the limit on the size of files for the next start.
