@@ -73,3 +73,41 @@ async fn the_note_about_an_emergency_is_asked_for_on_two_mornings_unless_it_is_w
         assert_eq!(asked, if is_written { 1 } else { 2 }, "once more, and never again");
     }
 }
+
+#[tokio::test]
+async fn a_yes_by_words_is_to_nothing_that_the_card_has_not_shown() {
+    let mut town = Town::found().await;
+    town.say("own", "deploy production v1 --emergency \"it is down\"").await;
+    assert!(town.newest().await.unwrap().to_pass().is_empty());
+    // A freeze begins, and the card does not show yet that a yes would be one to starting in it.
+    town.hear("own", "freeze add Audit production for 2h").await;
+    town.judge_unseen().await;
+    assert_eq!(
+        town.newest().await.unwrap().to_pass().len(),
+        1,
+        "{:?}",
+        town.newest().await.unwrap().verdicts
+    );
+    town.hear("ovr", "approve").await;
+    assert!(town.newest().await.unwrap().approvals.is_empty(), "nobody saw the freeze");
+    town.work().await;
+    assert!(town.answered("is being redrawn"), "{}", town.told());
+    // The card caught up: the same words count.
+    town.say("ovr", "approve").await;
+    assert_eq!(town.newest().await.unwrap().approvals.len(), 1, "{}", town.told());
+}
+
+#[tokio::test]
+async fn a_yes_by_words_before_there_is_a_card_is_none_to_a_freeze_but_one_to_what_was_asked_for() {
+    for has_freeze in [true, false] {
+        let mut town = Town::found().await;
+        if has_freeze {
+            town.say("own", "freeze add Audit production for 2h").await;
+        }
+        town.hear("own", "deploy production v1 --emergency \"it is down\"").await;
+        town.judge_unseen().await;
+        town.hear("all", "approve").await;
+        let given = town.newest().await.unwrap().approvals.len();
+        assert_eq!(given, usize::from(!has_freeze), "{has_freeze}");
+    }
+}
