@@ -23,8 +23,10 @@ pub enum News {
         /// What changed, in words.
         changed: Vec<String>,
     },
-    /// They are those in force again.
+    /// They are those in force again, after others were refused.
     Mended,
+    /// They are those in force, as before: nothing to tell. What another replica refused still stands in its own file.
+    Same,
     /// They do not hold, and the old ones do.
     Refused {
         /// Why, each with its place.
@@ -67,9 +69,14 @@ impl App {
                         Some(words.settings_applied(changed, was_refused))
                     }
                     _ if was_refused => Some(words.settings_mended()),
-                    News::Started | News::Applied { .. } | News::Mended | News::Refused { .. } => None,
+                    News::Started
+                    | News::Applied { .. }
+                    | News::Mended
+                    | News::Same
+                    | News::Refused { .. } => None,
                 }
             }
+            News::Same => return Ok(()),
             News::Refused { .. } if refused.as_deref() == Some(fingerprint) => return Ok(()),
             News::Refused { problems } => {
                 known.1 = Some(fingerprint.to_owned());

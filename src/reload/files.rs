@@ -4,7 +4,7 @@ use crate::settings::{self, CommandTexts};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where they are: the folder of commands is named by the settings.
 #[derive(Clone, Debug)]
@@ -56,9 +56,13 @@ impl Files {
 }
 
 impl Content {
-    /// The same for the same content, on every machine.
+    /// The same for the same content, on every machine: wherever its folder of commands is.
     pub fn fingerprint(&self) -> String {
-        let hash = digest(&SHA256, format!("{self:?}").as_bytes());
+        let named = |(path, text): &(String, String)| {
+            (Path::new(path).file_name().map(ToOwned::to_owned), text.clone())
+        };
+        let commands = self.commands.as_ref().map(|files| files.iter().map(named).collect::<Vec<_>>());
+        let hash = digest(&SHA256, format!("{:?} {commands:?}", self.settings).as_bytes());
         shipgate_domain::hex(hash.as_ref())
     }
 

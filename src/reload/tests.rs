@@ -166,6 +166,14 @@ fn commands_are_judged_as_they_were_read_and_not_read_again() {
 }
 
 #[test]
+fn the_same_content_has_one_fingerprint_wherever_its_folder_is() {
+    let of = |path: &str, text: &str| saying(GOOD, &[(path, text)]).fingerprint();
+    assert_eq!(of("/etc/shipgate/own/restart.toml", "a"), of("own/restart.toml", "a"));
+    assert_ne!(of("own/restart.toml", "a"), of("own/restart.toml", "b"));
+    assert_ne!(of("own/restart.toml", "a"), of("own/flag.toml", "a"));
+}
+
+#[test]
 fn the_folder_of_commands_is_the_one_that_the_settings_name() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("shipgate.toml");

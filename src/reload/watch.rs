@@ -100,15 +100,13 @@ impl Watch {
         match judge(&self.files, &content, &self.in_force, &self.secrets, self.parts.clock.now()) {
             Judged::Same => {
                 tracing::info!("the settings were read again and are those in force");
-                self.status.same();
-                Some(News::Mended)
+                Some(self.same())
             }
             Judged::Refused(problems) => Some(self.refuse(problems)),
             Judged::New(new) if new.changed.is_empty() => {
                 tracing::info!("the settings were read again and say the same in another form");
                 self.in_force = InForce { content, settings: new.settings };
-                self.status.same();
-                Some(News::Mended)
+                Some(self.same())
             }
             Judged::New(new) => self.apply(content, *new, stop).await,
         }
@@ -134,6 +132,13 @@ impl Watch {
         self.status.applied(&version, self.parts.clock.now());
         self.in_force = InForce { content, settings };
         Some(News::Applied { changed })
+    }
+
+    /// The files say what holds already. That is news only from whoever refused something before.
+    fn same(&self) -> News {
+        let had_refused = self.status.shown().refused.is_some();
+        self.status.same();
+        if had_refused { News::Mended } else { News::Same }
     }
 
     fn refuse(&self, problems: Vec<String>) -> News {

@@ -2,6 +2,7 @@
 //! (`tests/it/reload.rs`).
 
 use crate::roles::Town;
+use shipgate_app::News;
 
 /// Rules by which `dep` may no longer do what deployers may, and `str` may.
 fn without_dep(settings: &str) -> String {
@@ -58,4 +59,37 @@ async fn an_item_that_was_given_back_often_is_not_put_away() {
     }
     old.work().await;
     assert_eq!((old.locks().await.len(), old.waiting().await), (1, 0), "{}", old.told());
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_once_with_its_reason_however_many_replicas_refuse_and_so_is_its_end() {
+    let one = Town::found().await;
+    let two = one.joined_with(str::to_owned).await;
+    let (told, applied, mended) = ("changed settings are refused", "new ones are in force", "in order again");
+    let tell = async |fingerprint: &str, news: &News| {
+        let (first, second) = tokio::join!(
+            one.app().tell_settings(fingerprint, news),
+            two.app().tell_settings(fingerprint, news)
+        );
+        first.and(second).unwrap();
+        one.work().await;
+        two.work().await;
+        [told, applied, mended].map(|words| one.posts(words))
+    };
+    let refused = |why: &str| News::Refused { problems: vec![why.to_owned()] };
+    assert_eq!(tell("good", &News::Started).await, [0, 0, 0]);
+    assert_eq!(tell("bad", &refused("shipgate.toml:3: colour is unknown")).await, [1, 0, 0]);
+    let said = one.said(told);
+    assert!(said[0].contains("shipgate.toml:3: colour is unknown"), "{said:?}");
+    assert_eq!(tell("bad", &refused("shipgate.toml:3: colour is unknown")).await, [1, 0, 0]);
+    // One of them is asked to look again at a file of its own that is as it was.
+    assert_eq!(tell("good", &News::Same).await, [1, 0, 0]);
+    assert_eq!(tell("worse", &refused("shipgate.toml:4: no TOML")).await, [2, 0, 0]);
+    assert_eq!(tell("good", &News::Mended).await, [2, 0, 1]);
+    assert_eq!(tell("good", &News::Mended).await, [2, 0, 1]);
+    let changed = News::Applied { changed: vec!["groups changed".to_owned()] };
+    assert_eq!(tell("better", &changed).await, [2, 1, 1]);
+    let events = one.events().await;
+    let written = |event: &str| events.iter().filter(|known| *known == event).count();
+    assert_eq!((written("settings_refused"), written("settings_applied")), (2, 1), "{events:?}");
 }
