@@ -8,12 +8,13 @@ use crate::bot::{App, touch};
 use crate::effects::{Effect, Finish, NewEffect};
 use crate::judge::later;
 use crate::ports::{Fetched, OutsideError};
-use crate::store::{Changes, Scope, Store, StoreError};
+use crate::store::{Changes, Scope, Store, StoreError, TOLD_NOTES_OF};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use shipgate_domain::audit::Actor;
 use shipgate_domain::calendar::{
-    FeedSource, FeedState, FeedTrouble, Feeds, Freeze, FreezeId, FreezeWhen, try_content,
+    FeedContent, FeedSource, FeedState, FeedTrouble, Feeds, Freeze, FreezeId, FreezeWhen, try_content,
 };
 use shipgate_domain::policy::Policy;
 
@@ -34,9 +35,23 @@ struct Fed<'a> {
     max_age: SignedDuration,
 }
 
-/// Where the state of a calendar is kept.
+/// Where it is kept when and how a calendar was read last. The record does not tell of it: it changes with every reading.
+/// Whoever changes it past Shipgate can keep an old calendar in force, and cannot make it say anything else.
 fn note_of(freeze: &FreezeId) -> String {
     format!("feed/{freeze}")
+}
+
+/// Where it is kept what a calendar says. Gates read it, so the record tells of it: it is written together with the entry
+/// “calendar_read”.
+fn content_note_of(freeze: &FreezeId) -> String {
+    format!("{TOLD_NOTES_OF}{freeze}")
+}
+
+/// What a calendar said, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Said {
+    source: FeedSource,
+    content: FeedContent,
 }
 
 fn fed(policy: &Policy) -> impl Iterator<Item = Fed<'_>> {
@@ -65,7 +80,11 @@ pub async fn stored(store: &dyn Store, policy: &Policy) -> Result<Feeds, StoreEr
         match serde_json::from_str::<FeedState>(&text) {
             // The settings may name another place under the same name by now.
             Ok(state) if state.source == *fed.source => {
-                feeds.insert(fed.freeze.id.clone(), state);
+                let content = said(store, &fed).await?;
+                // Only what the record tells of is believed. What earlier versions kept in this note is read anew.
+                if content.is_some() || state.confirmed.is_none() {
+                    feeds.insert(fed.freeze.id.clone(), FeedState { content, ..state });
+                }
             }
             Ok(_) => {}
             Err(error) => {
@@ -74,6 +93,17 @@ pub async fn stored(store: &dyn Store, policy: &Policy) -> Result<Feeds, StoreEr
         }
     }
     Ok(feeds)
+}
+
+async fn said(store: &dyn Store, fed: &Fed<'_>) -> Result<Option<FeedContent>, StoreError> {
+    let Some(text) = store.note(&content_note_of(&fed.freeze.id)).await? else { return Ok(None) };
+    match serde_json::from_str::<Said>(&text) {
+        Ok(said) => Ok((said.source == *fed.source).then_some(said.content)),
+        Err(error) => {
+            tracing::error!(freeze = fed.freeze.name, "a stored calendar is unreadable: {error}");
+            Ok(None)
+        }
+    }
 }
 
 impl App {
@@ -167,9 +197,9 @@ impl App {
             self.judge_all(&mut changes, None);
             changes.effects.push(NewEffect::whenever(Effect::Remind, now));
         }
-        changes
-            .notes
-            .push((note_of(&fed.freeze.id), serde_json::to_string(&is).expect("a calendar is plain data")));
+        let kept = FeedState { content: None, ..is.clone() };
+        let kept = serde_json::to_string(&kept).expect("the state of a calendar is plain data");
+        changes.notes.push((note_of(&fed.freeze.id), kept));
         self.commit(changes).await?;
         Ok(is)
     }
@@ -218,6 +248,11 @@ impl App {
             let count = is.content.as_ref().map_or(0, |content| content.events.len() + content.periods.len());
             let data = serde_json::json!({ "freeze": fed.freeze.name, "source": fed.source.to_string(), "entries": count });
             self.note(changes, Actor::Shipgate, None, "calendar_read", data);
+            if let Some(content) = is.content.clone() {
+                let said = Said { source: is.source.clone(), content };
+                let said = serde_json::to_string(&said).expect("a calendar is plain data");
+                changes.notes.push((content_note_of(id), said));
+            }
         }
     }
 }

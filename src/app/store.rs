@@ -320,6 +320,15 @@ pub struct Filter {
 
 /// Notes that gates read: the record tells of them as of deploys, locks and freezes.
 pub const TOLD_NOTES: [&str; 2] = [crate::selfcheck::DISPATCHING, crate::away::AWAY];
+/// So begin the names of other notes that gates read: what calendars of others said last. When that was is another note,
+/// which the record does not tell of, as it changes with every reading.
+pub const TOLD_NOTES_OF: &str = "calendar/";
+
+/// Whether the record tells of a note.
+#[must_use]
+pub fn is_told(note: &str) -> bool {
+    TOLD_NOTES.contains(&note) || note.starts_with(TOLD_NOTES_OF)
+}
 
 /// Which deploys to read as they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub enum Table {
     Freezes,
     /// Locks by people, and quarantines.
     Locks,
-    /// Small values: only whether anything may be started.
+    /// Small values: only whether anything may be started, who is away, and what calendars of others say.
     Notes,
 }
 

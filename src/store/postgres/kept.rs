@@ -5,7 +5,7 @@ use super::pool::Pool;
 use super::statement::{Param, column, number, text, texts};
 use super::transaction::statement;
 use crate::row::{DEPLOYS, FREEZES, LOCKS, NOTES, kept};
-use shipgate_app::store::{TOLD_NOTES, Which};
+use shipgate_app::store::{TOLD_NOTES, TOLD_NOTES_OF, Which};
 use shipgate_domain::audit::{Kept, Table};
 use tokio_postgres::Row;
 
@@ -40,8 +40,11 @@ pub(super) async fn all(pool: &Pool, table: Table) -> Result<Vec<Kept>, Trouble>
         }
         Table::Notes => {
             let names: Vec<String> = TOLD_NOTES.map(str::to_owned).to_vec();
-            let sql = format!("SELECT {} FROM shipgate.notes WHERE name = ANY($1)", as_text(NOTES));
-            rows(pool, table, &sql, &[texts(&names)]).await
+            let sql = format!(
+                "SELECT {} FROM shipgate.notes WHERE name = ANY($1) OR starts_with(name, $2)",
+                as_text(NOTES)
+            );
+            rows(pool, table, &sql, &[texts(&names), text(TOLD_NOTES_OF)]).await
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::row::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, TOLD_NOTES};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, is_told};
 use shipgate_domain::audit::{Entry, Mark, Table, link_with, spread};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
 use shipgate_domain::facts::Lock;
@@ -279,7 +279,7 @@ async fn notes(db: &Client, changes: &Changes, marks: &mut Vec<Mark>) -> Result<
         if write(db, &sql, &[text(storable(name)), text(storable(value))]).await? == 0 {
             return Err(Trouble::conflict("a note"));
         }
-        if TOLD_NOTES.contains(&name) {
+        if is_told(name) {
             marks.push(kept_row(Table::Notes, &[Some(name), Some(&storable(value))]).mark());
         }
     }

@@ -4,7 +4,7 @@ use super::fault::Trouble;
 use super::row::{DEPLOYS, FREEZES, LOCKS, NOTES, kept};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
-use shipgate_app::store::{TOLD_NOTES, Which};
+use shipgate_app::store::{TOLD_NOTES, TOLD_NOTES_OF, Which};
 use shipgate_domain::audit::{Kept, Table};
 
 pub(super) fn deploys(db: &Connection, which: &Which) -> Result<Vec<Kept>, Trouble> {
@@ -44,7 +44,10 @@ pub(super) fn all(db: &Connection, table: Table) -> Result<Vec<Kept>, Trouble> {
         Table::Notes => {
             let sql = format!("SELECT {NOTES} FROM notes WHERE name = ?1");
             let each = TOLD_NOTES.into_iter().map(|name| rows(db, table, &sql, [name]));
-            Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            let mut told: Vec<Kept> = each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+            let sql = format!("SELECT {NOTES} FROM notes WHERE substr(name, 1, length(?1)) = ?1");
+            told.extend(rows(db, table, &sql, [TOLD_NOTES_OF])?);
+            Ok(told)
         }
     }
 }

@@ -9,7 +9,7 @@ use super::row::{
 use super::{effects, inbox, replicas};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, ffi, named_params};
-use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope, TOLD_NOTES};
+use shipgate_app::store::{CardRow, Changes, DeployRow, Expect, Scope, is_told};
 use shipgate_domain::audit::{Entry, GENESIS, Mark, Table, link_with, spread};
 use shipgate_domain::calendar::{Freeze, FreezeWhen};
 use shipgate_domain::ids::DeployId;
@@ -52,7 +52,7 @@ pub(super) fn changes(db: &Connection, changes: &Changes) -> Result<(), Trouble>
             "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )?
         .execute((name, value))?;
-        if TOLD_NOTES.contains(&name.as_str()) {
+        if is_told(name) {
             marks.push(kept_row(Table::Notes, &[Some(name), Some(value)]).mark());
         }
     }

@@ -247,6 +247,10 @@ async fn what_is_written_past_shipgate_is_found() {
         ("DELETE FROM shipgate.deploys", "is in the record and no longer stored"),
         ("DELETE FROM shipgate.notes WHERE name = 'dispatching'", "the note “dispatching” is in the record"),
         (
+            "UPDATE shipgate.notes SET value = '{ }' WHERE name = 'calendar/Sale'",
+            "the note “calendar/Sale” is stored with another content",
+        ),
+        (
             "ALTER TABLE shipgate.audit DISABLE TRIGGER audit_change",
             "the trigger audit_change in the database is switched off",
         ),
@@ -262,7 +266,7 @@ async fn what_is_written_past_shipgate_is_found() {
         let store = open(&database.url()).await;
         enter(&store).await;
         let told = Changes {
-            notes: vec![("dispatching".into(), "{}".into())],
+            notes: vec![("dispatching".into(), "{}".into()), ("calendar/Sale".into(), "{}".into())],
             audit: vec![entry("told", Some(&deploy(1)))],
             ..deploys(&[&deploy(1)])
         };

@@ -54,7 +54,11 @@ async fn filled(path: &Path) -> SqliteStore {
     let changes = Changes {
         locks: vec![lock("ada"), unknown],
         freezes: vec![freeze("F1", None), freeze("F2", Some(at(9_000)))],
-        notes: vec![("dispatching".into(), "{\"stopped\":null,\"accepted\":[]}".into())],
+        notes: vec![
+            ("dispatching".into(), "{\"stopped\":null,\"accepted\":[]}".into()),
+            ("calendar/Sale".into(), "{\"events\":[]}".into()),
+            ("feed/Sale".into(), "{}".into()),
+        ],
         ..audited(vec![entry("told", None)])
     };
     store.commit(changes).await.unwrap();
@@ -105,6 +109,18 @@ const HOLES: &[(&str, &str)] = &[
     (
         "DELETE FROM notes WHERE name = 'dispatching'",
         "the note “dispatching” is in the record and no longer stored",
+    ),
+    (
+        "UPDATE notes SET value = '{}' WHERE name = 'calendar/Sale'",
+        "the note “calendar/Sale” is stored with another content",
+    ),
+    (
+        "DELETE FROM notes WHERE name = 'calendar/Sale'",
+        "the note “calendar/Sale” is in the record and no longer stored",
+    ),
+    (
+        "INSERT INTO notes (name, value) VALUES ('calendar/Other', '{}')",
+        "the note “calendar/Other” is stored, and the record knows of none",
     ),
     ("DROP TRIGGER audit_update", "the trigger audit_update is missing in the database"),
     (

@@ -5,10 +5,11 @@
 
 mod asked;
 mod corpora;
+mod fed;
 mod locks;
 mod mutants;
 mod page;
-mod roles;
 mod replicas;
+mod roles;
 mod routes;
 mod sinks;
