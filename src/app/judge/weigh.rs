@@ -59,12 +59,9 @@ impl App {
         let Some(pinned) = &deploy.pinned else { return Ok(Some(Finish::Done)) };
         // Whoever went live meanwhile is compared with, however fresh the rest is: nothing is silently taken away again.
         let there = self.there(deploy).await?;
+        let is_old = |o: &Outside| is_stale(o, now) || is_overtaken(o, deploy, pinned, &there);
         let mut candidate = deploy.clone();
-        if candidate
-            .outside
-            .as_ref()
-            .is_none_or(|o| is_stale(o, now) || is_overtaken(o, deploy, pinned, &there))
-        {
+        if candidate.outside.as_ref().is_none_or(is_old) {
             candidate.outside = Some(self.look_outside(pinned, environment, service, deploy).await?);
         }
         let (away, absences) = self.absences().await?;
