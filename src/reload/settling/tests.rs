@@ -63,7 +63,7 @@ fn half_of_a_file_that_is_written_slowly_is_never_taken_for_a_whole_one() {
     assert!(!scene.after(2));
     assert!(!scene.after(2), "seen twice, and not whole");
     assert!(!scene.after(4));
-    file.write_all(LATER[half.len()..].as_bytes()).unwrap();
+    file.write_all(&LATER.as_bytes()[half.len()..]).unwrap();
     assert!(!scene.after(2));
     assert!(!scene.after(8));
     assert!(scene.after(2), "it rested for ten seconds");
