@@ -9,7 +9,7 @@ use crate::inbound::{Content, Inbound, ReplyTo};
 use crate::point;
 use crate::poison::said;
 use crate::ports::{ChatError, MessageRef};
-use crate::store::{CardButton, CardRow, Changes, Expect, StoreError, Waiting};
+use crate::store::{CardButton, CardRow, Changes, Expect, Standing, StoreError, Waiting};
 use crate::words::{Form, Message};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -177,14 +177,14 @@ impl App {
                 point!("inbox", item.inbound.content.name(), "done");
                 return Ok(());
             }
-            if self.is_given_back().await? {
+            if self.is_given_back(item).await? {
                 return Ok(());
             }
         }
         let mut visit = self.visit(&item.inbound, format!("answer/{}", item.id));
         let busy = self.words().too_busy();
         visit.answer(busy);
-        if self.finish_item(item, visit.changes).await? || self.is_given_back().await? {
+        if self.finish_item(item, visit.changes).await? || self.is_given_back(item).await? {
             return Ok(());
         }
         Err(StoreError::Conflict { what: "the inbox item".into() })
@@ -202,12 +202,20 @@ impl App {
         }
     }
 
-    /// Whether a replica with newer rules is here. Then the write was refused for that, and all items of this one are
-    /// free again, with this beginning uncounted: whoever has the newer rules understands them anew, and nobody was told
-    /// anything.
-    async fn is_given_back(&self) -> Result<bool, StoreError> {
-        self.renew().await?;
-        Ok(self.is_aside())
+    /// Whether the rules are others by now. Then the write was refused for that, and the item is free again, with this
+    /// beginning uncounted: whoever has the newer rules understands it anew, and nobody was told anything.
+    async fn is_given_back(&self, item: &Waiting) -> Result<bool, StoreError> {
+        let mut asked = self.changes(self.now());
+        asked.expect.push(Expect::RulesInForce);
+        match self.store.commit(asked).await {
+            Ok(()) => return Ok(false),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // Known by the next sign of life anyway. Until then, others would only be taken to be given back.
+        self.stand(Standing::Aside);
+        self.store.inbox_give_back(self.epoch(), item.id).await?;
+        Ok(true)
     }
 
     pub(crate) fn visit<'a>(&self, inbound: &'a Inbound, question: String) -> Visit<'a> {

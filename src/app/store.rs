@@ -353,6 +353,9 @@ pub trait Store: Send + Sync {
     async fn inbox_next(&self, by: Epoch, worker: u32) -> Result<Option<Waiting>, StoreError>;
     /// Takes the last beginning of an item that this epoch holds back: it was not the item that failed.
     async fn inbox_again(&self, by: Epoch, id: i64) -> Result<(), StoreError>;
+    /// Gives back an item that this epoch holds, with its last beginning: whoever comes next has it as if it had not been
+    /// begun.
+    async fn inbox_give_back(&self, by: Epoch, id: i64) -> Result<(), StoreError>;
 
     /// Enters as a replica that lives until `alive_until` unless it renews that, and works by these rules.
     ///
@@ -364,8 +367,7 @@ pub trait Store: Send + Sync {
         alive_until: Timestamp,
     ) -> Result<Epoch, StoreError>;
     /// Lives on, and buries the replicas that did not: their epochs end, what they held is free. `Conflict` when
-    /// this epoch has ended itself. Whoever is to stand aside has given back the inbox items that it held, as if they had
-    /// not been begun, and the effects whose leases ran out.
+    /// this epoch has ended itself.
     async fn replica_renew(
         &self,
         epoch: Epoch,

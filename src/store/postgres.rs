@@ -170,6 +170,10 @@ impl Store for PostgresStore {
         inbox::again(&self.pool, by, id).await.doing("give a command back")
     }
 
+    async fn inbox_give_back(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        inbox::give_back(&self.pool, by, id).await.doing("give a command back")
+    }
+
     async fn replica_enter(
         &self,
         rules: &str,

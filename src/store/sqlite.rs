@@ -196,6 +196,10 @@ impl Store for SqliteStore {
         self.write("give a command back", move |db| inbox::again(db, by, id)).await
     }
 
+    async fn inbox_give_back(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        self.write("give a command back", move |db| inbox::give_back(db, by, id)).await
+    }
+
     async fn replica_enter(
         &self,
         rules: &str,

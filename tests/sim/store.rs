@@ -184,6 +184,13 @@ impl Store for SimStore {
         self.inner.inbox_again(by, id).await
     }
 
+    async fn inbox_give_back(&self, by: Epoch, id: i64) -> Result<(), StoreError> {
+        self.turn("give a command back").await?;
+        self.inner.inbox_give_back(by, id).await?;
+        self.world.look().wakes.push(Wake::Inbox);
+        Ok(())
+    }
+
     async fn effect_lease(
         &self,
         by: Epoch,

@@ -85,6 +85,14 @@ pub(super) async fn again(pool: &Pool, by: Epoch, id: i64) -> Result<(), Fault> 
     Ok(())
 }
 
+/// Lets go of an item that the epoch holds, with its last beginning.
+pub(super) async fn give_back(pool: &Pool, by: Epoch, id: i64) -> Result<(), Fault> {
+    let sql = "UPDATE shipgate.inbox SET held_by = NULL, worker = NULL, attempts = greatest(attempts - 1, 0)
+               WHERE id = $1 AND held_by = $2 AND NOT done";
+    statement(pool, sql, &[number(id), number(by.0)]).await?;
+    Ok(())
+}
+
 /// Marks an item that the epoch holds as done and deletes what it said; its key stays.
 pub(super) async fn done(db: &Client, by: Epoch, id: i64) -> Result<(), Trouble> {
     let sql = "UPDATE shipgate.inbox SET done = TRUE, content = NULL, held_by = NULL, worker = NULL

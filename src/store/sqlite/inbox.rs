@@ -90,6 +90,16 @@ pub(super) fn again(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> 
     Ok(())
 }
 
+/// Lets go of an item that the epoch holds, with its last beginning.
+pub(super) fn give_back(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> {
+    db.prepare_cached(
+        "UPDATE inbox SET held_by = NULL, worker = NULL, attempts = max(attempts - 1, 0)
+         WHERE id = ?1 AND held_by = ?2 AND done = 0",
+    )?
+    .execute((id, by.0))?;
+    Ok(())
+}
+
 /// Marks an item that the epoch holds as done and deletes what it said; its key stays.
 pub(super) fn done(db: &Connection, by: Epoch, id: i64) -> Result<(), Trouble> {
     let found = db

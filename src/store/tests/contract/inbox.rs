@@ -78,6 +78,19 @@ pub async fn a_beginning_that_is_taken_back_does_not_count(store: &dyn Store) {
     assert_eq!(store.inbox_next(ME, 0).await.unwrap().unwrap().attempts, 1);
 }
 
+pub async fn what_is_given_back_is_anybodys_as_if_it_had_not_been_begun(store: &dyn Store) {
+    store.inbox_put(&inbound("a"), at(1)).await.unwrap();
+    for worker in 0..3 * BEGINNINGS {
+        let item = store.inbox_next(ME, worker).await.unwrap().unwrap();
+        assert_eq!((item.inbound.key.as_str(), item.attempts), ("a", 0));
+        // Only who holds it can give it back.
+        store.inbox_give_back(Epoch(77), item.id).await.unwrap();
+        assert_eq!(store.inbox_next(ME, worker + 1).await.unwrap(), None);
+        store.inbox_give_back(ME, item.id).await.unwrap();
+        store.inbox_give_back(ME, item.id).await.unwrap();
+    }
+}
+
 pub async fn one_with_hundreds_of_commands_keeps_nobody_waiting(store: &dyn Store) {
     for n in 0..300 {
         let mut item = inbound(&format!("ada {n}"));

@@ -110,6 +110,7 @@ on_every_store! {
         what_a_worker_holds_comes_to_it_again,
         an_item_that_was_given_up_holds_nobody_up,
         a_beginning_that_is_taken_back_does_not_count,
+        what_is_given_back_is_anybodys_as_if_it_had_not_been_begun,
         one_with_hundreds_of_commands_keeps_nobody_waiting,
         done_items_leave_only_their_key,
         finishing_an_item_twice_is_a_conflict;
