@@ -84,6 +84,9 @@ pub enum Effect {
         from: Timestamp,
         /// Which moment.
         lead: Lead,
+        /// When it was found that the freeze came after this moment of it had passed; none where nobody was late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late: Option<Timestamp>,
     },
     /// Write the state of the freezes into the topic of the channel.
     Topic,

@@ -5,6 +5,7 @@ use crate::bot::App;
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::judge::later;
 use crate::ports::{Comparison, OutsideError, Resolved};
+use crate::remind::{latest, newest};
 use crate::store::{Changes, Expect, Filter, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,50 @@ pub(crate) struct Announced {
     /// When it was to end.
     pub until: Option<Timestamp>,
     is_from_chat: bool,
+    /// It is known, but nobody was told yet: it was there when this database was new, or is about to be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_untold: bool,
+}
+
+/// What is looked at for reminders.
+pub(crate) struct Looked<'a> {
+    /// Every freeze around now.
+    pub occurrences: &'a [FreezeOccurrence<'a>],
+    /// Now.
+    pub now: Timestamp,
+    /// When people are reminded.
+    pub leads: &'a [Lead],
+    /// When the last look ended; none at the first.
+    pub since: Option<Timestamp>,
+}
+
+impl<'a> Looked<'a> {
+    /// The freezes that are known from now on, and those of them that came late, with the moment that is told: after the
+    /// last look, their moments had passed already. Of each only the first time that is not over is told. Whoever adds one
+    /// in chat tells everybody.
+    fn unknown(
+        &self,
+        known: &[Announced],
+        is_unreadable: &dyn Fn(&FreezeId) -> bool,
+    ) -> (Vec<Announced>, Vec<(&'a FreezeOccurrence<'a>, Timestamp, Lead)>) {
+        let (mut new, mut late): (Vec<Announced>, Vec<(&FreezeOccurrence<'_>, Timestamp, Lead)>) =
+            Default::default();
+        for occurrence in self.occurrences {
+            let (id, is) = (&occurrence.freeze.id, Announced::of(occurrence));
+            let is_known = known.iter().any(|known| known.id == *id && known.from == is.from);
+            if is_known || is.is_from_chat || is.is_over(self.now) || is_unreadable(id) {
+                continue;
+            }
+            let Some((at, lead)) = newest(self.leads, occurrence, self.now) else { continue };
+            new.push(Announced { is_untold: true, ..is });
+            let is_first = late.iter().all(|(other, ..)| other.freeze.id != *id);
+            let is_missed = |since| latest(self.leads, occurrence, since, self.now, true).is_none();
+            if is_first && self.since.is_some_and(is_missed) {
+                late.push((occurrence, at, lead));
+            }
+        }
+        (new, late)
+    }
 }
 
 /// What became of a freeze that people were told of.
@@ -82,6 +127,7 @@ impl Announced {
             from: occurrence.from,
             until: occurrence.until,
             is_from_chat: matches!(freeze.origin, FreezeOrigin::Chat { .. }),
+            is_untold: false,
         }
     }
 
@@ -94,8 +140,8 @@ impl Announced {
         if let Some(same) = of_it().find(|o| o.from == self.from) {
             return match same.until == self.until {
                 true if self.is_over(now) => Became::Over,
-                true => Became::Same,
-                false => Became::Moved(*same),
+                true if same.freeze.scope == self.scope => Became::Same,
+                true | false => Became::Moved(*same),
             };
         }
         if self.is_over(now) {
@@ -118,6 +164,7 @@ impl App {
         id: &FreezeId,
         from: Timestamp,
         lead: Lead,
+        late: Option<Timestamp>,
     ) -> Result<Finish, StoreError> {
         let calendar = self.calendar_now().await?;
         let begins = calendar.occurrences(from, later(from, SignedDuration::from_nanos(1)));
@@ -138,6 +185,7 @@ impl App {
         let mut changes = self.changes(self.now());
         let message = self.words().reminder(occurrence, lead, &around);
         let key = format!("remind/{}/{}", occurrence.key(), lead_key(lead));
+        let key = late.map_or(key.clone(), |at| format!("{key}/late/{}", at.as_millisecond()));
         changes.effects.push(self.say_once(key, message, changes.at));
         let (text, mut told) = self.announced().await?;
         told.retain(|other| (&other.id, other.from) != (id, from));
@@ -208,13 +256,14 @@ impl App {
         Ok(waiting)
     }
 
-    /// Says of each freeze that people were told of, and that is not so any more, what became of it.
-    pub(crate) async fn correct_announced(
+    /// Says of each freeze that people were told of, and that is not so any more, what became of it. Gives those that
+    /// came late, and what is to be told of them.
+    pub(crate) async fn correct_announced<'a>(
         &self,
         calendar: &Calendar,
-        occurrences: &[FreezeOccurrence<'_>],
+        looked: &Looked<'a>,
         changes: &mut Changes,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<(&'a FreezeOccurrence<'a>, Timestamp, Lead)>, StoreError> {
         let now = changes.at;
         let (text, told) = self.announced().await?;
         let mut kept = Vec::new();
@@ -224,13 +273,15 @@ impl App {
                 kept.push(freeze.clone());
                 continue;
             }
-            match freeze.became(occurrences, now) {
+            match freeze.became(looked.occurrences, now) {
                 Became::Same => kept.push(freeze.clone()),
                 Became::Over => {}
+                // Nothing was said that could be wrong. As it is now, it is one that nobody knows.
+                Became::Moved(_) | Became::Gone if freeze.is_untold => {}
                 Became::Moved(occurrence) => {
                     let is = Announced::of(&occurrence);
-                    let until = is.until.map(|until| until.to_string()).unwrap_or_default();
-                    let key = format!("remind/moved/{}@{}/{}/{until}", freeze.id, freeze.from, is.from);
+                    // Said once, because it is known in the same write: one that moves there and back is said again.
+                    let key = format!("remind/moved/{}@{}/{}", freeze.id, freeze.from, now.as_millisecond());
                     changes.effects.push(self.say_once(key, self.words().freeze_moved(freeze, &is), now));
                     if !is.is_over(now) {
                         kept.push(is);
@@ -239,15 +290,17 @@ impl App {
                 // Whoever ended one in chat told everybody.
                 Became::Gone if freeze.is_from_chat => {}
                 Became::Gone => {
-                    let key = format!("remind/gone/{}@{}", freeze.id, freeze.from);
+                    let key = format!("remind/gone/{}@{}/{}", freeze.id, freeze.from, now.as_millisecond());
                     changes.effects.push(self.say_once(key, self.words().freeze_gone(freeze), now));
                 }
             }
         }
+        let (new, late) = looked.unknown(&kept, &|id| calendar.is_unreadable(id, now));
+        kept.extend(new);
         if kept != told {
             write_announced(changes, text, &kept);
         }
-        Ok(())
+        Ok(late)
     }
 
     async fn announced(&self) -> Result<(Option<String>, Vec<Announced>), StoreError> {
@@ -302,4 +355,94 @@ fn write_announced(changes: &mut Changes, before: Option<String>, told: &[Announ
 /// The word of a lead in keys.
 pub(crate) fn lead_key(lead: Lead) -> String {
     serde_json::to_string(&lead).unwrap_or_default().trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shipgate_domain::calendar::{Freeze, FreezeWhen};
+    use shipgate_domain::zone::Zone;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-26T{text}Z").parse().expect("an instant")
+    }
+
+    fn freeze(id: &str, (from, until): (&str, &str), environment: &str) -> Freeze {
+        Freeze {
+            id: FreezeId(id.into()),
+            name: id.to_uppercase(),
+            scope: FreezeScope { environments: vec![environment.into()], ..FreezeScope::default() },
+            zone: Zone::utc(),
+            when: FreezeWhen::instants(at(from), Some(at(until))).expect("a freeze"),
+            origin: FreezeOrigin::Settings,
+        }
+    }
+
+    fn compiled(freezes: &[Freeze]) -> Calendar {
+        Calendar::compile(&Default::default(), freezes, at("00:00"))
+    }
+
+    fn occurrences(calendar: &Calendar) -> Vec<FreezeOccurrence<'_>> {
+        calendar.occurrences(at("00:00"), at("23:59"))
+    }
+
+    fn leads(words: &[&str]) -> Vec<Lead> {
+        words.iter().map(|word| word.parse().expect("a reminder time")).collect()
+    }
+
+    /// What is told of freezes that are seen for the first time at noon, a minute after the last look.
+    fn told_late(
+        calendar: &Calendar,
+        leads: &[Lead],
+        known: &[Announced],
+        since: Option<&str>,
+    ) -> Vec<String> {
+        let (all, since) = (occurrences(calendar), since.map(at));
+        let looked = Looked { occurrences: &all, now: at("12:00"), leads, since };
+        let (new, late) = looked.unknown(known, &|_| false);
+        assert!(new.iter().all(|new| new.is_untold), "they are told by an effect of their own");
+        late.iter().map(|(occurrence, _, lead)| format!("{} {lead}", occurrence.freeze.id)).collect()
+    }
+
+    #[test]
+    fn a_freeze_that_comes_after_its_moments_is_told_once() {
+        let freezes = [
+            freeze("holds", ("09:00", "18:00"), "staging"),
+            freeze("soon", ("12:36", "18:00"), "staging"),
+            freeze("later", ("16:00", "18:00"), "staging"),
+            freeze("over", ("08:00", "09:00"), "staging"),
+            // Its hour before came since the last look: it is told as always.
+            freeze("on-time", ("13:00", "18:00"), "staging"),
+        ];
+        let calendar = compiled(&freezes);
+        let leads = leads(&["2h", "1h", "start", "end"]);
+        let told = |known: &[Announced], since| told_late(&calendar, &leads, known, since);
+        assert_eq!(told(&[], Some("11:59")), ["holds start", "soon 1h"]);
+        assert_eq!(told(&[], None), [""; 0], "what a new database finds was told by whoever wrote it");
+        let known: Vec<Announced> = occurrences(&calendar).iter().map(Announced::of).collect();
+        assert_eq!(told(&known, Some("11:59")), [""; 0]);
+        assert_eq!(told_late(&calendar, &[], &[], Some("11:59")), [""; 0], "nobody wants to be reminded");
+    }
+
+    #[test]
+    fn of_one_that_comes_again_and_again_only_the_next_time_is_told_when_it_is_new() {
+        let hourly = FreezeWhen::Cron {
+            line: "0 * * * *".parse().expect("a line"),
+            lasts: "30m".parse().expect("a length"),
+        };
+        let calendar =
+            compiled(&[Freeze { when: hourly, ..freeze("hourly", ("00:00", "01:00"), "staging") }]);
+        assert_eq!(told_late(&calendar, &leads(&["7d"]), &[], Some("11:59")), ["hourly start"]);
+    }
+
+    #[test]
+    fn a_freeze_that_holds_elsewhere_than_it_was_told_is_corrected() {
+        let (was, is) = (("09:00", "18:00"), compiled(&[freeze("f", ("09:00", "18:00"), "staging")]));
+        let told = compiled(&[freeze("f", was, "production")]);
+        let told = Announced::of(&occurrences(&told)[0]);
+        assert!(matches!(told.became(&occurrences(&is), at("12:00")), Became::Moved(_)));
+        assert!(matches!(told.became(&occurrences(&is), at("19:00")), Became::Over));
+        let same = Announced::of(&occurrences(&is)[0]);
+        assert!(matches!(same.became(&occurrences(&is), at("12:00")), Became::Same));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::bot::App;
 use crate::effects::{Effect, Finish, NewEffect};
-use crate::freezes::lead_key;
+use crate::freezes::{Looked, lead_key};
 use crate::judge::later;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -33,11 +33,15 @@ impl App {
         let mut due: Vec<(Timestamp, NewEffect)> = Vec::new();
         for occurrence in &occurrences {
             if let Some((at, lead)) = latest(&self.rules.leads, occurrence, since, now, seen.is_some()) {
-                let key = format!("tell/{}/{}", occurrence.key(), lead_key(lead));
                 tracing::info!(freeze = occurrence.freeze.name, "a reminder is due since {at}");
-                let (freeze, from) = (occurrence.freeze.id.clone(), occurrence.from);
-                due.push((at, NewEffect::once(key, Effect::TellFreeze { freeze, from, lead }, now)));
+                due.push((at, tell(occurrence, lead, None, now)));
             }
+        }
+        let looked =
+            Looked { occurrences: &occurrences, now, leads: &self.rules.leads, since: seen.map(|_| since) };
+        for (occurrence, at, lead) in self.correct_announced(&calendar, &looked, &mut changes).await? {
+            tracing::info!(freeze = occurrence.freeze.name, "it came after {at}, when people are told of it");
+            due.push((at, tell(occurrence, lead, Some(now), now)));
         }
         for reminder in &self.rules.cron_reminders {
             let fires =
@@ -49,7 +53,6 @@ impl App {
             }
         }
         changes.effects.extend(in_order(due));
-        self.correct_announced(&calendar, &occurrences, &mut changes).await?;
         self.renew_topic(&calendar, &mut changes).await?;
         changes.notes.push((CURSOR.to_owned(), now.to_string()));
         let next = self.next_reminder(&occurrences, now);
@@ -83,8 +86,34 @@ impl App {
     }
 }
 
+/// What tells people of one moment of a freeze, once. One that came late is told once each time it comes.
+fn tell(occurrence: &FreezeOccurrence<'_>, lead: Lead, late: Option<Timestamp>, now: Timestamp) -> NewEffect {
+    let key = format!("tell/{}/{}", occurrence.key(), lead_key(lead));
+    let key = late.map_or(key.clone(), |at| format!("{key}/late/{}", at.as_millisecond()));
+    let (freeze, from) = (occurrence.freeze.id.clone(), occurrence.from);
+    NewEffect::once(key, Effect::TellFreeze { freeze, from, lead, late }, now)
+}
+
+/// What is told of a freeze that came when moments of it had passed: that it has started, or else the newest of them.
+/// None: no moment has passed, or nobody wants to be reminded of any.
+pub(crate) fn newest(
+    leads: &[Lead],
+    occurrence: &FreezeOccurrence<'_>,
+    now: Timestamp,
+) -> Option<(Timestamp, Lead)> {
+    let due = leads.iter().filter_map(|lead| Some((lead.due(occurrence)?, *lead)));
+    let passed: Vec<(Timestamp, Lead)> = due.filter(|(due, _)| *due <= now).collect();
+    let announces = |lead: &Lead| matches!(lead, Lead::BeforeStart(_) | Lead::Start);
+    let first = passed.iter().filter(|(_, lead)| announces(lead)).max_by_key(|(due, _)| *due);
+    match first {
+        Some(_) if occurrence.from <= now => Some((occurrence.from, Lead::Start)),
+        Some(newest) => Some(*newest),
+        None => passed.into_iter().max_by_key(|(due, _)| *due),
+    }
+}
+
 /// The last moment of a freeze that came due in `(since, now]`. It makes the earlier ones pointless.
-fn latest(
+pub(crate) fn latest(
     leads: &[Lead],
     occurrence: &FreezeOccurrence<'_>,
     since: Timestamp,

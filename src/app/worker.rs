@@ -280,7 +280,9 @@ impl App {
             Effect::Card { deploy } => self.card(leased, deploy).await,
             Effect::Say { post, under } => self.say(leased, post, under.as_ref()).await,
             Effect::Remind => self.remind().await,
-            Effect::TellFreeze { freeze, from, lead } => self.tell_freeze(freeze, *from, *lead).await,
+            Effect::TellFreeze { freeze, from, lead, late } => {
+                self.tell_freeze(freeze, *from, *lead, *late).await
+            }
             Effect::Topic => self.set_topic(leased).await,
             Effect::NagLock { environment } => self.nag_lock(leased, environment).await,
             Effect::Nudge { deploy, digest } => self.nudge(deploy, digest).await,

@@ -84,7 +84,7 @@ fn what_changed_is_told_by_its_keys() {
             "environments.staging.checks changed",
             "environments.staging.url was added",
             "environments.later was added",
-            "freezes was added"
+            "freezes.“Fair” was added"
         ]
     );
 }
@@ -98,6 +98,10 @@ fn one_of_a_list_is_told_by_its_name_and_an_order_as_a_whole() {
         all.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let (a, b) = (freeze("A", 1), freeze("B", 1));
+    assert_eq!(told("", &format!("{a}{b}")), ["freezes.“A” was added", "freezes.“B” was added"]);
+    assert_eq!(told(&a, ""), ["freezes.“A” was taken out"]);
+    assert_eq!(told("", "[[x.y]]\nz = 1"), ["x was added"]);
+    assert_eq!(told("[x]", "[x]\ny = [1]\n[groups]\ng = [\"ada\"]"), ["x.y were added", "groups were added"]);
     assert_eq!(told(&a, &format!("{a}{b}")), ["freezes.“B” was added"]);
     assert_eq!(told(&format!("{a}{b}"), &b), ["freezes.“A” was taken out"]);
     assert_eq!(told(&a, &freeze("A", 2)), ["freezes.“A” changed"]);

@@ -43,6 +43,8 @@ impl Remembered {
 pub struct Difference {
     path: Vec<String>,
     how: How,
+    /// It has the name of several things: people read “were”.
+    are_many: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +64,12 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match self.how {
-            How::Added => "was added",
-            How::Changed => "changed",
-            How::TakenOut => "was taken out",
+        let how = match (self.how, self.are_many) {
+            (How::Added, false) => "was added",
+            (How::Added, true) => "were added",
+            (How::Changed, _) => "changed",
+            (How::TakenOut, false) => "was taken out",
+            (How::TakenOut, true) => "were taken out",
         };
         write!(f, "{} {how}", self.path.join("."))
     }
@@ -84,16 +88,34 @@ fn of_tables(before: &Table, now: &Table, path: &mut Vec<String>, found: &mut Ve
     for (key, old) in before {
         path.push(key.clone());
         match now.get(key) {
-            None => found.push(Difference { path: path.clone(), how: How::TakenOut }),
+            None => whole(old, path, How::TakenOut, found),
             Some(new) if new == old => {}
             Some(new) => of_values(old, new, path, found),
         }
         path.pop();
     }
-    for key in now.keys().filter(|key| !before.contains_key(*key)) {
-        let path = path.iter().chain([key]).cloned().collect();
-        found.push(Difference { path, how: How::Added });
+    for (key, new) in now.iter().filter(|(key, _)| !before.contains_key(*key)) {
+        path.push(key.clone());
+        whole(new, path, How::Added, found);
+        path.pop();
     }
+}
+
+/// A value that came or went as a whole. Of a list whose entries have names, people want to know which.
+fn whole(value: &Value, path: &[String], how: How, found: &mut Vec<Difference>) {
+    let named = match value {
+        Value::Array(list) if !list.is_empty() => by_name(list),
+        _ => None,
+    };
+    let Some(named) = named else {
+        let is_section = path.len() == 1 && path[0].ends_with('s');
+        let are_many = value.is_array() || (value.is_table() && is_section);
+        return found.push(Difference { path: path.to_vec(), how, are_many });
+    };
+    found.extend(named.keys().map(|name| {
+        let path = path.iter().chain([name]).cloned().collect();
+        Difference { path, how, are_many: false }
+    }));
 }
 
 /// Two values that are not the same.
@@ -123,7 +145,7 @@ fn of_values(before: &Value, now: &Value, path: &mut Vec<String>, found: &mut Ve
     }
     // What is different all the same, such as the order of a list, is told as a whole.
     if found.len() == told {
-        found.push(Difference { path: path.clone(), how: How::Changed });
+        found.push(Difference { path: path.clone(), how: How::Changed, are_many: false });
     }
 }
 

@@ -161,6 +161,11 @@ impl Words<'_> {
             Some(until) if until <= self.now => {
                 (name.and(" is over sooner than announced"), format!("Deploys to {scope} are allowed again."))
             }
+            until if is.from == told.from && until == told.until => {
+                let title = name.and(format!(" now holds for {scope}"));
+                let was = self.scope(&told.scope);
+                (title, format!("It was announced for {was}. It ends {}.", say(until)))
+            }
             _ if is.from == told.from => {
                 let title = name.and(format!(" now ends {}", say(is.until)));
                 (title, format!("It was announced to end {}. It holds for {scope}.", say(told.until)))
