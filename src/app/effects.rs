@@ -101,6 +101,9 @@ pub enum Effect {
         deploy: DeployId,
         /// What they were asked about.
         digest: Digest,
+        /// Not before: a moved clock makes everything due at once. None in rows of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Ask for the note about an emergency that is over, unless it was written.
     AskForIncident {
@@ -108,6 +111,9 @@ pub enum Effect {
         deploy: DeployId,
         /// 1 or 2: it is asked for twice.
         time: u32,
+        /// Not before, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Read the calendars of others that are due.
     ReadCalendars,

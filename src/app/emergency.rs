@@ -106,8 +106,9 @@ impl App {
         let rule = self.rules.policy.environments.get(&deploy.request.environment).map(|e| &e.approvals);
         if let Some(after) = rule.and_then(|rule| rule.remind) {
             let key = format!("nudge/{}/{}", deploy.id, digest.short());
-            let effect = Effect::Nudge { deploy: deploy.id.clone(), digest: digest.clone() };
-            changes.effects.push(NewEffect::once(key, effect, crate::judge::later(now, after)));
+            let at = crate::judge::later(now, after);
+            let effect = Effect::Nudge { deploy: deploy.id.clone(), digest: digest.clone(), at: Some(at) };
+            changes.effects.push(NewEffect::once(key, effect, at));
         }
     }
 
@@ -117,8 +118,21 @@ impl App {
     }
 
     /// Reminds those whose yes is still missing. Nothing is said when it is not wanted any more.
-    pub(crate) async fn nudge(&self, id: &DeployId, digest: &Digest) -> Result<Finish, StoreError> {
+    pub(crate) async fn nudge(
+        &self,
+        id: &DeployId,
+        digest: &Digest,
+        at: Option<Timestamp>,
+    ) -> Result<Finish, StoreError> {
         let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
+        let rule = self.rules.policy.environments.get(&deploy.request.environment).map(|e| &e.approvals);
+        let after = rule.and_then(|rule| rule.remind);
+        let anew = |now| after.map(|after| crate::judge::later(now, after));
+        let effect = |at| Effect::Nudge { deploy: id.clone(), digest: digest.clone(), at: Some(at) };
+        let key = format!("nudge/{id}/{}", digest.short());
+        if let Some(finish) = self.too_early(at, anew, key, effect).await? {
+            return Ok(finish);
+        }
         let is_wanted = is_waiting(&deploy)
             && deploy.digest() == Some(digest)
             && deploy.verdicts.iter().any(Verdict::is_asking_people);
@@ -132,9 +146,33 @@ impl App {
         Ok(Finish::Done)
     }
 
+    /// How an effect ends that is looked at before its time, because the clock was moved; none when it is due. `anew`:
+    /// when it would be due had it been asked for now.
+    async fn too_early(
+        &self,
+        at: Option<Timestamp>,
+        anew: impl Fn(Timestamp) -> Option<Timestamp>,
+        key: String,
+        effect: impl Fn(Timestamp) -> Effect,
+    ) -> Result<Option<Finish>, StoreError> {
+        let mut changes = self.changes(self.now());
+        let now = changes.at;
+        match at.map_or(Due::Now, |at| Due::of(at, now, anew(now).unwrap_or(at))) {
+            Due::Now => Ok(None),
+            Due::At(at) => Ok(Some(Finish::Again(at))),
+            Due::Anew(at) => {
+                let key = format!("{key}/again/{}", now.as_millisecond());
+                changes.effects.push(NewEffect::once(key, effect(at), at));
+                self.commit(changes).await?;
+                Ok(Some(Finish::Done))
+            }
+        }
+    }
+
     fn incident_effect(&self, id: &DeployId, time: u32, now: Timestamp) -> NewEffect {
-        let effect = Effect::AskForIncident { deploy: id.clone(), time };
-        NewEffect::once(format!("incident/{id}/{time}"), effect, self.next_morning(now))
+        let at = self.next_morning(now);
+        let effect = Effect::AskForIncident { deploy: id.clone(), time, at: Some(at) };
+        NewEffect::once(format!("incident/{id}/{time}"), effect, at)
     }
 
     /// Ten o'clock of the next day by the zone of the settings.
@@ -151,7 +189,17 @@ impl App {
     }
 
     /// Asks whoever asked for an emergency for its note, unless it was written.
-    pub(crate) async fn ask_for_incident(&self, id: &DeployId, time: u32) -> Result<Finish, StoreError> {
+    pub(crate) async fn ask_for_incident(
+        &self,
+        id: &DeployId,
+        time: u32,
+        at: Option<Timestamp>,
+    ) -> Result<Finish, StoreError> {
+        let anew = |now| Some(self.next_morning(now));
+        let effect = |at| Effect::AskForIncident { deploy: id.clone(), time, at: Some(at) };
+        if let Some(finish) = self.too_early(at, anew, format!("incident/{id}/{time}"), effect).await? {
+            return Ok(finish);
+        }
         let Some(deploy) = self.store.deploy(id).await? else { return Ok(Finish::Done) };
         if self.store.note(&incident_of(id)).await?.is_some() {
             return Ok(Finish::Done);
@@ -216,7 +264,49 @@ impl App {
     }
 }
 
+/// When something is due that is looked at now.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Now,
+    /// At its own time.
+    At(Timestamp),
+    /// The clock was set back: it has another time from now on, so that nobody waits a year.
+    Anew(Timestamp),
+}
+
+impl Due {
+    /// `anew`: when it would be due had it been asked for now.
+    fn of(at: Timestamp, now: Timestamp, anew: Timestamp) -> Self {
+        if at <= now {
+            Self::Now
+        } else if at <= anew {
+            Self::At(at)
+        } else {
+            Self::Anew(anew)
+        }
+    }
+}
+
 /// The note with the link or text about an emergency.
 fn incident_of(id: &DeployId) -> String {
     format!("incident/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Due;
+    use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn what_is_looked_at_early_comes_back_at_its_own_time() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        // Asked for at minute 100, for half an hour later.
+        let due = |now: i64| Due::of(at(130), at(now), at(now + 30));
+        assert_eq!(due(102), Due::At(at(130)));
+        assert_eq!(due(129), Due::At(at(130)));
+        assert_eq!(due(130), Due::Now);
+        assert_eq!(due(500), Due::Now);
+        // The clock was set back by a year.
+        assert_eq!(due(-525_500), Due::Anew(at(-525_470)));
+    }
 }

@@ -285,8 +285,8 @@ impl App {
             }
             Effect::Topic => self.set_topic(leased).await,
             Effect::NagLock { environment } => self.nag_lock(leased, environment).await,
-            Effect::Nudge { deploy, digest } => self.nudge(deploy, digest).await,
-            Effect::AskForIncident { deploy, time } => self.ask_for_incident(deploy, *time).await,
+            Effect::Nudge { deploy, digest, at } => self.nudge(deploy, digest, *at).await,
+            Effect::AskForIncident { deploy, time, at } => self.ask_for_incident(deploy, *time, *at).await,
             Effect::ReadCalendars => self.read_feeds().await,
             Effect::LookBack { .. } => self.look_back(leased).await,
             Effect::Sweep { of } => self.sweep(of).await,
