@@ -207,7 +207,7 @@ const TABLE: [(Gate, Rule); 16] = [
 /// about a deploy is left out.
 #[must_use]
 pub fn judge(case: &Case<'_>) -> Vec<Verdict> {
-    TABLE
+    let mut verdicts: Vec<Verdict> = TABLE
         .iter()
         .filter(|(gate, _)| action::is_asked(case, *gate))
         .filter_map(|(gate, function)| {
@@ -218,7 +218,9 @@ pub fn judge(case: &Case<'_>) -> Vec<Verdict> {
             };
             Some(Verdict { gate: *gate, answer, reason, until, helpers })
         })
-        .collect()
+        .collect();
+    queue::heed_others(&mut verdicts);
+    verdicts
 }
 
 /// What all verdicts together mean.

@@ -344,7 +344,17 @@ impl Words<'_> {
 
     /// "after v1.2.2 of ada; 2nd of 3 in line, about today 14:12: api took 6 min on median of the last 10"
     fn queue(&self, reason: &Reason) -> Text {
-        let Reason::InLine { active, ahead, expected, behind, took, unknown, untried, is_overdue } = reason
+        let Reason::InLine {
+            active,
+            ahead,
+            expected,
+            behind,
+            took,
+            unknown,
+            untried,
+            is_overdue,
+            is_kept_out,
+        } = reason
         else {
             return Text::default();
         };
@@ -355,6 +365,13 @@ impl Words<'_> {
             }
             None => Text::default(),
         };
+        if *is_kept_out {
+            let others = match ahead {
+                0 => String::new(),
+                others => format!("{} ready to go before it; ", count(u64::from(*others), "other")),
+            };
+            return text.and(format!("{others}its place in line is known once all else is open"));
+        }
         let text = text.and(Self::in_line(*ahead, *behind));
         let past = |usual: &Usual| {
             let took = super::duration(usual.took);

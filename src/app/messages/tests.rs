@@ -143,6 +143,34 @@ fn a_run_that_was_stopped_is_not_said_to_have_done_nothing() {
 }
 
 #[test]
+fn a_place_in_line_is_not_promised_while_a_lock_stands() {
+    let policy = policy();
+    let line = |is_kept_out| {
+        let reason = Reason::InLine {
+            active: None,
+            ahead: 1,
+            expected: None,
+            behind: 0,
+            took: Vec::new(),
+            unknown: Vec::new(),
+            untried: Vec::new(),
+            is_overdue: false,
+            is_kept_out,
+        };
+        let verdict = Verdict {
+            gate: Gate::Queue,
+            answer: Answer::Waiting,
+            reason,
+            until: None,
+            helpers: Helpers::default(),
+        };
+        words(&policy).gate_line(&verdict).text.to_plain()
+    };
+    assert_eq!(line(false), "2nd of 2 in line");
+    assert_eq!(line(true), "1 other ready to go before it; its place in line is known once all else is open");
+}
+
+#[test]
 fn the_changes_are_those_since_what_runs_now() {
     let policy = policy();
     let mut deploy = deploy(Kind::Rollback { from: None }, StartWhen::Now);

@@ -1,7 +1,7 @@
 //! Is another deploy active there, or first in line, and when is it one's turn? Not here: the order of the line
 //! (`Deploy::queue_key`), reading what past deploys took.
 
-use super::{Finding, Reason};
+use super::{Answer, Finding, Gate, Reason, Verdict};
 use crate::facts::{Case, Other, Usual};
 use crate::ids::{ActionName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
@@ -27,8 +27,27 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         unknown: turn.unknown,
         untried: turn.untried,
         is_overdue: turn.is_overdue,
+        is_kept_out: false,
     };
     Some(Finding::waiting(reason).until(again))
+}
+
+/// Nobody can say when it is the turn of a deploy that another gate keeps out of the line: a lock may last longer than
+/// everybody ahead, and who comes later but is ready goes first.
+pub(super) fn heed_others(verdicts: &mut [Verdict]) {
+    if verdicts.iter().all(|v| v.gate == Gate::Queue || v.answer == Answer::Open) {
+        return;
+    }
+    for verdict in verdicts {
+        if let Reason::InLine { expected, behind, took, unknown, untried, is_overdue, is_kept_out, .. } =
+            &mut verdict.reason
+        {
+            (*expected, *behind, *is_overdue, *is_kept_out) = (None, 0, false, true);
+            took.clear();
+            unknown.clear();
+            untried.clear();
+        }
+    }
 }
 
 /// When it is a deploy's turn, and from what that follows.

@@ -129,6 +129,9 @@ pub enum Reason {
         untried: Vec<ActionName>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_overdue: bool,
+        /// Another gate is not open either, so it stands in no line yet: others who come later may go first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_kept_out: bool,
     },
     /// Nothing comes before this environment.
     NoOrder,

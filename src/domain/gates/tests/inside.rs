@@ -167,6 +167,26 @@ fn a_command_in_line_takes_what_that_command_took_and_never_what_deploys_take() 
 }
 
 #[test]
+fn whom_another_gate_keeps_out_has_no_place_and_no_time_in_the_line() {
+    let mut scene = Scene::ready();
+    let minutes = SignedDuration::from_mins;
+    scene.place.usual =
+        vec![Usual { service: samples::parsed("api"), action: None, took: minutes(10), of: 7 }];
+    scene.place.active = Some(super::Other { started: Some(scene.now), ..other(1) });
+    scene.place.behind = 1;
+    let line = |scene: &Scene| match scene.verdict(Gate::Queue).unwrap().reason {
+        Reason::InLine { expected, behind, took, is_kept_out, .. } => {
+            (expected.is_some(), behind, took.len(), is_kept_out)
+        }
+        reason => panic!("{reason:?}"),
+    };
+    assert_eq!(line(&scene), (true, 1, 1, false));
+    // The lock outlasts the active one by far.
+    lock(&mut scene, "grace", Some(1800));
+    assert_eq!(line(&scene), (false, 0, 0, true));
+}
+
+#[test]
 fn the_usual_time_is_the_median_and_none_is_invented() {
     let api = samples::parsed("api");
     let minutes = SignedDuration::from_mins;
