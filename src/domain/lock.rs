@@ -131,7 +131,7 @@ fn back(at: Timestamp, by: SignedDuration) -> Timestamp {
 /// What a person wants of an environment's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockAsk {
-    /// Take it, if nobody else holds it. One's own is replaced.
+    /// Take it, if nobody else holds it. One's own is replaced, and a warning of somebody else by what is more than one.
     Take(LockWish),
     /// Take it, also from whoever holds it.
     Steal(LockWish),
@@ -232,7 +232,10 @@ pub fn ask(
     let is_theirs = |lock: &Lock| lock.by == *person;
     match ask {
         LockAsk::Take(wish) | LockAsk::Steal(wish) => {
-            let may_steal = matches!(ask, LockAsk::Steal(_));
+            // A warning stops nothing, so it does not stop a lock either.
+            let is_only_warned =
+                held.is_some_and(|lock| lock.kind == LockKind::Warn) && wish.kind != LockKind::Warn;
+            let may_steal = matches!(ask, LockAsk::Steal(_)) || is_only_warned;
             let from = match held {
                 Some(lock) if lock.quarantine.is_some() => {
                     return Err(LockRefused::ClosedOff(Box::new(lock.clone())));

@@ -53,13 +53,20 @@ impl Words<'_> {
         )
     }
 
-    /// Somebody took a lock over: whose it was is told by name, with why.
+    /// Somebody took a lock over, or put one in the place of a warning: whose it was is told by name, with why.
     pub(crate) fn lock_stolen(&self, lock: &Lock, from: &Lock) -> Message {
+        let (what, became) = match (from.kind, lock.kind) {
+            (LockKind::Warn, LockKind::Everyone | LockKind::Automation) => {
+                ("warning", "gave way to a lock of")
+            }
+            (LockKind::Warn, LockKind::Warn) => ("warning", "was taken over by"),
+            (LockKind::Everyone | LockKind::Automation, _) => ("lock", "was taken over by"),
+        };
         let earlier = Text::default()
             .span(self.mention(&from.by))
-            .and(": your lock (")
+            .and(format!(": your {what} ("))
             .and(from.reason.clone())
-            .and(") was taken over by ")
+            .and(format!(") {became} "))
             .span(self.person(&lock.by))
             .and(format!(", because: {}.", lock.reason));
         let message = self.locked(lock);

@@ -143,6 +143,30 @@ fn a_run_that_was_stopped_is_not_said_to_have_done_nothing() {
 }
 
 #[test]
+fn the_owner_of_a_warning_reads_what_took_its_place() {
+    use shipgate_domain::facts::{Lock, LockKind};
+    let policy = policy();
+    let lock = |by: &str, kind, reason: &str| Lock {
+        environment: "production".parse().expect("a name"),
+        by: by.parse().expect("a person"),
+        reason: reason.into(),
+        since: at(NOW),
+        until: None,
+        quarantine: None,
+        kind,
+        length: None,
+    };
+    let now = lock("linus", LockKind::Everyone, "real work");
+    let warned = plain(&words(&policy).lock_stolen(&now, &lock("ada", LockKind::Warn, "slow db")));
+    assert!(
+        warned.contains("ada: your warning (slow db) gave way to a lock of linus, because: real work."),
+        "{warned}"
+    );
+    let held = plain(&words(&policy).lock_stolen(&now, &lock("ada", LockKind::Everyone, "slow db")));
+    assert!(held.contains("your lock (slow db) was taken over by linus"), "{held}");
+}
+
+#[test]
 fn a_place_in_line_is_not_promised_while_a_lock_stands() {
     let policy = policy();
     let line = |is_kept_out| {

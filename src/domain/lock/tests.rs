@@ -119,6 +119,27 @@ fn every_wish_does_to_every_lock_what_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_warning_gives_way_to_a_lock_of_anybody_who_may_and_not_to_another_warning() {
+    let warning = Lock { kind: LockKind::Warn, ..lock("grace", 60) };
+    let take = |kind| LockAsk::Take(LockWish { kind, ..wish(30) });
+    let now = after(THURSDAY, 60);
+    for (kind, expected) in
+        [(LockKind::Everyone, "stolen"), (LockKind::Automation, "stolen"), (LockKind::Warn, "held by other")]
+    {
+        let got = tried(Some(&warning), ADA, &take(kind), now);
+        assert_eq!(word(&got), expected, "{kind:?}");
+    }
+    let Some(Ok(LockStep::Taken { lock, from: Some(from) })) =
+        tried(Some(&warning), ADA, &take(LockKind::Everyone), now)
+    else {
+        panic!("ada may lock");
+    };
+    assert_eq!((lock.by, lock.kind, from), (parsed("ada"), LockKind::Everyone, warning.clone()));
+    let closed_off = Lock { kind: LockKind::Warn, ..quarantine() };
+    assert_eq!(word(&tried(Some(&closed_off), ADA, &take(LockKind::Everyone), now)), "closed off");
+}
+
 /// Every pair of clicks on the same lock, as they come to be written: the second is tried on what the first left.
 #[test]
 fn of_two_who_click_at_once_each_gets_what_the_first_left() {
