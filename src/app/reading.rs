@@ -289,7 +289,8 @@ impl App {
             _ => Action::Read,
         };
         let outside = self.who_is_where(environment).await?;
-        let answer = self.words().who_can(Some(action), environment, &outside);
+        let is_named = own.is_some() || action == Action::Read;
+        let answer = self.words().who_can(Some((action, is_named.then_some(command))), environment, &outside);
         visit.answer(answer);
         Ok(())
     }

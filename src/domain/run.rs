@@ -152,6 +152,18 @@ impl Progress {
         Self { standing: Standing::Queued, jobs: Vec::new(), failed: None }
     }
 
+    /// Whether it was stopped before any of its jobs began. A run of which no job is known says nothing of it.
+    #[must_use]
+    pub fn was_stopped_unbegun(&self) -> bool {
+        let is_unbegun = |job: &Job| {
+            job.started.is_none()
+                && matches!(job.standing, Standing::Ended(Conclusion::Cancelled) | Standing::Skipped)
+        };
+        self.standing == Standing::Ended(Conclusion::Cancelled)
+            && !self.jobs.is_empty()
+            && self.jobs.iter().all(is_unbegun)
+    }
+
     /// The jobs gathered into stages, in the order in which stages run.
     #[must_use]
     pub fn stages(&self) -> Vec<Stage> {

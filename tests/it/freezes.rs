@@ -50,7 +50,7 @@ async fn the_start_names_who_waits_and_the_end_who_goes_on() {
     let added = "added the freeze Sale";
     bot.ask("grace", "/freeze", &format!("add Sale staging --until {until}"), added).await;
     bot.announced(&["Sale has started", "These wait:", "api v1.2.3 → staging, asked by"]).await;
-    bot.announced(&["Sale is over", "These waited", "api v1.2.3 → staging, asked by", "hold"]).await;
+    bot.announced(&["Sale is over", "These waited", "api v1.2.3 → staging, asked by"]).await;
     bot.end(&world).await;
 }
 

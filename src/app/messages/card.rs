@@ -150,7 +150,8 @@ impl Words<'_> {
     }
 
     fn shown_gates(&self, deploy: &Deploy) -> Vec<crate::words::GateLine> {
-        deploy.verdicts.iter().map(|v| self.gate_line(v)).collect()
+        let line = |v| if deploy.is_done() { self.last_gate_line(v) } else { self.gate_line(v) };
+        deploy.verdicts.iter().map(line).collect()
     }
 
     fn stages(&self, deploy: &Deploy) -> Vec<StageLine> {

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::{FreezeOccurrence, FreezeOrigin, FreezeScope, Lead};
 use shipgate_domain::deploy::Deploy;
 use shipgate_domain::facts::Change;
-use shipgate_domain::gates::Answer;
 use shipgate_domain::ids::{Account, Platform};
 
 /// Changes named for one service; the rest is counted.
@@ -129,17 +128,11 @@ impl Words<'_> {
             .iter()
             .take(WAITING)
             .map(|deploy| {
-                let text = Text::default()
+                // Without what it waits for: the freeze changes just that, and its card says it when it was judged.
+                Text::default()
                     .bold(what(deploy))
                     .and(format!(" → {}, asked by ", deploy.request.environment))
-                    .span(self.person(&deploy.request.by));
-                let others: Vec<String> = deploy
-                    .verdicts
-                    .iter()
-                    .filter(|v| v.answer != Answer::Open)
-                    .map(|v| v.gate.as_str().to_lowercase())
-                    .collect();
-                if others.is_empty() { text } else { text.and(format!(": {}", others.join(", "))) }
+                    .span(self.person(&deploy.request.by))
             })
             .collect();
         let more = waiting.len().saturating_sub(WAITING);

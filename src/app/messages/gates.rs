@@ -1,7 +1,7 @@
 //! One line for each verdict: what the gate says, why, and when or who would open it. Not here: other lines of a card.
 
 use super::{Words, count, groups};
-use crate::words::{GateLine, Text};
+use crate::words::{GateLine, Span, Text};
 use jiff::Timestamp;
 use shipgate_domain::calendar::Opening;
 use shipgate_domain::facts::{LockKind, Usual};
@@ -9,6 +9,8 @@ use shipgate_domain::gates::{Answer, Reason, Share, Verdict};
 use shipgate_domain::ids::PersonId;
 use std::collections::BTreeMap;
 
+/// What a gate says that will be judged again.
+const AGAIN: &str = "; asking again by itself";
 /// People who are named as those who can help, at most.
 const HELPERS: usize = 5;
 
@@ -20,6 +22,17 @@ impl Words<'_> {
             answer: verdict.answer,
             text: self.with_helpers(verdict, self.reason(verdict)),
         }
+    }
+
+    /// The same of a deploy that is over: nothing is asked again.
+    pub(super) fn last_gate_line(&self, verdict: &Verdict) -> GateLine {
+        let mut line = self.gate_line(verdict);
+        for span in &mut line.text.0 {
+            if let Span::Plain(text) = span {
+                *text = text.replace(AGAIN, "");
+            }
+        }
+        line
     }
 
     /// A gate that is not open names the people who can help, unless its sentence did.

@@ -171,15 +171,21 @@ impl Words<'_> {
         Message::line(Tone::Neutral, "You are not away. Nothing changed.")
     }
 
-    /// Who may do what on an environment: one action, or all of them.
+    /// Who may do what on an environment: one action with the command that it was asked about, or all of them.
     pub(crate) fn who_can(
         &self,
-        action: Option<Action>,
+        asked: Option<(Action, Option<&str>)>,
         environment: &Environment,
         outside: &Memberships,
     ) -> Message {
+        // A command that has no phrase of its own is named: whoever asks about “restart” reads about it.
+        let action = asked.map(|(action, _)| action);
+        let phrase = |one: Action| match asked {
+            Some((_, Some(command))) => format!("use {command}"),
+            Some((_, None)) | None => one.phrase().to_owned(),
+        };
         let title = match action {
-            Some(action) => format!("Who may {} on {}", action.phrase(), environment.name),
+            Some(action) => format!("Who may {} on {}", phrase(action), environment.name),
             None => format!("Who may do what on {}", environment.name),
         };
         let message = Message::line(Tone::Neutral, title);
@@ -198,7 +204,7 @@ impl Words<'_> {
                 groups(&allowed)
             };
             shown.extend(allowed.into_iter().filter(|group| !shown.contains(group)).collect::<Vec<_>>());
-            items.push(Text::default().bold(one.phrase()).and(format!(": {text}")));
+            items.push(Text::default().bold(phrase(one)).and(format!(": {text}")));
         }
         let members =
             shown.iter().map(|g| Text::default().bold(g.as_str()).and(": ").text(self.members(g, outside)));

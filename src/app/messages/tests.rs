@@ -9,7 +9,7 @@ use shipgate_domain::facts::{Change, Diff, Outside, Pin, Read, RefKind};
 use shipgate_domain::gates::{Answer, Gate, Helpers, Reason, Verdict};
 use shipgate_domain::ids::DeployId;
 use shipgate_domain::people::{Action, Away, Denied, Memberships};
-use shipgate_domain::run::{Conclusion, Progress, Run, Standing};
+use shipgate_domain::run::{Conclusion, FailedStep, Job, Progress, Run, Standing};
 
 const NOW: &str = "2026-12-20T09:00:00Z";
 
@@ -140,6 +140,114 @@ fn a_run_that_was_stopped_is_not_said_to_have_done_nothing() {
     assert!(said.starts_with("production may or may not run api v1.2.3"), "{said}");
     assert!(said.contains("Stopped by ada. Nobody knows how far the run came"), "{said}");
     assert!(said.contains("/rollback production"), "{said}");
+}
+
+fn ended(outcome: Outcome, ran: Option<Progress>) -> Deploy {
+    let mut deploy = deploy(Kind::Deploy, StartWhen::Now);
+    let run = Run { id: "run-1".parse().expect("a run id"), attempt: 1, url: None };
+    let ran = ran.map(|progress| Ran { run, since: at(NOW), progress });
+    deploy.state = State::Done { outcome, at: at(NOW), ran };
+    deploy
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_first_job_changed_nothing() {
+    let policy = policy();
+    let job = |started| Job {
+        name: "deploy".into(),
+        standing: Standing::Ended(Conclusion::Cancelled),
+        started,
+        ended: Some(at(NOW)),
+        url: None,
+    };
+    let said = |jobs: Vec<Job>| {
+        let outcome = Outcome::Cancelled {
+            by: "shipgate".parse().expect("a name"),
+            reason: Some("Sale began before the run did".into()),
+        };
+        let standing = Standing::Ended(Conclusion::Cancelled);
+        plain(&words(&policy).result(&ended(outcome, Some(Progress { standing, jobs, failed: None }))))
+    };
+    let unbegun = said(vec![job(None)]);
+    assert!(unbegun.starts_with("production did not get api v1.2.3"), "{unbegun}");
+    assert!(unbegun.contains("(Sale began before the run did): nothing was changed"), "{unbegun}");
+    assert!(!unbegun.contains("/rollback"), "{unbegun}");
+    for begun in [vec![], vec![job(None), job(Some(at(NOW)))]] {
+        assert!(said(begun).starts_with("production may or may not run"));
+    }
+}
+
+#[test]
+fn after_a_failure_people_are_sent_only_to_what_there_is() {
+    let policy = policy();
+    let failed = || Outcome::Failed { why: "GitHub refused it: 422".into(), closed_by: None };
+    let said = |deploy: &Deploy| plain(&words(&policy).result(deploy));
+    let unsent = said(&ended(failed(), None));
+    assert!(unsent.contains("GitHub refused it: 422. No run was started."), "{unsent}");
+    assert!(unsent.contains("/deploy production v1.2.3"), "{unsent}");
+    for absent in ["log", "/rollback", "Re-run"] {
+        assert!(!unsent.contains(absent), "{absent}: {unsent}");
+    }
+    let standing = Standing::Ended(Conclusion::Failure);
+    let step = FailedStep { job: "deploy".into(), step: None, log: vec!["boom".into()], url: None };
+    let progress = |failed| Progress { standing: standing.clone(), jobs: Vec::new(), failed };
+    let logged = said(&ended(failed(), Some(progress(Some(step)))));
+    assert!(logged.contains("the card's log, then /rollback production or Re-run failed jobs."), "{logged}");
+    let mut first = ended(failed(), Some(progress(None)));
+    first.pinned.as_mut().expect("a pin").diff = Read::Known(None);
+    let first = said(&first);
+    assert!(first.contains("look at its run, then Re-run failed jobs."), "{first}");
+}
+
+#[test]
+fn what_is_over_is_not_said_to_ask_again() {
+    let policy = policy();
+    let mut deploy = ended(Outcome::Refused, None);
+    deploy.verdicts = vec![Verdict {
+        gate: Gate::Version,
+        answer: Answer::Closed,
+        reason: Reason::VersionUnreadable { why: "its service is no longer in the settings".into() },
+        until: None,
+        helpers: Helpers::default(),
+    }];
+    let line = |deploy: &Deploy| words(&policy).card(deploy).gates[0].text.to_plain();
+    assert_eq!(line(&deploy), "cannot be checked (its service is no longer in the settings)");
+    deploy.state = State::Requested { problem: None };
+    assert!(line(&deploy).ends_with("; asking again by itself"));
+}
+
+#[test]
+fn a_freeze_names_who_waits_without_what_they_waited_for_before() {
+    let policy = policy();
+    let freeze = chat_freeze("");
+    let calendar = Calendar::compile(&policy.schedules, std::slice::from_ref(&freeze), at(NOW));
+    let occurrence = calendar.occurrences(at(NOW), at("2027-02-01T00:00Z"))[0];
+    let mut waiting = deploy(Kind::Deploy, StartWhen::Now);
+    waiting.verdicts = vec![Verdict {
+        gate: Gate::Freeze,
+        answer: Answer::Closed,
+        reason: Reason::CalendarUnreadable,
+        until: None,
+        helpers: Helpers::default(),
+    }];
+    let around = crate::freezes::Around { waiting: vec![waiting], ..Default::default() };
+    let over = plain(&words(&policy).reminder(&occurrence, Lead::End, &around));
+    assert!(over.contains("are judged now:\napi v1.2.3 → production, asked by"), "{over}");
+    assert!(!over.contains(": freeze"), "{over}");
+}
+
+#[test]
+fn who_may_use_a_command_is_said_of_that_command() {
+    let policy = policy();
+    let production = policy.environment("production").expect("it exists");
+    let said = |action, command| {
+        plain(&words(&policy).who_can(Some((action, command)), production, &Memberships::default()))
+    };
+    let restart = said(Action::Deploy, Some("restart"));
+    assert!(restart.starts_with("Who may use restart on production\nuse restart: team"), "{restart}");
+    let status = said(Action::Read, Some("kube-status"));
+    assert_eq!(status, "Who may use kube-status on production\nEverybody.");
+    assert!(said(Action::Deploy, None).starts_with("Who may deploy on production\ndeploy: team"));
 }
 
 #[test]

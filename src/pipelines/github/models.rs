@@ -54,6 +54,8 @@ pub(super) struct WorkflowJob {
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
     pub html_url: Option<String>,
+    /// The machine that took it; none or 0 while none has.
+    pub runner_id: Option<u64>,
     #[serde(default)]
     pub steps: Vec<Step>,
 }

@@ -293,7 +293,12 @@ fn of_run(known: &Known, now: Timestamp) -> Standing {
 fn job(job: &WorkflowJob) -> Job {
     let standing = standing(job.status.as_deref(), job.conclusion.as_deref());
     // GitHub fills in a start, and for skipped jobs an end, before there is one.
-    let has_started = !matches!(standing, Standing::Queued | Standing::Held | Standing::Skipped);
+    let has_runner = job.runner_id.is_some_and(|id| id != 0) || !job.steps.is_empty();
+    let has_started = match &standing {
+        Standing::Queued | Standing::Held | Standing::Skipped => false,
+        Standing::Ended(Conclusion::Cancelled) => has_runner,
+        Standing::Running | Standing::Ended(_) => true,
+    };
     Job {
         name: inert(job.name.as_deref().unwrap_or("job"), 100),
         started: job.started_at.filter(|_| has_started),

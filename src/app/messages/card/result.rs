@@ -7,6 +7,7 @@ use shipgate_domain::deploy::{Deploy, Kind, Outcome, State};
 use shipgate_domain::facts::Read;
 use shipgate_domain::gates::Reason;
 use shipgate_domain::ids::PersonId;
+use shipgate_domain::run::Progress;
 
 impl Words<'_> {
     /// The result of a deploy: what, who, who approved, how long, what changed, the verdict.
@@ -18,9 +19,11 @@ impl Words<'_> {
             return Message::line(Tone::Neutral, self.title(deploy));
         };
         let environment = &deploy.request.environment;
+        let is_unbegun = deploy.progress().is_some_and(Progress::was_stopped_unbegun);
         let verb = match (&deploy.request.kind, outcome) {
             (Kind::Rollback { .. }, Outcome::Succeeded) => "rolled back to",
             (_, Outcome::Succeeded) => "now runs",
+            (_, Outcome::Cancelled { .. }) if is_unbegun => "did not get",
             // A run that was stopped may have done its work, or a part of it.
             (_, Outcome::Unknown | Outcome::Cancelled { .. }) => "may or may not run",
             (_, _) => "failed to get",
@@ -29,13 +32,16 @@ impl Words<'_> {
         let mut message = Message::line(tone(deploy), title);
         message.blocks.push(Block::Fields(self.result_fields(deploy)));
         let next = match outcome {
-            Outcome::Failed { why, .. } => {
-                let text = Text::plain(format!("{}. Next: look at the card's log, then ", capital(why)));
-                text.code(format!("/rollback {environment}")).and(" or Re-run failed jobs.")
-            }
+            Outcome::Failed { why, .. } => after_failure(deploy, why),
             Outcome::Unknown => Text::plain(format!("Look at the CI system. {environment} is closed off; "))
                 .code(format!("/unlock {environment}"))
                 .and(" opens it again."),
+            Outcome::Cancelled { by, reason } if is_unbegun => {
+                let text =
+                    Text::plain("Stopped by ").span(self.person(by)).and(" before any of its jobs began");
+                let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                text.and(format!("{why}: nothing was changed. Ask again when it is meant."))
+            }
             Outcome::Cancelled { by, .. } => Text::plain("Stopped by ")
                 .span(self.person(by))
                 .and(". Nobody knows how far the run came: look at it, then ")
@@ -105,6 +111,27 @@ impl Words<'_> {
         people.dedup();
         people
     }
+}
+
+/// What to do after a failure: only what there is to look at, to go back to and to press.
+fn after_failure(deploy: &Deploy, why: &str) -> Text {
+    let environment = &deploy.request.environment;
+    let State::Done { ran: Some(ran), .. } = &deploy.state else {
+        let text = Text::plain(format!(
+            "{}. No run was started. Next: put that right, then ask again: ",
+            capital(why)
+        ));
+        return text.code(format!("/deploy {environment} {}", deploy.request.version)).and(".");
+    };
+    let place = match &ran.progress.failed {
+        Some(failed) if !failed.log.is_empty() => "the card's log",
+        Some(_) | None => "its run",
+    };
+    let text = Text::plain(format!("{}. Next: look at {place}, then ", capital(why)));
+    // What went there first replaced nothing.
+    let is_first = deploy.pinned.as_ref().is_some_and(|pinned| matches!(pinned.diff, Read::Known(None)));
+    let text = if is_first { text } else { text.code(format!("/rollback {environment}")).and(" or ") };
+    text.and("Re-run failed jobs.")
 }
 
 pub(in crate::messages) fn capital(text: &str) -> String {

@@ -52,6 +52,23 @@ fn unknown_words_and_missing_fields_are_no_error() {
 }
 
 #[test]
+fn a_job_that_was_cancelled_before_a_machine_took_it_never_began() {
+    let begun = |word: &str, more: serde_json::Value| {
+        let mut job = json!({ "id": 2, "status": "completed", "conclusion": word,
+            "started_at": "1970-01-01T00:00:00Z", "completed_at": "1970-01-01T00:00:00Z" });
+        job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let run = json!({ "id": 1, "status": "completed", "conclusion": word });
+        let report = report(&known(run, json!([job]), true), Timestamp::UNIX_EPOCH).unwrap();
+        (report.progress.jobs[0].started.is_some(), report.progress.was_stopped_unbegun())
+    };
+    assert_eq!(begun("cancelled", json!({})), (false, true));
+    assert_eq!(begun("cancelled", json!({ "runner_id": 0 })), (false, true));
+    assert_eq!(begun("cancelled", json!({ "runner_id": 7 })), (true, false));
+    assert_eq!(begun("cancelled", json!({ "steps": [{ "name": "Check out" }] })), (true, false));
+    assert_eq!(begun("failure", json!({})), (true, false));
+}
+
+#[test]
 fn the_failed_step_is_named_with_its_log() {
     let run = json!({ "id": 1, "status": "completed", "conclusion": "failure" });
     let jobs = json!([{ "id": 2, "name": "deploy", "status": "completed", "conclusion": "failure", "steps": [
