@@ -11,7 +11,7 @@ use crate::ports::MessageRef;
 use crate::store::{CardButton, CardRow, Changes, Filter, StoreError};
 use crate::words::{BOXES, BoxOption, Boxes};
 use shipgate_domain::audit::Actor;
-use shipgate_domain::checklist::{Drawn, Marks, Part, who};
+use shipgate_domain::checklist::{Drawn, Marks, who};
 use shipgate_domain::deploy::{Ask, Deploy, Step};
 use shipgate_domain::ids::{DeployId, GroupName, base32};
 use shipgate_domain::people::{Action, Standing};
@@ -214,7 +214,8 @@ impl App {
         changes.cards.push(row);
     }
 
-    /// The list goes into the thread when the deploy ends, and once more when the last box is ticked after it.
+    /// The list goes into the thread when the deploy ends, and again each time after it that its last box is ticked, or
+    /// one of a whole list is taken back: what stands there last is true.
     pub(crate) fn checklist_news(&self, changes: &mut Changes, before: &Deploy, step: &Step) {
         let deploy = &step.deploy;
         if !deploy.is_done() || (deploy.run().is_none() && deploy.strokes.is_empty()) {
@@ -229,19 +230,10 @@ impl App {
             }
             return;
         }
-        let open = |deploy: &Deploy| {
-            let all = words.checklist(deploy);
-            let late = all.iter().filter(|line| line.part != Part::Before && line.stand.is_for_people());
-            late.filter(|line| !line.stand.is_ticked()).count()
-        };
-        if open(before) > 0 && open(deploy) == 0 {
-            let page = words.checklist_page(deploy, "Everything is ticked:");
-            changes.effects.push(self.thread_say(
-                deploy,
-                format!("checklist/{}/whole", deploy.id),
-                page,
-                now,
-            ));
+        if let Some(title) = words.checklist_turned(before, deploy) {
+            let page = words.checklist_page(deploy, title);
+            let key = format!("checklist/{}/turned/{}", deploy.id, deploy.revision);
+            changes.effects.push(self.thread_say(deploy, key, page, now));
         }
     }
 

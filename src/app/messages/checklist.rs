@@ -1,6 +1,7 @@
 //! Words about checklists: on the card, as Markdown, and to whoever may not tick. Not here: when (`crate::checklist`).
 
 use super::{Words, groups, what};
+use crate::follow::running_since;
 use crate::words::{BoxOption, CheckLine, Message, Span, Text, Tone};
 use sha2::{Digest as _, Sha256};
 use shipgate_domain::checklist::{Evidence, Item, LONGEST, Line, Part, Stand, lines};
@@ -117,7 +118,8 @@ impl Words<'_> {
         if all.is_empty() {
             return None;
         }
-        let date = self.policy.zone.civil(deploy.request.at).strftime("%Y-%m-%d").to_string();
+        let day = running_since(deploy).unwrap_or(deploy.request.at);
+        let date = self.policy.zone.civil(day).strftime("%Y-%m-%d").to_string();
         let mut parts = vec![vec![
             format!("## Deployment: {}", inert(&format!("{}", deploy.request.service))),
             format!("- Version: {}", inert(deploy.request.version.as_str())),
@@ -145,6 +147,20 @@ impl Words<'_> {
             }
         }
         Some(parts)
+    }
+
+    /// What is said of a list that became whole after its deploy ended, or is so no more.
+    pub(crate) fn checklist_turned(&self, before: &Deploy, now: &Deploy) -> Option<&'static str> {
+        let open = |deploy: &Deploy| {
+            let all = self.checklist(deploy);
+            let late = all.iter().filter(|line| line.part != Part::Before && line.stand.is_for_people());
+            late.filter(|line| !line.stand.is_ticked()).count()
+        };
+        match (open(before), open(now)) {
+            (0, 0) | (1.., 1..) => None,
+            (1.., 0) => Some("Everything is ticked:"),
+            (0, 1..) => Some("Not everything is ticked any more:"),
+        }
     }
 
     /// The list as a message that can be copied.

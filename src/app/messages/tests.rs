@@ -303,6 +303,61 @@ fn a_place_in_line_is_not_promised_while_a_lock_stands() {
 }
 
 #[test]
+fn a_checklist_is_of_the_day_of_the_start_and_what_is_posted_last_is_true() {
+    use shipgate_domain::checklist::{Checklist, Did, Item, Stroke};
+    use shipgate_domain::people::Member;
+    let mut policy = policy();
+    let after = ["Looked at the graphs", "Told support"].map(|text| Item {
+        text: text.into(),
+        fact: None,
+        who: Vec::new(),
+        with_migrations: false,
+        optional: false,
+    });
+    let place = policy.environments.values_mut().next().expect("one");
+    place.preflight.checklist = Some(Checklist { after: after.to_vec(), ..Checklist::default() });
+    let person = |name: &str| name.parse::<PersonId>().expect("a person");
+    policy.people.insert(person("ada"), Default::default());
+    policy.groups.insert("team".parse().expect("a group"), vec![Member::Person(person("ada"))]);
+
+    let progress =
+        Progress { standing: Standing::Ended(Conclusion::Success), jobs: Vec::new(), failed: None };
+    let mut deploy = ended(Outcome::Succeeded, Some(progress));
+    deploy.request.at = at("2026-12-18T09:00:00Z");
+    deploy.verdicts = vec![Verdict {
+        gate: Gate::Approvals,
+        answer: Answer::Open,
+        reason: Reason::NoApprovals,
+        until: None,
+        helpers: Helpers::default(),
+    }];
+    let words = words(&policy);
+    let page = plain(&words.checklist_page(&deploy, "Checklist of"));
+    assert!(page.contains("- Date: 2026-12-20"), "the run was started two days after the request: {page}");
+    let mark = |deploy: &Deploy, item: usize, did| {
+        let mut marked = deploy.clone();
+        marked.strokes.push(Stroke {
+            item: after[item].text.clone(),
+            did,
+            by: person("ada"),
+            account: Account { platform: Platform::Slack, id: "U0ADA".into() },
+            digest: deploy.digest().expect("a digest").clone(),
+            at: at(NOW),
+            drawing: format!("{}", deploy.strokes.len()),
+        });
+        marked
+    };
+    let one = mark(&deploy, 0, Did::Tick);
+    let both = mark(&one, 1, Did::Tick);
+    let back = mark(&both, 0, Did::Untick);
+    let again = mark(&back, 0, Did::Tick);
+    assert_eq!(words.checklist_turned(&deploy, &one), None);
+    assert_eq!(words.checklist_turned(&one, &both), Some("Everything is ticked:"));
+    assert_eq!(words.checklist_turned(&both, &back), Some("Not everything is ticked any more:"));
+    assert_eq!(words.checklist_turned(&back, &again), Some("Everything is ticked:"));
+}
+
+#[test]
 fn the_changes_are_those_since_what_runs_now() {
     let policy = policy();
     let mut deploy = deploy(Kind::Rollback { from: None }, StartWhen::Now);
