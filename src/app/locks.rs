@@ -17,6 +17,8 @@ use shipgate_domain::policy::Environment;
 
 /// Longest reason that is kept.
 const REASON: usize = 300;
+/// What is said of somebody else's lock that is lifted by its button, which asks for no reason: none is made up.
+const BY_BUTTON: &str = "unlocked by button, without a reason";
 
 impl App {
     /// `lock production migrating the db --for 2h`, `lock production … --warn`, `lock production … --steal`
@@ -71,7 +73,7 @@ impl App {
         let ask = match press {
             LockPress::Keep => LockAsk::Keep,
             LockPress::Unlock if lock.by == visit.person => LockAsk::Release(None),
-            LockPress::Unlock => LockAsk::Release(Some("not needed any more, said by button".into())),
+            LockPress::Unlock => LockAsk::Release(Some(BY_BUTTON.into())),
         };
         self.ask_lock(visit, environment, &ask).await
     }
