@@ -8,6 +8,7 @@ pub mod bot;
 pub mod cards;
 mod checklist;
 pub mod commands;
+mod demands;
 mod dispatch;
 pub mod effects;
 mod emergency;

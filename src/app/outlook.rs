@@ -1,12 +1,11 @@
 //! The words about what a calendar will say: in chat, on the command line, in the picture and in people's calendars.
 //! Not here: computing any of it (`domain::calendar::outlook`), or drawing it.
 
+pub use crate::demands::other_rules;
 use crate::messages::duration;
-pub use crate::reading::rules_of;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::outlook::{Ahead, Cause, Closure, Held, Holds, Outlook, Part, Stretch, Turn};
 use shipgate_domain::calendar::{Opening, Schedule, WeeklySpan};
-use shipgate_domain::policy::{Environment, Service};
 use shipgate_domain::zone::Zone;
 
 /// Letters of a reason that are shown in a list.
@@ -207,28 +206,6 @@ pub fn zones(zone: &Zone, schedule: Option<&Schedule>) -> String {
         }
         _ => format!("Times are {zone}."),
     }
-}
-
-/// What the rules ask of a deploy besides the calendar.
-#[must_use]
-pub fn other_rules(service: &Service, environment: &Environment) -> Vec<(String, String)> {
-    let list = |groups: &[shipgate_domain::ids::GroupName]| crate::messages::groups(groups);
-    let mut rules = vec![("Permission".to_owned(), list(&environment.deployers))];
-    let told = rules_of(service, environment).into_iter();
-    rules.extend(told.map(|(name, text)| (name, text.to_plain())));
-    let approvals = &environment.approvals;
-    let asked = match approvals.needed {
-        0 => "none asked for".to_owned(),
-        needed => format!("{needed} from {}", list(&approvals.from)),
-    };
-    rules.push(("Approvals".to_owned(), asked));
-    let overrides = &environment.overrides;
-    let emergency = match overrides.from.as_slice() {
-        [] => "nobody can open a closed time".to_owned(),
-        from => format!("{} from {} opens a closed time", overrides.needed.max(1), list(from)),
-    };
-    rules.push(("Emergency".to_owned(), emergency));
-    rules
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 use crate::actions::needed_for;
 use crate::bot::App;
 use crate::commands::{ArgSpec, Grammar, Invocation, Kind};
+use crate::demands::rules_of;
 use crate::intake::{Context, Visit};
 use crate::judge::later;
+use crate::messages::field_for;
 use crate::messages::lists::PlaceStatus;
-use crate::messages::{duration, field_for, groups};
 use crate::store::{About, Filter, StoreError};
 use crate::words::{Field, Form, Text};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +19,7 @@ use shipgate_domain::facts::{Case, Outside, Read};
 use shipgate_domain::gates::{Gate, judge};
 use shipgate_domain::ids::{DeployId, GroupName, Version};
 use shipgate_domain::people::{Action, Memberships};
-use shipgate_domain::policy::{CheckRule, Environment, ReviewRule, Service};
+use shipgate_domain::policy::{Environment, Service};
 
 impl App {
     /// `status`, `status production`
@@ -395,54 +396,4 @@ fn view<'a>(calendar: &'a Calendar, service: &'a Service, environment: &'a Envir
 
 fn summary(grammar: &Grammar, command: &str) -> String {
     grammar.command(command).map(|spec| spec.summary.clone()).unwrap_or_default()
-}
-
-/// What the rules ask of a commit, which only a deploy with a version has.
-#[must_use]
-pub fn rules_of(service: &Service, environment: &Environment) -> Vec<(String, Text)> {
-    let branch = Text::plain("must be part of ").code(service.pipeline.git_ref.clone());
-    let mut rules = vec![("Version".to_owned(), branch)];
-    if let Some(after) = &environment.after {
-        rules.push((
-            "Order".to_owned(),
-            match environment.preflight.soak {
-                Some(soak) => format!("the same commit must have been on {after} for {}", duration(soak)),
-                None => format!("the same commit must have succeeded on {after}"),
-            }
-            .into(),
-        ));
-    }
-    let checks = match &environment.checks {
-        CheckRule::All => {
-            let but = match environment.preflight.ignored_checks.as_slice() {
-                [] => String::new(),
-                ignored => format!(" but {}", ignored.join(", ")),
-            };
-            format!("every check of the commit{but} must be green, and there must be one")
-        }
-        CheckRule::Required => {
-            format!("those that the repository demands of {} must be green", service.pipeline.git_ref)
-        }
-        CheckRule::None => "none asked for".to_owned(),
-        CheckRule::Named(names) => format!("these must be green: {}", names.join(", ")),
-    };
-    rules.push(("Checks".to_owned(), checks.into()));
-    match environment.preflight.reviews {
-        ReviewRule::None => {}
-        ReviewRule::Required => {
-            let branch = &service.pipeline.git_ref;
-            let text = format!("every pull request as the repository demands of {branch}");
-            rules.push(("Review".to_owned(), text.into()));
-        }
-        ReviewRule::Count(count) => {
-            let text = format!("every pull request by {count}");
-            rules.push(("Review".to_owned(), text.into()));
-        }
-    }
-    if let (Some(rule), false) = (&environment.preflight.migrations, service.preflight.migrations.is_empty())
-    {
-        let text = format!("a change that contains some needs {} from {}", rule.needed, groups(&rule.from));
-        rules.push(("Migrations".to_owned(), text.into()));
-    }
-    rules
 }
