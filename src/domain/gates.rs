@@ -21,6 +21,7 @@ mod start;
 mod tests;
 mod version;
 
+pub use approvals::could_agree;
 pub use reason::{Reason, Share};
 
 use crate::deploy::{Deploy, StartWhen};

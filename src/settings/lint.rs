@@ -1,6 +1,7 @@
 //! What is legal but surely wrong: rules that never let anything through, freezes that hold nothing, people who wait for
 //! nobody. Found by trying the next year out. Not here: what cannot be read at all (`rules`).
 
+mod approvals;
 mod checklists;
 
 use super::Settings;
@@ -9,10 +10,8 @@ use super::reader::{Section, clip};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::calendar::outlook::{Holds, Outlook, View};
 use shipgate_domain::calendar::{Calendar, Freeze, FreezeOccurrence, FreezeWhen, Lead, Schedule, WeeklySpan};
-use shipgate_domain::ids::PersonId;
-use shipgate_domain::people::Member;
 use shipgate_domain::policy::{Environment, Policy};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 const YEAR: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -38,7 +37,7 @@ pub(super) fn lint(settings: &Settings, root: &Section<'_>, now: Timestamp) {
     let tried = Tried { policy, calendar, root, now, until };
     freezes(&tried);
     windows(&tried);
-    approvals(&tried);
+    approvals::approvals(&tried);
     checklists::checklists(&tried);
     reminders(&tried, &settings.reminders.leads);
 }
@@ -252,52 +251,6 @@ fn gets_through(window: &WeeklySpan, schedule: &Schedule, looks: &[Outlook], tri
     };
     let mine = open(&alone);
     looks.iter().flat_map(open).any(|(from, until)| mine.iter().any(|span| span.0 < until && from < span.1))
-}
-
-/// People who may ask for a deploy that nobody but they could approve.
-fn approvals(tried: &Tried<'_>) {
-    for (name, section) in tried.root.sections("environments") {
-        let environment = tried.policy.environments.values().find(|e| e.name.as_str() == name.text);
-        let Some(environment) = environment.filter(|e| e.approvals.needed > 0 && !e.approvals.own) else {
-            continue;
-        };
-        let rule = &environment.approvals;
-        let (Some(voters), deployers) = (people(&rule.from, tried.policy), &environment.deployers) else {
-            continue;
-        };
-        let named = deployers.iter().filter_map(|group| tried.policy.groups.get(group)).flatten();
-        let stuck: BTreeSet<&PersonId> = named
-            .filter_map(|member| match member {
-                Member::Person(person) => Some(person),
-                Member::Outside(_) => None,
-            })
-            .filter(|asker| voters.iter().filter(|voter| *voter != asker).count() < rule.needed as usize)
-            .collect();
-        // When nobody at all could be helped, that is an error which the rules found.
-        let Some(first) = stuck.first().filter(|_| voters.len() >= rule.needed as usize) else { continue };
-        let table = section.section("approvals");
-        let at = table.and_then(|table| table.place_of("needed")).unwrap_or(name.place);
-        let others = if stuck.len() > 1 { format!(" and {} more", stuck.len() - 1) } else { String::new() };
-        let what = format!("nobody could approve what {first}{others} asks for on {}", clip(&name.text));
-        let why = "the person who asks does not count, and too few others are in the groups";
-        let instead = "add people to the groups in `from`, or write a smaller number";
-        section.note(Finding::at(at, "approval_of_nobody", what).why(why).instead(instead).warning());
-    }
-}
-
-/// The people of these groups; none where a chat platform keeps a part of them.
-fn people<'a>(
-    from: &[shipgate_domain::ids::GroupName],
-    policy: &'a Policy,
-) -> Option<BTreeSet<&'a PersonId>> {
-    let mut found = BTreeSet::new();
-    for member in from.iter().filter_map(|group| policy.groups.get(group)).flatten() {
-        match member {
-            Member::Person(person) => found.insert(person),
-            Member::Outside(_) => return None,
-        };
-    }
-    Some(found)
 }
 
 /// Reminders of an end that lies before the beginning of every freeze there is.

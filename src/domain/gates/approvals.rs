@@ -6,9 +6,10 @@ use super::{Finding, LOOK_AGAIN, Reason, Share, action};
 use crate::deploy::{Approval, OVERRIDE_LASTS};
 use crate::facts::Case;
 use crate::ids::{GroupName, PersonId};
-use crate::people::{Member, Memberships, Standing};
+use crate::people::{Memberships, Standing};
 use crate::policy;
 use jiff::{SignedDuration, Timestamp};
+pub use shares::could_agree;
 pub(super) use shares::fill;
 use std::collections::BTreeMap;
 
@@ -273,24 +274,7 @@ fn next_step(case: &Case<'_>) -> Option<Timestamp> {
 /// Whether enough people could approve in the end: named ones who are not ruled out, or a group kept elsewhere.
 fn enough_may(case: &Case<'_>) -> bool {
     let own = case.environment.approvals.own;
-    let asked = asked(case, SignedDuration::MAX);
-    let members = |share: &policy::Share| {
-        share.from.iter().filter_map(|g| case.policy.groups.get(g)).flatten().cloned().collect::<Vec<_>>()
-    };
-    let is_named = |share: &&policy::Share| members(share).iter().all(|m| matches!(m, Member::Person(_)));
-    let closed: Vec<&policy::Share> = asked.iter().filter(is_named).collect();
-    let mut people: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
-    for (number, share) in closed.iter().enumerate() {
-        for member in members(share) {
-            if let Member::Person(person) = member
-                && !is_ruled_out(case, &person, own)
-            {
-                people.entry(person).or_default().push(number);
-            }
-        }
-    }
-    let needed: Vec<u32> = closed.iter().map(|share| share.needed).collect();
-    fill(&people.into_values().collect::<Vec<_>>(), &needed).is_full()
+    could_agree(case.policy, &asked(case, SignedDuration::MAX), |person| is_ruled_out(case, person, own))
 }
 
 /// Everybody known to be in the groups, or to stand in for somebody who is, without those whose yes would not count

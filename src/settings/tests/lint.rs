@@ -156,6 +156,66 @@ fn an_approval_that_nobody_could_give_to_somebody_is_told() {
     assert_eq!(said(&own), []);
 }
 
+/// Rules with one of whom much is asked: ada, who may deploy, alone in `solo`.
+fn solo(approvals: &str, environment: &str, service: &str) -> String {
+    file(WINDOWS, approvals, "")
+        .replace("[services.api]\n", &format!("[services.api]\n{service}\n"))
+        .replace("[groups]\n", "[groups]\nsolo = [\"ada\"]\n")
+        .replace("[schedules.office]\n", &format!("{environment}\n[schedules.office]\n"))
+}
+
+/// The whole of the only thing that `check` finds.
+fn told(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shipgate.toml");
+    std::fs::write(&path, text).expect("written");
+    let env = good_env();
+    check_with(&path, false, &|name| env.get(name).cloned(), NOW.parse().expect("an instant")).0
+}
+
+#[test]
+fn a_yes_of_any_kind_that_nobody_could_give_to_somebody_is_told() {
+    let also = r#"{ needed = 1, from = ["release-managers"], also = [{ needed = 1, from = ["solo"] }] }"#;
+    let text = solo(also, "", "");
+    only(&text, "warning", "approval_of_nobody", "needed = 1");
+    let said = told(&text);
+    for part in ["nobody could approve what ada asks for on production", "without ada", "solo"] {
+        assert!(said.contains(part), "“{part}” is missing: {said}");
+    }
+    let overrides = "overrides = { needed = 1, from = [\"solo\"] }";
+    let text = solo(APPROVALS, overrides, "");
+    only(&text, "warning", "approval_of_nobody", "needed = 1, from = [\"solo\"]");
+    assert!(told(&text).contains("ada asks for on production as an emergency"), "{}", told(&text));
+    let migrations = "migrations = { needed = 1, from = [\"solo\"] }";
+    let text = solo(APPROVALS, migrations, "migrations = [\"rails\"]");
+    only(&text, "warning", "approval_of_nobody", "needed = 1, from = [\"solo\"]");
+    assert!(told(&text).contains("ada asks for on production when it contains"), "{}", told(&text));
+    let nothing_looked_for = solo(APPROVALS, migrations, "");
+    assert!(said_codes(&nothing_looked_for).iter().all(|code| code != "approval_of_nobody"));
+}
+
+fn said_codes(text: &str) -> Vec<String> {
+    said(text).into_iter().map(|(_, code, _)| code).collect()
+}
+
+#[test]
+fn two_places_that_only_one_person_could_fill_are_told() {
+    // grace is asked for both, and linus for one of them; whatever linus asks for, grace would have to say yes twice.
+    let text = file(
+        WINDOWS,
+        r#"{ needed = 1, from = ["release-managers"], also = [{ needed = 1, from = ["second"] }] }"#,
+        "",
+    )
+    .replace("[groups]\n", "[groups]\nsecond = [\"grace\"]\n")
+    .replace("deployers = [\"ada\", \"grace\"]", "deployers = [\"ada\", \"linus\"]");
+    only(&text, "warning", "approval_of_nobody", "needed = 1");
+    let said = told(&text);
+    assert!(
+        said.contains("what linus asks for") && said.contains("each person fills one place only"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_reminder_before_every_beginning_is_told() {
     let freeze = "[[freezes]]\nname = \"F\"\nfrom = \"2026-11-26\"\nuntil = \"2026-11-27\"\n";

@@ -1,5 +1,33 @@
 //! Places to fill, and people who fit some of them: how many can be filled when each person fills one at most.
-//! Not here: who fits.
+//! Not here: whose yes counts.
+
+use crate::ids::PersonId;
+use crate::people::Member;
+use crate::policy::{Policy, Share};
+use std::collections::BTreeMap;
+
+/// Whether enough people could say yes in the end: named ones who are not ruled out, each for one place. What a group
+/// kept elsewhere could fill counts as filled: who is in it is known there only.
+#[must_use]
+pub fn could_agree(policy: &Policy, shares: &[Share], is_ruled_out: impl Fn(&PersonId) -> bool) -> bool {
+    let members = |share: &Share| -> Vec<Member> {
+        share.from.iter().filter_map(|group| policy.groups.get(group)).flatten().cloned().collect()
+    };
+    let is_named = |share: &&Share| members(share).iter().all(|member| matches!(member, Member::Person(_)));
+    let closed: Vec<&Share> = shares.iter().filter(is_named).collect();
+    let mut people: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
+    for (number, share) in closed.iter().enumerate() {
+        for member in members(share) {
+            if let Member::Person(person) = member
+                && !is_ruled_out(&person)
+            {
+                people.entry(person).or_default().push(number);
+            }
+        }
+    }
+    let needed: Vec<u32> = closed.iter().map(|share| share.needed).collect();
+    fill(&people.into_values().collect::<Vec<_>>(), &needed).is_full()
+}
 
 /// Who fills which place.
 pub(in crate::gates) struct Filled {
