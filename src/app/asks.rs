@@ -11,7 +11,7 @@ use shipgate_domain::audit::Actor;
 use shipgate_domain::deploy::{Ask, Deploy, Resolution, State};
 use shipgate_domain::facts;
 use shipgate_domain::ids::{Digest, GroupName};
-use shipgate_domain::people::{Action, Authorized, Denied, Standing, standing_for};
+use shipgate_domain::people::{Action, Authorized, Denied, Standing, standing_for, who_is_there};
 use shipgate_domain::policy::Environment;
 
 /// Longest reason that is kept.
@@ -254,13 +254,9 @@ impl App {
         if standing_for(policy, &outside, grant.person(), &groups) == Standing::Member {
             return Ok(true);
         }
-        let environment = environment.name.clone();
-        self.deny(
-            visit,
-            deploy,
-            Action::Approve,
-            &Denied::NotInGroup { action: Action::Approve, environment, groups },
-        );
+        let (action, environment) = (Action::Approve, environment.name.clone());
+        let people = who_is_there(policy, &outside, action, &groups);
+        self.deny(visit, deploy, action, &Denied::NotInGroup { action, environment, groups, people });
         Ok(false)
     }
 

@@ -303,6 +303,9 @@ pub enum Denied {
         environment: EnvironmentName,
         /// Groups whose members may.
         groups: Vec<GroupName>,
+        /// Those of them who are there, to be named. No part of the record: groups change.
+        #[serde(skip)]
+        people: Vec<PersonId>,
     },
     /// A bot, an app or a workflow.
     Bot,
@@ -377,12 +380,33 @@ pub fn authorize(
         match standing {
             Standing::Member => {}
             Standing::Stranger => {
-                return Err(Denied::NotInGroup { action, environment: place.name.clone(), groups });
+                let (environment, people) =
+                    (place.name.clone(), who_is_there(policy, outside, action, &groups));
+                return Err(Denied::NotInGroup { action, environment, groups, people });
             }
             Standing::Unknown(why) => return Err(Denied::Unreadable { why }),
         }
     }
     Ok(granted(person))
+}
+
+/// Whom somebody can ask who may not do something themselves: the members of the groups who are there, and those who
+/// approve for the others; all members when nobody is there. Everybody in `outside` counts as away.
+#[must_use]
+pub fn who_is_there(
+    policy: &Policy,
+    outside: &Memberships,
+    action: Action,
+    groups: &[GroupName],
+) -> Vec<PersonId> {
+    let all = policy.members(groups, outside);
+    let away = |person: &PersonId| outside.away.iter().find(|away| away.person == *person);
+    let mut there: Vec<PersonId> = all.iter().filter(|person| away(person).is_none()).cloned().collect();
+    if matches!(action, Action::Approve | Action::Reject) {
+        let delegates = all.iter().filter_map(away).map(|away| away.delegate.clone());
+        there.extend(delegates.filter(|delegate| away(delegate).is_none() && !all.contains(delegate)));
+    }
+    if there.is_empty() { all } else { there }
 }
 
 /// Whether somebody belongs to one of the groups, or approves for a member who is away. Who stands in for somebody who

@@ -5,7 +5,7 @@ use super::App;
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::ids::{Account, GroupName, Platform};
 use shipgate_domain::people::{
-    AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize,
+    AccountFacts, Action, Authorized, Denied, Member, Memberships, OutsideGroup, authorize, who_is_there,
 };
 use shipgate_domain::policy::{Environment, Provider};
 use std::sync::PoisonError;
@@ -37,7 +37,15 @@ impl App {
                 Err(error) => return Err(Denied::Unreadable { why: error.to_string() }),
             }
         }
-        authorize(policy, &outside, account, &facts, action, environment)
+        let decided = authorize(policy, &outside, account, &facts, action, environment);
+        let Err(Denied::NotInGroup { action, environment, groups, .. }) = decided else { return decided };
+        // Whom to ask is told as well as it is known: who is away is left out where that can be read.
+        if let Ok((_, away)) = self.absences().await {
+            let now = self.now();
+            outside.set_away(away.into_iter().filter(|a| a.holds(now)).collect());
+        }
+        let people = who_is_there(policy, &outside, action, &groups);
+        Err(Denied::NotInGroup { action, environment, groups, people })
     }
 
     /// Whether an account is still one by which a person decides; an error, for people, when that cannot be read.

@@ -44,9 +44,13 @@ impl Words<'_> {
     /// Why somebody may not do something: "you may not … ".
     pub(crate) fn denied_to(&self, what: &str, denied: &Denied) -> Message {
         match denied {
-            Denied::NotInGroup { environment, groups: g, .. } => {
+            Denied::NotInGroup { environment, groups: g, people, .. } => {
+                let only = Text::plain(format!("Only {} may", groups(g)));
                 no(format!("You may not {what} on {environment}. Nothing changed."))
-                    .paragraph(format!("Only {} may. Ask one of them.", groups(g)))
+                    .paragraph(match people.as_slice() {
+                        [] => only.and("."),
+                        people => only.and(". Ask ").text(self.some_of(people)).and("."),
+                    })
                     .paragraph(Text::plain("See ").code(format!("/who-can {environment}")).and("."))
             }
             Denied::Bot => no(format!("Bots, apps and workflows may not {what}. Nothing changed."))

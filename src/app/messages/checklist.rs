@@ -12,9 +12,6 @@ use shipgate_domain::hex;
 use shipgate_domain::hidden::is_hidden_in_prose;
 use shipgate_domain::ids::{GroupName, PersonId};
 
-/// People who are named as those who can help, at most.
-const HELPERS: usize = 5;
-
 /// What a box of an item brings back.
 pub(crate) fn key_of(item: &str) -> String {
     hex(&Sha256::digest(item.as_bytes()))[..16].to_owned()
@@ -180,9 +177,7 @@ impl Words<'_> {
         let text = Text::plain(format!("Only {} may", groups(of)));
         message.paragraph(match people {
             [] => text.and("."),
-            people => {
-                text.and(". Ask ").text(self.people(&people[..people.len().min(HELPERS)], false)).and(".")
-            }
+            people => text.and(". Ask ").text(self.some_of(people)).and("."),
         })
     }
 

@@ -11,8 +11,6 @@ use std::collections::BTreeMap;
 
 /// What a gate says that will be judged again.
 const AGAIN: &str = "; asking again by itself";
-/// People who are named as those who can help, at most.
-const HELPERS: usize = 5;
 
 impl Words<'_> {
     /// The line of a gate on a card.
@@ -53,12 +51,7 @@ impl Words<'_> {
             }
             _ => "; ask ",
         };
-        let shown = &people[..people.len().min(HELPERS)];
-        let text = text.and(word).text(self.people(shown, false));
-        match people.len() - shown.len() {
-            0 => text,
-            more => text.and(format!(" and {}", count(more as u64, "other"))),
-        }
+        text.and(word).text(self.some_of(people))
     }
 
     pub(super) fn reason(&self, verdict: &Verdict) -> Text {

@@ -10,8 +10,20 @@ use shipgate_domain::policy::{ApprovalRule, Environment};
 
 /// People who are mentioned in one message, at most.
 const MENTIONED: usize = 10;
+/// People who are named as those who can help, at most.
+const HELPERS: usize = 5;
 
 impl Words<'_> {
+    /// Those who can help, a few of them by name; nobody is disturbed by it.
+    pub(super) fn some_of(&self, people: &[PersonId]) -> Text {
+        let shown = &people[..people.len().min(HELPERS)];
+        let text = self.people(shown, false);
+        match people.len() - shown.len() {
+            0 => text,
+            more => text.and(format!(" and {}", count(more as u64, "other"))),
+        }
+    }
+
     pub(crate) fn own_code(&self, deploy: &Deploy) -> Message {
         Message::line(
             Tone::Bad,

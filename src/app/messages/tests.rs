@@ -451,12 +451,33 @@ fn whoever_may_not_note_an_emergency_reads_that_and_nothing_of_cancelling() {
         action: Action::Incident,
         environment: "production".parse().expect("a name"),
         groups: vec!["team".parse().expect("a group")],
+        people: Vec::new(),
     };
     let said = plain(&words(&policy).denied(Action::Incident, &denied));
     assert!(said.contains("You may not note what became of an emergency on production"), "{said}");
     let production = policy.environment("production").expect("it exists");
     let all = plain(&words(&policy).who_can(None, production, &Memberships::default()));
     assert!(all.contains("note what became of an emergency: team"), "{all}");
+}
+
+#[test]
+fn whoever_may_not_reads_the_names_of_a_few_who_may_and_nobody_is_disturbed() {
+    let policy = policy();
+    let denied = |people: &[&str]| Denied::NotInGroup {
+        action: Action::Lock,
+        environment: "production".parse().expect("a name"),
+        groups: vec!["rm".parse().expect("a group")],
+        people: people.iter().map(|name| name.parse().expect("a person")).collect(),
+    };
+    let answer = words(&policy).denied(Action::Lock, &denied(&["grace", "linus"]));
+    let said = plain(&answer);
+    assert!(said.contains("Only rm may. Ask grace and linus."), "{said}");
+    let text = serde_json::to_string(&answer).expect("plain data");
+    assert!(!text.contains("\"notify\":true"), "{text}");
+    let many = plain(&words(&policy).denied(Action::Lock, &denied(&["a", "b", "c", "d", "e", "f", "g"])));
+    assert!(many.contains("Ask a, b, c, d and e and 2 others."), "{many}");
+    let none = plain(&words(&policy).denied(Action::Lock, &denied(&[])));
+    assert!(none.contains("Only rm may.") && !none.contains("Ask"), "{none}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Who may do what, as a table of roles and actions. Not here: what a grant is good for (`deploy`).
 
-use super::{AccountFacts, Action, Away, Denied, Member, Memberships, Standing, authorize, circle};
+use super::{
+    AccountFacts, Action, Away, Denied, Member, Memberships, Standing, authorize, circle, who_is_there,
+};
 use crate::ids::{Account, Platform};
-use crate::samples::{colleague, memberships, outside_group, parsed, policy, slack};
+use crate::samples::{THURSDAY, after, at, colleague, memberships, outside_group, parsed, policy, slack};
 
 /// `y`: may. `.`: is in no group that may. `grace` deploys and releases, `linus` and `member` release, `olga` is on
 /// call, `eve` is known and in no group, `stranger` is nobody's account.
@@ -163,7 +165,38 @@ fn a_refusal_names_the_groups_whose_members_may() {
         authorize(&policy, &memberships(), &slack("U0ADA"), &colleague(), Action::Approve, production);
     let groups = vec![parsed("on-call"), parsed("release-managers")];
     let environment = parsed("production");
-    assert_eq!(refused, Err(Denied::NotInGroup { action: Action::Approve, environment, groups }));
+    let people = ["grace", "linus", "olga", "slack:U0MEMBER"].map(parsed).to_vec();
+    assert_eq!(refused, Err(Denied::NotInGroup { action: Action::Approve, environment, groups, people }));
+}
+
+#[test]
+fn whoever_may_not_is_told_whom_they_can_ask_now() {
+    let policy = policy();
+    let away = |person: &str, delegate: &str| Away {
+        person: parsed(person),
+        account: slack("U0"),
+        delegate: parsed(delegate),
+        from: at(THURSDAY),
+        until: after(THURSDAY, 3600),
+    };
+    let named = |action: Action, away: Vec<Away>| {
+        let mut outside = memberships();
+        outside.set_away(away);
+        let groups = [parsed("on-call"), parsed("release-managers")];
+        who_is_there(&policy, &outside, action, &groups).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(named(Action::Lock, Vec::new()), ["grace", "linus", "olga", "slack:U0MEMBER"]);
+    assert_eq!(named(Action::Lock, vec![away("linus", "eve")]), ["grace", "olga", "slack:U0MEMBER"]);
+    assert_eq!(
+        named(Action::Approve, vec![away("linus", "eve")]),
+        ["grace", "olga", "slack:U0MEMBER", "eve"]
+    );
+    let all = ["grace", "linus", "olga", "slack:U0MEMBER"].map(|who| away(who, "nobody-here"));
+    assert_eq!(
+        named(Action::Lock, all.to_vec()),
+        ["grace", "linus", "olga", "slack:U0MEMBER"],
+        "somebody, at least"
+    );
 }
 
 #[test]
