@@ -3,7 +3,7 @@
 
 use crate::bot::App;
 use crate::cards::{Press, token_hash};
-use crate::commands::{Action as Wish, ArgSpec, Entry, Invocation, Kind, Parsed};
+use crate::commands::{Action as Wish, ArgSpec, Entry, Invocation, Kind, Parsed, check_secret};
 use crate::effects::{Effect, Finish, Leased, NewEffect};
 use crate::inbound::{Content, Inbound, ReplyTo};
 use crate::point;
@@ -497,6 +497,10 @@ impl App {
         let field = |name: &str| {
             fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default()
         };
+        let secret = fields.iter().find_map(|(_, value)| check_secret(value).err());
+        if let Some(refusal) = secret {
+            return self.understood(visit, Parsed::Refused(refusal)).await;
+        }
         match context {
             Context::Words { invocation } => {
                 let names = self.names().await?;

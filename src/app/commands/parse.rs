@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::near::nearest;
 use super::refusal::{Code, Refusal, shown};
+use super::secret;
 use super::slots;
 use super::spec::{ArgSpec, CommandSpec, FormSpec};
 use super::times::WrittenTime;
@@ -129,6 +130,10 @@ impl Grammar {
     /// Understands `text`. The same words and names always give the same answer; nothing is looked up.
     #[must_use]
     pub fn parse(&self, text: &str, names: &Names, entry: Entry<'_>) -> Parsed {
+        // First of all: no other refusal may repeat a part of it.
+        if let Err(refusal) = secret::check(text) {
+            return Parsed::Refused(refusal);
+        }
         match self.try_parse(text, names, entry) {
             // What goes to a run goes there as it was typed, or not at all: nothing is left out in silence.
             Ok(parsed) => match words::check_plain(text) {
@@ -154,6 +159,9 @@ impl Grammar {
             let Some(arg) = form.args.iter().find(|arg| arg.name == *name) else { continue };
             if words::readable(answer).is_empty() {
                 continue;
+            }
+            if let Err(refusal) = secret::check(answer) {
+                return Parsed::Refused(refusal);
             }
             if answer.chars().count() > words::LONGEST_TEXT {
                 return Parsed::Refused(words::too_long(answer.chars().count()));

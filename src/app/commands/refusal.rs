@@ -50,6 +50,7 @@ impl Refusal {
             Code::BadDuration => "bad_duration",
             Code::BadTime => "bad_time",
             Code::BadValue => "bad_value",
+            Code::LooksSecret => "looks_like_a_secret",
         }
     }
 
@@ -132,6 +133,7 @@ pub(super) enum Code {
     BadDuration,
     BadTime,
     BadValue,
+    LooksSecret,
 }
 
 /// A person's word as it may stand in a sentence: short, visible, between quotes.

@@ -84,6 +84,56 @@ fn bad_input_is_refused_by_its_name() {
     }
 }
 
+/// Put together here, so that nobody who looks for secrets in this repository finds one.
+fn tokens() -> Vec<String> {
+    vec![
+        ["ghp", "_0123456789abcdefghijABCDEFGHIJ012345"].concat(),
+        ["github", "_pat_11ABCDEFG0123456789_abcdefghijklmnop"].concat(),
+        ["xoxb", "-123456789012-abcdefghijkl"].concat(),
+        ["glpat", "-abcdefgh12345678ABCD"].concat(),
+        ["AKIA", "IOSFODNN7EXAMPLE"].concat(),
+        ["sk", "-proj-Abcdefghij0123456789"].concat(),
+        ["eyJ", "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc"].concat(),
+        ["-----BEGIN", " RSA PRIVATE KEY-----"].concat(),
+        ["https://hooks.slack", ".com/services/T0/B0/abc"].concat(),
+    ]
+}
+
+#[test]
+fn what_looks_like_a_token_is_refused_in_every_command_and_never_repeated() {
+    for token in tokens() {
+        for text in [
+            format!("deploy production v1.2.3 --emergency \"{token}\""),
+            format!("lock production with {token} in it"),
+            format!("freeze add Name of {token} for 2h"),
+            format!("reject because TOKEN={token}"),
+            format!("deploy production {token}"),
+            format!("{token} production"),
+            format!("deploy prodution {token}"),
+        ] {
+            let refusal = refused(&text);
+            assert_eq!(refusal.code(), "looks_like_a_secret", "{text}: {refusal}");
+            assert!(!refusal.to_string().contains(&token), "{refusal}");
+            assert!(refusal.next.contains("Revoke it"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn ordinary_words_that_begin_like_a_token_are_none() {
+    for text in [
+        "lock production disk-full-again-because-of-the-logs-2026",
+        "lock production the token ghp_… leaked and was revoked",
+        "lock production sk-refactor-the-database-layer-2026 is merged",
+        "lock production AKIA is short",
+        "lock production task-Force-of-2026-meets-again-there",
+        "deploy production feature/risk-Assessment-of-2026-quarter-4",
+        "deploy production 9473985f2b1c4d5e6f708192a3b4c5d6e7f80912",
+    ] {
+        assert!(crate::commands::check_secret(text).is_ok(), "{text}");
+    }
+}
+
 #[test]
 fn refusals_say_what_why_and_what_next() {
     let told = [
