@@ -17,9 +17,9 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "shipgate", version, about, arg_required_else_help = true)]
 struct Cli {
-    /// Settings file.
-    #[arg(long, global = true, default_value = "shipgate.toml", value_name = "FILE")]
-    config: PathBuf,
+    /// Settings file [default: shipgate.toml].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Answers for programs instead of people.
     #[arg(long, global = true)]
     json: bool,
@@ -129,48 +129,61 @@ pub fn main() -> ExitCode {
 
 /// Does what was said.
 fn run(cli: Cli) -> ExitCode {
+    if let Some(why) = in_vain(&cli) {
+        tell(format_args!("shipgate: {why}"));
+        return ExitCode::FAILURE;
+    }
+    let config = cli.config.unwrap_or_else(|| PathBuf::from("shipgate.toml"));
     match cli.command {
         Command::Demo { listen, host } => demo::main(listen, host),
-        Command::Serve { restored } => serve::main(Files { config: cli.config }, restored),
+        Command::Serve { restored } => serve::main(Files { config }, restored),
         Command::Check { online } => {
             let ask: Option<settings::Ask> = online.then_some(online::ask);
-            let (output, code) = settings::check(&cli.config, cli.json, ask);
+            let (output, code) = settings::check(&config, cli.json, ask);
             answered(print(output), code)
         }
-        Command::Explain(asked) => {
-            outlook::explain(&cli.config, &asked, cli.json, SystemClock::default().now())
-        }
+        Command::Explain(asked) => outlook::explain(&config, &asked, cli.json, SystemClock::default().now()),
         Command::Simulate(asked) => {
-            outlook::simulate(&cli.config, &asked, cli.json, SystemClock::default().now())
+            outlook::simulate(&config, &asked, cli.json, SystemClock::default().now())
         }
         Command::Manifest { platform: ManifestOf::Slack { url, socket } } => {
-            match settings::Settings::commands(&cli.config) {
-                Ok(grammar) => manifest(&cli.config, &grammar, url, socket),
+            match settings::Settings::commands(&config) {
+                Ok(grammar) => manifest(&config, &grammar, url, socket),
                 Err(problems) => {
                     tell(problems);
                     ExitCode::FAILURE
                 }
             }
         }
-        Command::CalendarAddress => calendar_address(&cli.config),
+        Command::CalendarAddress => calendar_address(&config),
         // The key is in the environment: no database is asked.
         Command::Audit { command: audit::Audit::Key } => {
             answered(audit::key().and_then(print), ExitCode::SUCCESS)
         }
-        Command::Audit { command } => with_store(&cli.config, async |settings| {
-            audit::run(&*database::look_at(settings).await?, &cli.config, &command, cli.json).await
+        Command::Audit { command } => with_store(&config, async |settings| {
+            audit::run(&*database::look_at(settings).await?, &config, &command, cli.json).await
         }),
-        Command::Backup { to } => with_store(&cli.config, async |settings| {
+        Command::Backup { to } => with_store(&config, async |settings| {
             database::backup(settings, &to, SystemClock::default().now()).await?;
             print(format_args!("wrote {}", to.display()))
         }),
-        Command::Migrate { what } => with_store(&cli.config, async |settings| match what {
+        Command::Migrate { what } => with_store(&config, async |settings| match what {
             Migrate::Tables { grant_to } => database::tables(settings, grant_to.as_deref()).await,
             Migrate::SqliteToPostgres { from } => database::move_in(settings, &from).await,
         }),
-        Command::Healthcheck => healthcheck(&cli.config),
+        Command::Healthcheck => healthcheck(&config),
         Command::Supervise { folder } => shipgate_pipelines::command::supervisor::main(&folder),
     }
+}
+
+/// Why what was said would have no effect, if that is so: whoever says it believes otherwise.
+fn in_vain(cli: &Cli) -> Option<String> {
+    let file = cli.config.as_ref().filter(|_| matches!(cli.command, Command::Demo { .. }))?;
+    Some(format!(
+        "the demo has rules of its own and reads no settings file, so “{}” would change nothing in it. Leave out \
+         --config; to try your own rules out, use `shipgate check`, `shipgate explain` and `shipgate simulate`",
+        file.display()
+    ))
 }
 
 fn manifest(config: &Path, grammar: &Grammar, url: Option<String>, socket: bool) -> ExitCode {
@@ -278,5 +291,24 @@ fn healthcheck(config: &Path) -> ExitCode {
             tell(format_args!("shipgate: no answer from {address}: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_settings_file_for_the_demo_is_refused_and_for_everything_else_is_not() {
+        let said = |words: &[&str]| in_vain(&Cli::try_parse_from(words).expect("it can be said"));
+        for words in [
+            ["shipgate", "--config", "/nonexistent.toml", "demo"],
+            ["shipgate", "demo", "--config", "/nonexistent.toml"],
+        ] {
+            let why = said(&words).expect("a refusal");
+            assert!(why.contains("/nonexistent.toml") && why.contains("shipgate explain"), "{why}");
+        }
+        assert_eq!(said(&["shipgate", "demo"]), None);
+        assert_eq!(said(&["shipgate", "--config", "other.toml", "check"]), None);
     }
 }

@@ -36,6 +36,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Whom a visitor can be: name in the settings, name to show, role.
@@ -71,6 +72,8 @@ pub fn main(listen: SocketAddr, hosts: Vec<String>) -> ExitCode {
 }
 
 async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    stop_with_the_terminal(stop.clone())?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!(
             "cannot listen on {listen}. Is another demo running? Try `shipgate demo --listen 127.0.0.1:0`"
@@ -80,7 +83,6 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
         tempfile::Builder::new().prefix("shipgate-demo-").tempdir().context("cannot make a folder")?;
     let root = folder.path();
     let settings = settings(root)?;
-    let stop = CancellationToken::new();
     let versions = repository::create(&root.join("site"))?;
     sites::prepare(root, &versions)?;
 
@@ -143,12 +145,24 @@ async fn run(listen: SocketAddr, hosts: Vec<String>) -> anyhow::Result<()> {
     served
 }
 
+/// Somebody who closes the terminal is done: the folder goes away as after Ctrl-C. Waits for it from the first moment
+/// on, before there is a folder that could stay behind.
+fn stop_with_the_terminal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    tokio::spawn(async move {
+        if hangup.recv().await.is_some() {
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
+
 fn greet(address: SocketAddr, root: &Path) -> anyhow::Result<()> {
     print(format_args!(
         "\n  Shipgate's demo is at  http://{address}/\n\n\
          \x20 Say  /deploy production v1.2.3  there, then be Grace and approve it.\n\
          \x20 It needs no account and no network. Everything is in {} and goes with it.\n\
-         \x20 Ctrl-C ends it.\n",
+         \x20 Ctrl-C, or closing the terminal, ends it.\n",
         root.display()
     ))?;
     Ok(())

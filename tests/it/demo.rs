@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A running demo, and where it listens.
@@ -13,8 +14,14 @@ struct Demo {
 
 impl Demo {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), arguments)
+    }
+
+    /// One that makes its folder there.
+    fn start_in(folder: &Path, arguments: &[&str]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_shipgate"));
         program.args(["demo", "--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
+        program.env("TMPDIR", folder);
         let mut child = program.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.map_while(Result::ok).find_map(|line| {
@@ -52,4 +59,16 @@ fn a_name_that_another_site_let_point_here_does_not_open_the_page() {
         assert!(answer.starts_with("HTTP/1.1 421"), "{path}: {answer}");
         assert!(answer.contains("--host") && !answer.contains("<html"), "{path}: {answer}");
     }
+}
+
+#[test]
+fn closing_the_terminal_ends_it_in_order_and_nothing_stays_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start_in(folder.path(), &[]);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1, "its folder is there");
+    let hung_up = Command::new("kill").args(["-HUP", &demo.child.id().to_string()]).status().unwrap();
+    assert!(hung_up.success());
+    let ended = demo.child.wait().unwrap();
+    assert_eq!(ended.code(), Some(0), "{ended}");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "something stayed behind");
 }
