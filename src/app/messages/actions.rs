@@ -46,6 +46,18 @@ impl Words<'_> {
         given.map(|(name, value)| (name.clone(), Text::default().code(value.clone()))).collect()
     }
 
+    /// Its arguments in a sentence: " with how hard, instances 3"; nothing for a deploy, and where there are none. Two
+    /// requests of the same command differ in nothing else.
+    pub(super) fn with_arguments(deploy: &Deploy) -> Text {
+        let facts = deploy.action().map(Self::action_facts).unwrap_or_default();
+        let mut text = Text::default();
+        for (number, (name, value)) in facts.into_iter().enumerate() {
+            let before = if number == 0 { " with " } else { ", " };
+            text = text.and(format!("{before}{name} ")).text(value);
+        }
+        text
+    }
+
     /// The commit that it acts on. No change is shown: it puts nothing in place.
     pub(super) fn action_commit(deploy: &Deploy) -> Option<(String, Text)> {
         let pin = &deploy.pinned.as_ref()?.pin;

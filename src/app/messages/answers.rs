@@ -190,12 +190,11 @@ impl Words<'_> {
             .iter()
             .take(8)
             .map(|d| {
-                Text::default().code(format!("/{} {}", said.command, d.id.short())).and(format!(
-                    " — {} → {}, {}",
-                    what(d),
-                    d.request.environment,
-                    d.state.name().replace('_', " ")
-                ))
+                Text::default()
+                    .code(format!("/{} {}", said.command, d.id.short()))
+                    .and(format!(" — {} → {}", what(d), d.request.environment))
+                    .text(Self::with_arguments(d))
+                    .and(format!(", {}", d.state.name().replace('_', " ")))
             })
             .collect();
         no("More than one deploy fits. Nothing changed.").paragraph("Say which:").list(items)

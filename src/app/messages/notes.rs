@@ -155,7 +155,9 @@ impl Words<'_> {
     pub(crate) fn approval_wanted(&self, deploy: &Deploy) -> Message {
         let asking = deploy.verdicts.iter().find(|v| v.is_asking_people());
         let people = asking.map(|v| v.helpers.people.as_slice()).unwrap_or_default();
-        let title = Text::plain("Please look at ").text(self.title(deploy)).and(", asked for by ");
+        let title =
+            Text::plain("Please look at ").text(self.title(deploy)).text(Self::with_arguments(deploy));
+        let title = title.and(", asked for by ");
         let title = title.span(self.person(&deploy.request.by)).and(".");
         let message = Message::line(Tone::Asking, title);
         match people {

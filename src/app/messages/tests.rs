@@ -481,6 +481,37 @@ fn whoever_may_not_reads_the_names_of_a_few_who_may_and_nobody_is_disturbed() {
 }
 
 #[test]
+fn two_requests_of_the_same_command_are_told_apart_by_their_arguments() {
+    let policy = policy();
+    let words = words(&policy);
+    let restart = |how: &str| {
+        let asked = shipgate_domain::deploy::Asked {
+            name: "restart".parse().expect("a name"),
+            args: [("how", how), ("reason", "it hangs")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            live: None,
+            read_only: false,
+            arguments: String::new(),
+        };
+        deploy(Kind::Action(asked), StartWhen::Now)
+    };
+    let said = plain(&words.approval_wanted(&restart("hard")));
+    assert!(said.contains("restart api → production with how hard, asked for by ada"), "{said}");
+    let several = [restart("hard"), restart("soft")];
+    let crate::commands::Parsed::Understood(cancel) = crate::commands::Grammar::builtin().parse(
+        "cancel",
+        &crate::commands::Names::default(),
+        crate::commands::Entry::Mention,
+    ) else {
+        panic!("it is understood")
+    };
+    let said = plain(&words.which_deploy(&cancel, &several));
+    assert!(said.contains("restart of api → production with how hard, "), "{said}");
+    assert!(said.contains("restart of api → production with how soft, "), "{said}");
+    let none = plain(&words.approval_wanted(&deploy(Kind::Deploy, StartWhen::Now)));
+    assert!(none.contains("production, asked for by ada"), "{none}");
+}
+
+#[test]
 fn people_who_would_be_away_for_each_other_read_who_passes_it_on_to_whom() {
     let policy = policy();
     let person = |name: &str| name.parse::<PersonId>().expect("a person");

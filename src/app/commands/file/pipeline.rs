@@ -4,6 +4,7 @@
 
 mod args;
 mod limits;
+mod programs;
 
 use super::super::near::nearest;
 use super::super::spec::{ArgSpec, FormSpec, PipelineSpec, Spot};
@@ -54,8 +55,6 @@ const LOOKS_SECRET: [&str; 15] = [
     "eyJ",
     "hooks.slack.com/services/",
 ];
-/// Programs that would read an argument as a program of its own.
-const SHELLS: [&str; 9] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "pwsh", "powershell"];
 /// More inputs than this no workflow takes (GitHub Docs, "Workflow syntax", `workflow_dispatch.inputs`).
 const MOST_INPUTS: usize = 25;
 const MOST_APPROVALS: i64 = 20;
@@ -234,15 +233,7 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        for pair in words.windows(2) {
-            let ((program, _), (flag, at)) = (&pair[0], &pair[1]);
-            let name = program.rsplit('/').next().unwrap_or_default();
-            if SHELLS.contains(&name) && flag.starts_with('-') && flag.to_lowercase().contains('c') {
-                let instead = "Put the lines into a script, and name the script.";
-                let what = format!("{name} {flag} would read what people type as a program.");
-                self.problem(at, what, instead);
-            }
-        }
+        self.check_programs(&words, form);
         for (template, at) in &words {
             self.check_template(template, at, form);
         }

@@ -328,6 +328,42 @@ fn every_mistake_in_a_file_of_ones_own_is_told_where_it_stands() {
 }
 
 #[test]
+fn a_text_that_a_program_would_run_is_refused_and_one_that_it_is_given_is_not() {
+    let told = |command: &str| {
+        problems(|text| {
+            text.replace(
+                "kind = \"choice\", choices = [\"soft\", \"hard\"], default = \"soft\"",
+                "kind = \"text\"",
+            )
+            .replace("done =", &format!("command = {command}\ndone ="))
+        })
+    };
+    for command in [
+        r#"["python3", "-c", "print('{how}')"]"#,
+        r#"["/usr/bin/python3.12", "-Ic", "print('{how}')"]"#,
+        r#"["env", "A=b", "perl", "-e", "print '{how}'"]"#,
+        r#"["ruby", "-eputs '{how}'"]"#,
+        r#"["node", "--eval", "log('{how}')"]"#,
+        r#"["psql", "--command={how}"]"#,
+        r#"["ssh", "host", "restart {environment} {how}"]"#,
+        r#"["ssh", "host", "restart", "{how}"]"#,
+    ] {
+        assert!(told(command).contains("what people type as {how}"), "{command}: {}", told(command));
+    }
+    for command in [
+        r#"["python3", "restart.py", "{how}"]"#,
+        r#"["python3", "-c", "import restart", "{how}"]"#,
+        r#"["./restart.sh", "-c", "{how}"]"#,
+    ] {
+        assert_eq!(told(command), "", "{command}");
+    }
+    let choice = problems(|text| {
+        text.replace("done =", "command = [\"ssh\", \"host\", \"restart {environment} {how}\"]\ndone =")
+    });
+    assert_eq!(choice, "", "these are words of the file and of the settings");
+}
+
+#[test]
 fn an_argument_of_a_program_begins_with_a_dash_only_where_its_file_says_so() {
     let with = |dash: &str| {
         let text = GOOD
