@@ -9,6 +9,7 @@ use crate::judge::later;
 use crate::store::{Changes, Scope, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_domain::audit::Actor;
+use shipgate_domain::calendar::FreezeOccurrence;
 use shipgate_domain::calendar::{Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen};
 use shipgate_domain::deploy::{Deploy, Outcome, Phase, State};
 use shipgate_domain::facts::{Lock, LockKind};
@@ -18,6 +19,9 @@ use shipgate_domain::policy::Environment;
 
 /// A freeze from chat lasts at most this long; longer ones belong into the settings.
 const LONGEST_FREEZE: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// Freezes in one list, at most.
+const LISTED: usize = 20;
 
 impl App {
     /// The lock that closes an environment off because nobody knows what became of a run.
@@ -139,16 +143,26 @@ impl App {
         let until = later(visit.now, SignedDuration::from_hours(24 * 90));
         let mut occurrences = calendar.unreadable(visit.now);
         occurrences.extend(calendar.occurrences(visit.now, until));
-        occurrences.retain(|o| {
+        let is_meant = |o: &FreezeOccurrence<'_>| {
             let places = &o.freeze.scope.environments;
             environment.is_none_or(|e| places.is_empty() || places.iter().any(|p| p == e.name.as_str()))
-        });
-        occurrences.truncate(20);
+        };
+        occurrences.retain(is_meant);
+        // The first time of each that does not come before.
+        let mut later: Vec<FreezeOccurrence<'_>> = Vec::new();
+        for one in calendar.occurrences(until, calendar.reach()).into_iter().filter(is_meant) {
+            if !occurrences.iter().chain(&later).any(|known| known.freeze.id == one.freeze.id) {
+                later.push(one);
+            }
+        }
+        let more = occurrences.len().saturating_sub(LISTED);
+        occurrences.truncate(LISTED);
         let title = match environment {
             Some(environment) => format!("Freezes of {} in the next 90 days", environment.name),
             None => "Freezes in the next 90 days".to_owned(),
         };
-        let answer = self.words().freeze_list(&title, &occurrences);
+        let list = self.words().freeze_list(&title, &occurrences);
+        let answer = self.words().with_later_freezes(list, more, &later);
         visit.answer(answer);
         Ok(())
     }

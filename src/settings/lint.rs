@@ -3,6 +3,7 @@
 
 mod approvals;
 mod checklists;
+mod together;
 
 use super::Settings;
 use super::problem::Finding;
@@ -36,6 +37,7 @@ pub(super) fn lint(settings: &Settings, root: &Section<'_>, now: Timestamp) {
     let until = now.saturating_add(YEAR).unwrap_or(now);
     let tried = Tried { policy, calendar, root, now, until };
     freezes(&tried);
+    together::together(&tried);
     windows(&tried);
     approvals::approvals(&tried);
     checklists::checklists(&tried);

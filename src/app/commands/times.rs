@@ -21,6 +21,17 @@ pub enum WrittenTime {
     Day(i8, Time),
     /// `now`, `in 2h`: this long from now.
     From(SignedDuration),
+    /// `Mon 7 Dec, 00:00`, as Shipgate writes it: the next such day, which must be that day of the week.
+    DayOfYear {
+        /// 1 is Monday, 7 Sunday.
+        weekday: Option<i8>,
+        /// 1 is January.
+        month: i8,
+        /// Of the month.
+        day: i8,
+        /// Of the day.
+        time: Time,
+    },
 }
 
 impl WrittenTime {
@@ -55,6 +66,19 @@ impl WrittenTime {
             Self::Instant(instant) => return Ok(*instant),
             Self::From(duration) => return now.checked_add(*duration),
             Self::Civil(civil) => *civil,
+            Self::DayOfYear { weekday, month, day, time } => {
+                let is_meant = |date: &Date| {
+                    let is_that_day = |weekday: i8| date.weekday().to_monday_one_offset() == weekday;
+                    weekday.is_none_or(is_that_day)
+                        && instant_of(date.to_datetime(*time), zone).is_ok_and(|at| at > now)
+                };
+                // Longer than the eight years in which there may be no 29 February.
+                let years = local.year()..local.year().saturating_add(if weekday.is_some() { 2 } else { 9 });
+                let date = years.filter_map(|year| Date::new(year, *month, *day).ok()).find(is_meant);
+                let none =
+                    || jiff::Error::from_args(format_args!("no such day comes in this year or the next"));
+                date.ok_or_else(none)?.to_datetime(*time)
+            }
             Self::Day(days, time) => local.date().checked_add(days.days())?.to_datetime(*time),
             Self::Clock(time) => {
                 let today = instant_of(local.date().to_datetime(*time), zone)?;
@@ -85,6 +109,9 @@ impl WrittenTime {
         }
         if let Some(length) = text.strip_prefix("in ").or_else(|| text.strip_prefix('+')) {
             return duration(length).map(Self::From);
+        }
+        if let Some(time) = printed(&text) {
+            return Some(time);
         }
         let upper = text.to_uppercase();
         if let Ok(instant) = upper.parse::<Timestamp>() {
@@ -120,6 +147,62 @@ impl WrittenTime {
             }),
         }
     }
+}
+
+/// A time as Shipgate writes it, which people copy: `Mon 7 Dec, 00:00`, `Mon 7 Dec 2026, 00:00 Europe/Berlin`. The day of
+/// the week, the comma, the time and the zone may be left out.
+fn printed(text: &str) -> Option<WrittenTime> {
+    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty()).peekable();
+    let weekday = words.next_if(|word| weekday(word).is_some()).and_then(weekday);
+    let number = |word: &&str| word.bytes().all(|b| b.is_ascii_digit());
+    let day: i8 = words.next().filter(number).filter(|word| word.len() <= 2)?.parse().ok()?;
+    let month = month(words.next()?)?;
+    let year = words.next_if(|word| word.len() == 4 && number(word));
+    let time = match words.next_if(|word| clock(word).is_some()) {
+        Some(word) => clock(word)?,
+        None => Time::midnight(),
+    };
+    let zone = match words.next() {
+        None => None,
+        Some(name) => Some(TimeZone::get(name).ok()?),
+    };
+    if words.next().is_some() || !(1..=31).contains(&day) {
+        return None;
+    }
+    let Some(year) = year else {
+        let weekday = weekday.map(Weekday::to_monday_one_offset);
+        let yearless = WrittenTime::DayOfYear { weekday, month, day, time };
+        return zone.is_none().then_some(yearless);
+    };
+    let date = Date::new(year.parse().ok()?, month, day).ok()?;
+    if weekday.is_some_and(|weekday| weekday != date.weekday()) {
+        return None;
+    }
+    match zone {
+        None => Some(WrittenTime::Civil(date.to_datetime(time))),
+        Some(zone) => instant_of(date.to_datetime(time), &zone).ok().map(WrittenTime::Instant),
+    }
+}
+
+/// 1 for "jan" and "january".
+fn month(text: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let at =
+        MONTHS.iter().position(|month| *month == text || (text.len() == 3 && month.starts_with(text)))?;
+    i8::try_from(at + 1).ok()
 }
 
 /// The instant of a local time. A gap gives its end, an overlap the first pass.
@@ -265,6 +348,35 @@ mod tests {
             let expected: Timestamp = expected.parse().expect("an instant");
             assert_eq!(time.resolve(now, &zone).expect("in range"), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_as_it_is_printed_is_read_again() {
+        let zone = TimeZone::get("Europe/Berlin").expect("bundled");
+        let now: Timestamp = "2026-11-25T11:00:00Z".parse().expect("an instant");
+        for (text, expected) in [
+            ("Mon 7 Dec 00:00", "2026-12-06T23:00:00Z"),
+            ("Mon 7 Dec, 00:00", "2026-12-06T23:00:00Z"),
+            ("Mon 7 Dec", "2026-12-06T23:00:00Z"),
+            ("7 December 14:30", "2026-12-07T13:30:00Z"),
+            ("Sun 3 Jan 2027, 00:00", "2027-01-02T23:00:00Z"),
+            ("Sun 3 Jan, 00:00", "2027-01-02T23:00:00Z"),
+            ("Mon 7 Dec 2026, 00:00 Europe/Berlin", "2026-12-06T23:00:00Z"),
+            ("Mon 7 Dec 2026, 00:00 America/New_York", "2026-12-07T05:00:00Z"),
+            ("29 Feb", "2028-02-28T23:00:00Z"),
+        ] {
+            let time = WrittenTime::read(text).unwrap_or_else(|| panic!("{text}"));
+            let expected: Timestamp = expected.parse().expect("an instant");
+            assert_eq!(time.resolve(now, &zone).expect("in range"), expected, "{text}");
+        }
+        for text in
+            ["Tue 7 Dec 2026, 00:00", "Mon 32 Dec", "Mon 7 Dec 25:00", "7 Decem", "31 Nov 2026", "Mon 7"]
+        {
+            assert_eq!(WrittenTime::read(text), None, "{text}");
+        }
+        let wrong_day = WrittenTime::read("Tue 7 Dec, 00:00").expect("it depends on the year");
+        assert!(wrong_day.resolve(now, &zone).is_ok_and(|at| at.to_string() == "2027-12-06T23:00:00Z"));
+        assert!(WrittenTime::read("Fri 7 Dec, 00:00").expect("so does this").resolve(now, &zone).is_err());
     }
 
     #[test]

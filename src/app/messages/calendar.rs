@@ -1,6 +1,6 @@
 //! Freezes, reminders, `when` and `explain`. Not here: computing any of it (`domain::calendar`).
 
-use super::{Words, duration};
+use super::{Words, count, duration};
 use crate::outlook;
 use crate::words::{Block, GateLine, Message, Text, Tone};
 use jiff::Timestamp;
@@ -8,6 +8,9 @@ use shipgate_domain::calendar::outlook::{Ahead, Outlook, Stretch};
 use shipgate_domain::calendar::{CalendarSpan, FeedSource, Freeze, FreezeOccurrence, FreezeOrigin, Opening};
 use shipgate_domain::ids::PersonId;
 use shipgate_domain::policy::{Environment, Service};
+
+/// Freezes that are named though they begin after the time of a list, at most.
+const LATER: usize = 5;
 
 impl Words<'_> {
     /// Freezes that hold and those to come.
@@ -66,6 +69,30 @@ impl Words<'_> {
     pub(crate) fn feed_mended(&self, freeze: &Freeze, source: &FeedSource) -> Message {
         let title = Text::default().bold(freeze.name.clone()).and(format!(": {source} can be read again."));
         Message::line(Tone::Good, title)
+    }
+
+    /// Says what a list of freezes leaves out: the rest of its time, and what begins after it.
+    pub(crate) fn with_later_freezes(
+        &self,
+        mut list: Message,
+        more: usize,
+        later: &[FreezeOccurrence<'_>],
+    ) -> Message {
+        if more > 0 {
+            list = list.paragraph(format!("And {more} more times in these days."));
+        }
+        let told = later.iter().take(LATER);
+        let told: Vec<String> = told
+            .map(|o| format!("{}, from {}", o.title(), self.policy.zone.say_near(o.from, self.now)))
+            .collect();
+        let rest = match later.len().saturating_sub(LATER) {
+            0 => String::new(),
+            rest => format!("; and {}", count(rest as u64, "other")),
+        };
+        match told.as_slice() {
+            [] => list,
+            told => list.paragraph(format!("Later: {}{rest}.", told.join("; "))),
+        }
     }
 
     pub(crate) fn freeze_added(

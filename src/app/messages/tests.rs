@@ -384,6 +384,20 @@ fn the_changes_are_those_since_what_runs_now() {
 }
 
 #[test]
+fn a_list_of_freezes_says_what_it_leaves_out() {
+    let policy = policy();
+    let freezes: Vec<Freeze> = (0..7).map(|_| chat_freeze("a sale")).collect();
+    let calendar = Calendar::compile(&policy.schedules, &freezes, at(NOW));
+    let later = calendar.occurrences(at(NOW), at("2027-02-01T00:00Z"));
+    let list = || words(&policy).freeze_list("Freezes", &[]);
+    let said = plain(&words(&policy).with_later_freezes(list(), 0, &later[..1]));
+    assert!(said.contains(&format!("Later: {}, from Sat 19 Dec, 10:00.", freezes[0].name)), "{said}");
+    let many = plain(&words(&policy).with_later_freezes(list(), 3, &later));
+    assert!(many.contains("And 3 more times in these days.") && many.contains("; and 2 others."), "{many}");
+    assert_eq!(plain(&words(&policy).with_later_freezes(list(), 0, &[])), plain(&list()));
+}
+
+#[test]
 fn a_freeze_of_chat_is_told_with_its_reason_and_the_year_where_it_is_another() {
     let policy = policy();
     let freeze = chat_freeze("the database is slow");

@@ -103,6 +103,21 @@ fn a_freeze_of_more_than_thirty_days_is_told() {
 }
 
 #[test]
+fn two_freezes_end_to_end_that_are_long_together_are_told_once() {
+    let freeze = |name: &str, from: &str, until: &str| {
+        format!("[[freezes]]\nname = \"{name}\"\nfrom = \"{from}\"\nuntil = \"{until}\"\n")
+    };
+    let first = freeze("A", "2027-03-01", "2027-03-20");
+    let text = with(&format!("{first}{}", freeze("B", "2027-03-20", "2027-04-05")));
+    only(&text, "warning", "freeze_together", "from = \"2027-03-20\"");
+    assert!(told(&text).contains("“A” and “B”") && told(&text).contains("35 days"), "{}", told(&text));
+    let with_a_gap = with(&format!("{first}{}", freeze("B", "2027-03-21", "2027-04-05")));
+    assert_eq!(said(&with_a_gap), []);
+    let short = with(&format!("{first}{}", freeze("B", "2027-03-20", "2027-03-25")));
+    assert_eq!(said(&short), []);
+}
+
+#[test]
 fn a_cron_freeze_that_runs_together_is_told_once() {
     let text = with("[[freezes]]\nname = \"F\"\ncron = \"0 * 15 JAN *\"\nlasts = \"24h\"\n");
     only(&text, "warning", "freeze_runs_together", "lasts = \"24h\"");
