@@ -8,7 +8,7 @@ use crate::store::{Expect, StoreError};
 use jiff::SignedDuration;
 use shipgate_domain::audit::Actor;
 use shipgate_domain::ids::PersonId;
-use shipgate_domain::people::{Action, Authorized, Away, circle};
+use shipgate_domain::people::{Action, Authorized, Away, Standing, absence_of_stand_in, circle, left_alone};
 
 /// The note that says who is away. Every decision names the value that it read, so that none slips past a change, on
 /// whichever replica; and the record tells of it.
@@ -58,9 +58,15 @@ impl App {
         };
         let account = visit.inbound.account.clone();
         let away = Away { person, account, delegate, from: visit.now, until };
-        let people = circle(&self.absences().await?.1, &away);
+        let others = self.absences().await?.1;
+        let people = circle(&others, &away);
         if !people.is_empty() {
             let answer = self.words().away_in_a_circle(&away, &people);
+            visit.answer(answer);
+            return Ok(());
+        }
+        if let Some(absence) = absence_of_stand_in(&others, &away) {
+            let answer = self.words().stand_in_is_away(absence);
             visit.answer(answer);
             return Ok(());
         }
@@ -87,7 +93,10 @@ impl App {
         new: Option<Away>,
     ) -> Result<(), StoreError> {
         let (value, mut away) = self.absences().await?;
+        let earlier = away.iter().find(|one| one.person == *grant.person() && one.holds(visit.now));
+        let earlier = earlier.map(|one| one.delegate.clone());
         away.retain(|one| one.person != *grant.person() && visit.now < one.until);
+        let alone = new.as_ref().map(|new| left_alone(&away, new)).unwrap_or_default();
         away.extend(new.clone());
         let event = if new.is_some() { "away" } else { "back" };
         let data = serde_json::json!({ "person": grant.person(), "away": new });
@@ -96,7 +105,11 @@ impl App {
         let text = serde_json::to_string(&away).expect("absences are plain data");
         visit.changes.notes.push((AWAY.to_owned(), text));
         let message = match &new {
-            Some(away) => self.words().is_away(away),
+            Some(away) => {
+                let earlier = earlier.filter(|earlier| *earlier != away.delegate);
+                let is_stranger = self.approves_nothing(away).await;
+                self.words().is_away(away, earlier.as_ref(), &alone, is_stranger)
+            }
             None => self.words().is_back(grant.person()),
         };
         let key = format!("{event}/{}/{}", grant.person(), visit.now.as_millisecond());
@@ -104,6 +117,22 @@ impl App {
         visit.answer(message);
         self.judge_all(&mut visit.changes, None);
         Ok(())
+    }
+
+    /// Whether whoever stands in may approve nothing themselves, anywhere that the other one may. What cannot be read
+    /// is not said of anybody.
+    async fn approves_nothing(&self, away: &Away) -> bool {
+        let policy = &self.rules.policy;
+        for environment in policy.environments.values() {
+            let groups = Action::Approve.groups(environment);
+            let outside = self.memberships(&groups).await;
+            let standing = |person: &PersonId| policy.standing(person, &groups, &outside);
+            if standing(&away.person) != Standing::Stranger && standing(&away.delegate) != Standing::Stranger
+            {
+                return false;
+            }
+        }
+        true
     }
 
     /// The grant of somebody who approves somewhere; without it the person is told why not.

@@ -55,6 +55,12 @@ pub struct Away {
 }
 
 impl Away {
+    /// Whether both hold at some instant.
+    #[must_use]
+    pub fn overlaps(&self, other: &Away) -> bool {
+        self.from < other.until && other.from < self.until
+    }
+
     /// Whether it holds at an instant.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
@@ -68,7 +74,7 @@ impl Away {
 pub fn circle(away: &[Away], new: &Away) -> Vec<PersonId> {
     let mut chain = vec![new.delegate.clone()];
     // Two absences that do not overlap leave somebody there at all times.
-    let overlaps = |one: &Away| one.from < new.until && new.from < one.until;
+    let overlaps = |one: &Away| one.overlaps(new);
     while let Some(last) = chain.last().filter(|last| **last != new.person) {
         let next = away.iter().find(|one| one.person == *last && one.person != new.person && overlaps(one));
         match next {
@@ -77,6 +83,19 @@ pub fn circle(away: &[Away], new: &Away) -> Vec<PersonId> {
         }
     }
     chain
+}
+
+/// The absence of somebody who is to stand in while they are away themselves: nobody passes a vote on.
+#[must_use]
+pub fn absence_of_stand_in<'a>(away: &'a [Away], new: &Away) -> Option<&'a Away> {
+    away.iter().find(|one| one.person == new.delegate && one.overlaps(new))
+}
+
+/// Those for whom somebody stands in who goes away now: nobody approves for them meanwhile.
+#[must_use]
+pub fn left_alone(away: &[Away], new: &Away) -> Vec<PersonId> {
+    let by_them = away.iter().filter(|one| one.delegate == new.person && one.overlaps(new));
+    by_them.map(|one| one.person.clone()).collect()
 }
 
 impl Memberships {

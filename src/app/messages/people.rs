@@ -163,14 +163,48 @@ impl Words<'_> {
         )))
     }
 
-    pub(crate) fn is_away(&self, away: &Away) -> Message {
+    /// Nobody passes on a vote that they only stand in for.
+    pub(crate) fn stand_in_is_away(&self, absence: &Away) -> Message {
+        let title = Text::default().span(self.person(&absence.person)).and(format!(
+            " is away until {}, so they cannot stand in for you. Nothing changed.",
+            self.at(absence.until)
+        ));
+        Message::line(Tone::Bad, title).paragraph(
+            Text::plain("Name somebody who is there: ").code("/deploy away until Fri 18:00 --delegate …"),
+        )
+    }
+
+    /// Somebody goes away: whoever stands in for them is told, whoever did so before, and those for whom the one who
+    /// goes stood in.
+    pub(crate) fn is_away(
+        &self,
+        away: &Away,
+        earlier: Option<&PersonId>,
+        alone: &[PersonId],
+        is_stranger: bool,
+    ) -> Message {
         let title = Text::default()
             .span(self.person(&away.person))
             .and(format!(" is away until {}; ", self.at(away.until)));
-        Message::line(
+        let mut message = Message::line(
             Tone::Neutral,
             title.span(self.mention(&away.delegate)).and(" approves for them meanwhile."),
-        )
+        );
+        if is_stranger {
+            let text =
+                Text::plain("⚠ ").span(self.person(&away.delegate)).and(" may approve nothing otherwise: ");
+            message = message.paragraph(text.and("every yes of theirs counts for whoever is away."));
+        }
+        if let Some(earlier) = earlier {
+            let text = Text::default().span(self.mention(earlier)).and(" no longer approves for ");
+            message = message.paragraph(text.span(self.person(&away.person)).and("."));
+        }
+        if !alone.is_empty() {
+            let text = self.people(alone, true).and(": ").span(self.person(&away.person));
+            message =
+                message.paragraph(text.and(" stood in for you, and nobody does now. Name somebody else."));
+        }
+        message
     }
 
     pub(crate) fn is_back(&self, person: &PersonId) -> Message {

@@ -526,6 +526,32 @@ fn two_requests_of_the_same_command_are_told_apart_by_their_arguments() {
 }
 
 #[test]
+fn everybody_who_is_concerned_reads_that_somebody_is_away() {
+    let policy = policy();
+    let person = |name: &str| name.parse::<PersonId>().expect("a person");
+    let away = Away {
+        person: person("ada"),
+        account: Account { platform: Platform::Slack, id: "U0ADA".into() },
+        delegate: person("grace"),
+        from: at(NOW),
+        until: at("2026-12-25T17:00Z"),
+    };
+    let words = words(&policy);
+    let plainly = plain(&words.is_away(&away, None, &[], false));
+    assert!(plainly.ends_with("grace approves for them meanwhile."), "{plainly}");
+    let said = plain(&words.is_away(&away, Some(&person("linus")), &[person("olga")], true));
+    for part in [
+        "grace may approve nothing otherwise",
+        "linus no longer approves for ada",
+        "olga: ada stood in for you, and nobody does now",
+    ] {
+        assert!(said.contains(part), "“{part}” is missing: {said}");
+    }
+    let refused = plain(&words.stand_in_is_away(&away));
+    assert!(refused.contains("ada is away until") && refused.contains("Nothing changed"), "{refused}");
+}
+
+#[test]
 fn people_who_would_be_away_for_each_other_read_who_passes_it_on_to_whom() {
     let policy = policy();
     let person = |name: &str| name.parse::<PersonId>().expect("a person");

@@ -1,9 +1,10 @@
 //! Who may do what, as a table of roles and actions. Not here: what a grant is good for (`deploy`).
 
 use super::{
-    AccountFacts, Action, Away, Denied, Member, Memberships, Standing, authorize, circle, who_is_there,
+    AccountFacts, Action, Away, Denied, Member, Memberships, Standing, absence_of_stand_in, authorize,
+    circle, left_alone, who_is_there,
 };
-use crate::ids::{Account, Platform};
+use crate::ids::{Account, PersonId, Platform};
 use crate::samples::{THURSDAY, after, at, colleague, memberships, outside_group, parsed, policy, slack};
 
 /// `y`: may. `.`: is in no group that may. `grace` deploys and releases, `linus` and `member` release, `olga` is on
@@ -244,4 +245,24 @@ fn people_who_are_away_for_each_other_leave_nobody() {
     ] {
         assert_eq!(names(circle(&known, &new)), people, "{} to {}", new.person, new.delegate);
     }
+}
+
+#[test]
+fn whoever_stands_in_must_be_there_at_that_time() {
+    let away = |person: &str, delegate: &str, from: i64, until: i64| Away {
+        person: parsed(person),
+        account: slack("U0"),
+        delegate: parsed(delegate),
+        from: after(THURSDAY, from),
+        until: after(THURSDAY, until),
+    };
+    let grace = away("grace", "linus", 100, 200);
+    let known = [away("olga", "linus", 0, 500), grace.clone()];
+    assert_eq!(absence_of_stand_in(&known, &away("ada", "grace", 150, 300)), Some(&grace));
+    assert_eq!(absence_of_stand_in(&known, &away("ada", "grace", 200, 300)), None, "she is back by then");
+    assert_eq!(absence_of_stand_in(&known, &away("ada", "linus", 150, 300)), None);
+    let nobody: [PersonId; 0] = [];
+    assert_eq!(left_alone(&known, &away("linus", "eve", 150, 160)), [parsed("olga"), parsed("grace")]);
+    assert_eq!(left_alone(&known, &away("linus", "eve", 300, 400)), [parsed("olga")]);
+    assert_eq!(left_alone(&known, &away("ada", "eve", 0, 400)), nobody);
 }
