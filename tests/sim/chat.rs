@@ -53,12 +53,29 @@ pub struct Shown {
     pub drawn: Ms,
 }
 
+/// A row of boxes that was ever shown.
+#[derive(Clone, Debug)]
+pub struct ShownBoxes {
+    /// What a press brings back.
+    pub value: String,
+    /// On which message.
+    pub on: MessageRef,
+    /// Each box: what it is called, and whether it was ticked.
+    pub boxes: Vec<(String, bool)>,
+    /// Of which deploy.
+    pub deploy: DeployId,
+    /// Whether it can still be seen.
+    pub current: bool,
+}
+
 /// What the platform knows.
 pub struct ChatModel {
     /// All messages.
     pub messages: Vec<Seen>,
     /// All buttons.
     pub buttons: Vec<Shown>,
+    /// All rows of boxes.
+    pub boxes: Vec<ShownBoxes>,
     /// Forms that were opened, with the person they were opened for.
     pub forms: Vec<(ReplyTo, Form)>,
     /// Groups: who was in since when.
@@ -102,6 +119,7 @@ impl ChatModel {
         Self {
             messages: Vec::new(),
             buttons: Vec::new(),
+            boxes: Vec::new(),
             forms: Vec::new(),
             groups: BTreeMap::from([("S0DEV", vec![(0, devs)]), ("S0LEAD", vec![(0, leads)])]),
             accounts: accounts.collect(),
@@ -141,7 +159,19 @@ impl ChatModel {
         for shown in self.buttons.iter_mut().filter(|shown| shown.on == *on) {
             shown.current = false;
         }
+        for row in self.boxes.iter_mut().filter(|row| row.on == *on) {
+            row.current = false;
+        }
         let Body::Card(card) = body else { return };
+        for row in &card.boxes {
+            self.boxes.push(ShownBoxes {
+                value: row.value.clone(),
+                on: on.clone(),
+                boxes: row.options.iter().map(|option| (option.key.clone(), option.is_ticked)).collect(),
+                deploy: card.deploy.clone(),
+                current: true,
+            });
+        }
         for button in &card.buttons {
             self.buttons.push(Shown {
                 value: button.value.clone(),

@@ -170,6 +170,8 @@ pub struct CodeModel {
     slow_runs: bool,
     /// Every run takes one to three minutes now.
     pub busy: bool,
+    /// Every run is short and ends well now.
+    pub sure: bool,
     /// Starts are accepted without an answer now, and listed so much later.
     pub mute: Option<(Ms, Ms)>,
     /// The last answer to each process that showed it several runs of a start: when, and which.
@@ -233,6 +235,7 @@ impl CodeModel {
             storm_until: 0,
             slow_runs,
             busy: false,
+            sure: false,
             mute: None,
             several: BTreeMap::new(),
             named: BTreeSet::new(),
@@ -339,11 +342,13 @@ impl World {
         }
         let length = match self.dice.below(20) {
             _ if self.code.busy => self.dice.between(65, 180) * SECOND,
+            _ if self.code.sure => self.dice.between(2, 15) * SECOND,
             0 if self.code.slow_runs => self.dice.between(5, 40) * MINUTE,
             0..4 => self.dice.between(60, 240) * SECOND,
             _ => self.dice.between(2, 40) * SECOND,
         };
         let mut conclusion = match self.dice.below(10) {
+            _ if self.code.sure => Conclusion::Success,
             0 | 1 => Conclusion::Failure,
             2 if self.dice.chance(300) => Conclusion::TimedOut,
             _ => Conclusion::Success,
@@ -460,11 +465,17 @@ impl World {
     pub fn deploy_elsewhere(&mut self) {
         self.note(Fault::DeployedElsewhere);
         let repo = self.besides.pick(&SERVICES).map_or("acme/shop", |(_, repo)| *repo);
-        let (began, number) = (self.mono, self.besides.below(6) + 1);
+        let number = self.besides.below(6) + 1;
+        let succeeded = self.besides.chance(800);
+        self.others_deploy(repo, number, succeeded);
+    }
+
+    /// Somebody deploys this to staging by other ways.
+    pub fn others_deploy(&mut self, repo: &'static str, number: u64, succeeded: bool) {
+        let began = self.mono;
         let ended = began + self.besides.between(5, 90) * SECOND;
         let at = |ms: Ms| (ms, self.instant(ms + self.offset));
         let (began, ended) = (at(began), at(ended));
-        let succeeded = self.besides.chance(800);
         tell!(self, "ci", "somebody deploys {number} of {repo} to staging, well={succeeded}");
         self.code.elsewhere.push(Elsewhere { repo, commit: number, began, ended, succeeded });
     }

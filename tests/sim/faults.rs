@@ -268,6 +268,8 @@ faults! {
     CalendarUnreadable,
     /// No calendar that others keep can be read for up to an hour.
     CalendarDown,
+    /// A process finishes what it has in hand and goes on with new rules.
+    SettingsReadAgain,
 }
 
 /// How often each kind happens in a seed, of a thousand occasions. Many seeds leave many kinds out, so that each kind
@@ -278,12 +280,13 @@ pub struct Rates {
 }
 
 /// The last kinds are not drawn, but happen as often as these, so that what else is drawn in a seed stays.
-const LATER: [Fault; 5] = [
+const LATER: [Fault; 6] = [
     Fault::RerunElsewhere,
     Fault::RepositoryFails,
     Fault::RepositoryFails,
     Fault::GroupUnreadable,
     Fault::CodeHostDown,
+    Fault::RulesChange,
 ];
 
 /// A process that dies all the time does nothing else, and these are asked at every step.

@@ -57,6 +57,7 @@ impl Sim {
             self.look_for_the_forgotten();
         }
         self.rush();
+        self.lesson();
         self.look_for_the_forgotten();
         let mut was_asked_again = false;
         while !self.is_broken() {
@@ -121,7 +122,9 @@ impl Sim {
         let asleep = if recurs && is_long_calm { world.oracle.deploys.len() } else { 0 };
         // One looks at the calendars of others, also for some time after the rules that named them.
         let is_fed = world.drawn.freezes.iter().any(|freeze| freeze.when == When::Feed);
-        let known = world.oracle.mornings.len() + asleep + usize::from(is_fed || is_long_calm);
+        // A card whose list can be ticked for a day after the end is drawn once more then.
+        let lists: BTreeSet<&DeployId> = world.chat.boxes.iter().map(|row| &row.deploy).collect();
+        let known = world.oracle.mornings.len() + asleep + lists.len() + usize::from(is_fed || is_long_calm);
         // Whoever waits for the calendar may wait for the end of holidays, which is not the bot's doing.
         let now = world.now();
         let sits_out = |deploy: &Deploy| recurs && is_long_calm && waits_for_the_calendar(deploy, now);

@@ -15,7 +15,7 @@
 //! - `chat`, `code`, `store` answer the bot's ports; `people` decides what anybody does; `faults` is what goes wrong.
 //! - `oracle` recomputes the promises after every write, from the audit log and the books of the models; its first lines
 //!   say which promise is watched where. `heal` stops the trouble, after which everything must come to its end; `rush`
-//!   lets much be wanted at once before.
+//!   lets much be wanted at once before, and `lessons` put one rule to the test that random days seldom reach.
 //! - `mistakes` can be planted in models and wrappers, `planted` ones in the product; each is found.
 //!
 //! A seed that breaks a promise is kept in `regressions.txt` with the fix. A new fault is a line in `faults` and the
@@ -27,6 +27,7 @@ mod dice;
 mod faults;
 mod feeds;
 mod heal;
+mod lessons;
 mod many;
 mod mistakes;
 mod oracle;

@@ -7,12 +7,14 @@
 //! | S2 what is sent, S3 at most one start | `sent`, at each request that reaches the CI system |
 //! | S4 one active, S5 late sends | `intent`, `sent` |
 //! | S4 locks, and closed off while an outcome is unknown | `places`, at each intent and each write |
-//! | S6 nobody is passed | `queue` |
+//! | S6 nobody is passed | `queue`; `superseded` for requests that newer ones take the place of |
 //! | S7 ended epochs write nothing; L4 takeover | `epochs` |
 //! | S8 acknowledged is stored, S9 one result, S19 bad items, L1, L5 | `end`; `chat` for a message posted twice |
 //! | S10 the chain, one entry for each change; S15 transitions | `moved` |
 //! | S11, S12 who may do what; S22 one person, one vote | `roles`, and `intent` for votes; `away` for who stands in |
 //! | S1 authors and migrations, S23 older versions | `changes` |
+//! | S1 everything is ticked that must be | `checklist` |
+//! | S2, S5 what a team's own commands do puts nothing in place | `changes`, `before` |
 //! | S5 staging first, and for long enough | `before` |
 //! | S13 buttons, replays | `decided` |
 //! | S14 success is proven, L2 in time; L10 asked in time | `moved` |
@@ -27,6 +29,7 @@ mod away;
 mod before;
 pub mod calendar;
 mod changes;
+mod checklist;
 mod decided;
 mod end;
 pub mod epochs;
@@ -35,6 +38,7 @@ pub mod places;
 mod queue;
 mod roles;
 mod sent;
+mod superseded;
 pub mod words;
 
 pub use calendar::Feed;
@@ -123,6 +127,8 @@ pub struct Oracle {
     planned_upon: BTreeMap<DeployId, Option<CommitId>>,
     /// Deploys of which only the queue says wait, by what was written about them last, and since when.
     in_line: BTreeMap<DeployId, Ms>,
+    /// The settings of which people were told last.
+    told_settings: Option<String>,
     /// Notes about emergencies that are asked for on the next mornings, with the time.
     pub mornings: BTreeMap<String, Timestamp>,
 }
@@ -210,6 +216,7 @@ impl Oracle {
             feeds: BTreeMap::new(),
             planned_upon: BTreeMap::new(),
             in_line: BTreeMap::new(),
+            told_settings: None,
             mornings: BTreeMap::new(),
         }
     }
@@ -268,7 +275,7 @@ impl Oracle {
             self.stirred = world.mono;
         }
         self.may(world, writer.drawn, entry)?;
-        self.places.heard(entry);
+        self.places.heard(entry)?;
         self.away.heard(entry, world.mono)?;
         match entry.event.as_str() {
             "freeze_added" => {
@@ -282,6 +289,13 @@ impl Oracle {
                 if let Some(freeze) = self.freezes.get_mut(&id) {
                     freeze.ended = true;
                 }
+            }
+            "settings_applied" => {
+                let told = entry.data["policy"].as_str().unwrap_or_default().to_owned();
+                if self.told_settings.as_ref() == Some(&told) {
+                    return Err("S9: people were told twice of the same settings".into());
+                }
+                self.told_settings = Some(told);
             }
             "frozen_out" => {
                 let name = entry.environment.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -330,7 +344,9 @@ impl Oracle {
                 State::Done { outcome: Outcome::Failed { closed_by: Some(_), .. }, .. },
             )
         );
-        if !allowed(from).contains(&to) && !is_put_away {
+        // What is left of a list is ticked after the end, and nothing else about it changes.
+        let is_ticked = now.state == before.state && rows.last().is_some_and(|row| row.event == "marked");
+        if !allowed(from).contains(&to) && !is_put_away && !is_ticked {
             return Err(format!("S15: {id} went from {from} to {to}"));
         }
         if now.approvals.len() < before.approvals.len() {
@@ -347,6 +363,10 @@ impl Oracle {
             }
         }
         let before = before.clone();
+        if now.verdicts != before.verdicts {
+            self.is_rightly_locked(now)?;
+        }
+        self.takes_places(writer, &before, now)?;
         self.in_state(world, writer, &before, now)
     }
 

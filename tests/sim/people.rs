@@ -1,6 +1,6 @@
 //! What people, and those who look after chat and code, do next. Not here: what follows from it.
 
-use crate::chat::Shown;
+use crate::chat::{Shown, ShownBoxes};
 use crate::code::TAGS;
 use crate::faults::Fault;
 use crate::rules::{ACCOUNTS, Drawn, PLACES, SERVICES, account};
@@ -10,7 +10,7 @@ use shipgate_app::inbound::{Content, Inbound, ReplyTo};
 use shipgate_app::ports::MessageRef;
 use shipgate_app::words::FieldKind;
 use shipgate_domain::deploy::{Phase, State};
-use shipgate_domain::ids::Account;
+use shipgate_domain::ids::{Account, DeployId};
 use std::sync::Arc;
 
 /// What the executor has to do itself.
@@ -214,7 +214,8 @@ impl World {
         self.rule_by(drawn);
     }
 
-    fn rule_by(&mut self, drawn: Drawn) {
+    /// All processes get these rules when they start next.
+    pub fn rule_by(&mut self, drawn: Drawn) {
         self.drawn = Arc::new(drawn);
         for replica in &mut self.replicas {
             replica.drawn = self.drawn.clone();
@@ -420,7 +421,54 @@ impl World {
         }
     }
 
+    /// Somebody presses boxes of a checklist: mostly to tick them, on a card that is mostly the newest.
+    fn tick_something(&mut self) {
+        let is_current = !self.lessons.chance(80);
+        let shown: Vec<ShownBoxes> =
+            self.chat.boxes.iter().filter(|shown| shown.current == is_current).cloned().collect();
+        let Some(shown) = self.lessons.pick(&shown).cloned() else { return };
+        let who = account(self.lessons.pick(&ACCOUNTS).copied().unwrap_or("U1DOT"));
+        let presses = 1 + self.lessons.below(3);
+        let mut selected = shown.boxes.clone();
+        for _ in 0..presses {
+            let at = usize::try_from(self.lessons.below(selected.len() as u64)).unwrap_or(0);
+            let is_ticked = &mut selected[at].1;
+            *is_ticked = !*is_ticked || self.lessons.chance(600);
+            self.tick(&who, &shown, &selected);
+        }
+    }
+
+    /// Somebody ticks whatever is left of the list of a deploy.
+    fn tick_all(&mut self, who: &Account, deploy: &DeployId) {
+        let rows = self.chat.boxes.iter().filter(|row| row.current && row.deploy == *deploy);
+        for row in rows.cloned().collect::<Vec<_>>() {
+            let mut boxes = row.boxes.clone();
+            for at in 0..boxes.len() {
+                if !boxes[at].1 {
+                    boxes[at].1 = true;
+                    self.tick(who, &row, &boxes);
+                }
+            }
+        }
+    }
+
+    /// Somebody presses a box, after which these are ticked on their screen.
+    pub fn tick(&mut self, who: &Account, shown: &ShownBoxes, boxes: &[(String, bool)]) {
+        let ticked = boxes.iter().filter(|(_, is_ticked)| *is_ticked);
+        let content = Content::Tick {
+            value: shown.value.clone(),
+            selected: ticked.map(|(key, _)| key.clone()).collect(),
+            message: Some(shown.on.clone()),
+        };
+        let inbound = self.inbound(who, content);
+        let now = self.mono;
+        self.deliver(inbound, Sort::Said, now);
+    }
+
     fn press_something(&mut self) {
+        if self.chat.boxes.iter().any(|shown| shown.current) && self.lessons.chance(600) {
+            self.tick_something();
+        }
         let is_current = !self.dice.chance(80);
         let shown: Vec<Shown> =
             self.chat.buttons.iter().filter(|shown| shown.current == is_current).cloned().collect();
@@ -535,12 +583,22 @@ impl World {
     fn lock_something(&mut self) {
         let place = self.dice.pick(&PLACES).copied().unwrap_or("staging");
         let text = match self.dice.below(3) {
-            0 => format!("lock {place} migrating --for {}m", self.dice.between(1, 4)),
+            0 => {
+                let minutes = self.dice.between(1, 4);
+                format!("lock {place} migrating --for {minutes}m{}", self.lock_words())
+            }
             1 => format!("unlock {place}"),
             _ => format!("unlock {place} because the holder is away"),
         };
         let account = self.anybody(&LEADS);
         self.say_as(&account, text);
+    }
+
+    /// Of what kind a lock is, and whether it is taken from whoever has it.
+    pub fn lock_words(&mut self) -> String {
+        let kind = self.lessons.pick(&["", "", " --automation", " --warn"]).copied().unwrap_or_default();
+        let steal = if self.lessons.chance(300) { " --steal" } else { "" };
+        format!("{kind}{steal}")
     }
 
     fn freeze_something(&mut self) {
@@ -622,6 +680,9 @@ impl World {
             for shown in self.chat.buttons.iter_mut().filter(|shown| shown.on == on) {
                 shown.current = false;
             }
+            for shown in self.chat.boxes.iter_mut().filter(|shown| shown.on == on) {
+                shown.current = false;
+            }
         }
     }
 
@@ -650,6 +711,7 @@ impl World {
             let id = deploy.id.short();
             match &deploy.state {
                 State::Waiting { .. } => {
+                    self.tick_all(&lead, &deploy.id);
                     let text = match self.dice.below(3) {
                         0 => format!("cancel {id}"),
                         1 => format!("reject {id} because nobody needs it now"),

@@ -10,7 +10,7 @@ use crate::world::{MINUTE, Ms, SECOND, Shared, SimClock, SimRandom, Wait, Wake, 
 use shipgate_app::ports::{Clock as _, Providers, Store};
 use shipgate_app::selfcheck::{Looked, SelfCheck};
 use shipgate_app::store::StoreError;
-use shipgate_app::{App, Ports};
+use shipgate_app::{App, News, Ports};
 use shipgate_domain::policy::Provider;
 use shipgate_store::SqliteStore;
 use std::pin::Pin;
@@ -24,6 +24,9 @@ const INBOX_WORKERS: u32 = 2;
 const LONGEST_WORK: Ms = 75 * SECOND;
 const STORE_REST: Ms = SECOND;
 const RENEW_EVERY: Ms = 3 * SECOND;
+/// As in the program's `Live`: what the old bot has in hand gets this long when new rules are read. There the new bot
+/// enters beside it; here it enters when the old one has left, and two replicas show what two sets of rules do at once.
+const LAST_WORK: Ms = 40 * SECOND;
 const LOOK_EVERY: Ms = SECOND;
 /// The self-check looks in one of so many seeds, at the latest after so long.
 const LOOKS_IN: u64 = 4;
@@ -52,6 +55,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it has anything in hand that is to be finished before other rules hold.
+    pub fn is_work(self) -> bool {
+        match self {
+            Kind::Inbox(_) | Kind::Effects => true,
+            Kind::Boot | Kind::Lives | Kind::Looks | Kind::Hint | Kind::Leave => false,
+        }
+    }
+
     /// As the world knows it.
     pub fn name(self) -> &'static str {
         match self {
@@ -87,6 +98,10 @@ pub struct Process {
     pub tasks: Vec<Task>,
     /// It starts then.
     pub up_at: Option<Ms>,
+    /// A bot with new rules takes over when what is in hand is finished, and then at the latest.
+    pub renewed_by: Option<Ms>,
+    /// Its rules were read while it worked, and nobody was told of them yet.
+    pub is_renewed: bool,
 }
 
 /// Everything a process is made of.
@@ -182,6 +197,35 @@ impl Process {
         self.spawn(Kind::Hint, work, ready);
     }
 
+    /// New settings were read: the old bot finishes what is in hand, takes nothing more, and leaves.
+    pub fn renew(&mut self, parts: &Parts, me: usize) {
+        let mut world = parts.shared.look();
+        world.replicas[me].is_leaving = true;
+        self.renewed_by = Some(world.mono + LAST_WORK);
+        for task in self.tasks.iter_mut().filter(|task| task.wait.is_some() && task.kind.is_work()) {
+            task.ready = world.mono;
+        }
+        tell!(world, crate::replica::name(me), "reads new settings");
+    }
+
+    /// Whether nothing is in hand any more.
+    pub fn is_idle(&self) -> bool {
+        !self.tasks.iter().any(|task| task.kind.is_work() || task.kind == Kind::Leave)
+    }
+
+    /// People are told of the new settings, by whichever replica comes first.
+    pub fn tell_settings(&mut self, parts: &Parts, changed: Vec<String>) {
+        let Some(app) = self.app.clone() else { return };
+        let (shared, ready) = (parts.shared.clone(), parts.shared.look().mono);
+        let work = Box::pin(async move {
+            let told = app.tell_settings(&app.rules().version.to_string(), &News::Applied { changed }).await;
+            if let Err(error) = told {
+                tell!(shared.look(), "settings", "failed: {error}");
+            }
+        });
+        self.spawn(Kind::Hint, work, ready);
+    }
+
     /// All work stops where it is, and the epoch ends in order.
     pub fn leave(&mut self, parts: &Parts, me: usize) {
         let (Some(app), Some(epoch)) = (self.app.clone(), parts.shared.look().replicas[me].epoch) else {
@@ -218,7 +262,7 @@ async fn live(app: Arc<App>, shared: Shared, me: usize) {
 
 /// `App::serve_inbox`.
 async fn work_inbox(app: Arc<App>, shared: Shared, me: usize, worker: u32) {
-    loop {
+    while !shared.look().replicas[me].is_leaving {
         let worked = if app.is_aside() { Ok(false) } else { app.work_inbox(worker).await };
         if worked.is_ok() {
             shared.look().replicas[me].items.remove(&worker);
@@ -239,7 +283,7 @@ async fn work_inbox(app: Arc<App>, shared: Shared, me: usize, worker: u32) {
 
 /// `App::serve_effects`.
 async fn work_effects(app: Arc<App>, shared: Shared, store: Arc<SqliteStore>, me: usize) {
-    loop {
+    while !shared.look().replicas[me].is_leaving {
         if app.is_aside() {
             let until = shared.look().mono + LOOK_EVERY;
             shared.wait(Wait::Idle(until)).await;

@@ -42,6 +42,8 @@ pub struct Replica {
     pub is_relaxed: bool,
     /// The inbox items it works on, by worker.
     pub items: BTreeMap<u32, Item>,
+    /// It has new rules: what is in hand is finished, and nothing else is begun.
+    pub is_leaving: bool,
 }
 
 impl Replica {
@@ -57,6 +59,7 @@ impl Replica {
             epoch: None,
             is_relaxed: false,
             items: BTreeMap::new(),
+            is_leaving: false,
         }
     }
 }

@@ -6,10 +6,11 @@ use jiff::civil::{Date, DateTime, date as civil};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 use shipgate_app::Rules;
-use shipgate_app::commands::Grammar;
+use shipgate_app::commands::{BUILTIN, Grammar};
 use shipgate_domain::calendar::{
     FeedSource, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeWhen, Schedule,
 };
+use shipgate_domain::checklist::{Checklist, Item};
 use shipgate_domain::ids::{Account, Platform};
 use shipgate_domain::migrations::Pattern;
 use shipgate_domain::people::{Member, OutsideGroup};
@@ -21,7 +22,28 @@ use shipgate_domain::zone::Zone;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-static GRAMMAR: LazyLock<Grammar> = LazyLock::new(Grammar::builtin);
+/// A command of the team's own: what it is called, and whether it acts on what runs there or on the head of the branch.
+const OWN: [(&str, &str); 2] = [("poke", "live"), ("prepare", "ref")];
+
+static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
+    let arg = |name: &str| {
+        format!(
+            "[[args]]\nname = \"{name}\"\nkind = \"{name}\"\nrequired = true\nhelp = \"Which.\"\nprompt = \"Which?\"\n"
+        )
+    };
+    let files = OWN.iter().map(|(name, version)| {
+        let text = format!(
+            "name = \"{name}\"\nsummary = \"Do it.\"\naction = \"pipeline\"\nrole = \"deployer\"\n\
+             examples = [\"{name} shop production\"]\n{}{}[pipeline]\ndone = \"did\"\nversion = \"{version}\"\n\
+             workflow = \"{name}.yml\"\ninputs = {{ environment = \"{{environment}}\", sha = \"{{sha}}\", \
+             deployment_id = \"{{deploy}}\" }}\n",
+            arg("service"),
+            arg("environment"),
+        );
+        (format!("{name}.toml"), text)
+    });
+    Grammar::load(BUILTIN, files.collect()).expect("the simulation writes command files that can be read")
+});
 
 /// Zones, each with instants around which its clocks change.
 const ZONES: [(&str, &[&str]); 4] = [
@@ -78,6 +100,11 @@ pub enum When {
     /// As a calendar says that others keep.
     Feed,
 }
+
+/// What must be ticked before a start where there is a checklist, by which groups, and whether it need not be. Whoever may
+/// deploy or approve ticks what is in no group's hands.
+pub const ITEMS: [(&str, &[&str], bool); 3] =
+    [("Support knows", &[], false), ("A backup is there", &["leads"], false), ("There is cake", &[], true)];
 
 /// Public holidays about which seeds begin, by country.
 pub const HOLIDAYS: [(&str, Date); 6] = [
@@ -144,6 +171,10 @@ pub struct Place {
     pub by_service: bool,
     /// Are runs that wait for a machine stopped when a freeze begins?
     pub cancels_queued: bool,
+    /// Does a newer request of the same person take the place of an older one?
+    pub supersedes: bool,
+    /// Must `ITEMS` be ticked?
+    pub has_checklist: bool,
     /// Are the hours outside of its windows for emergencies, or for nothing at all?
     pub emergency_hours: bool,
     /// Approvals needed for a way back.
@@ -171,6 +202,8 @@ pub struct Drawn {
     pub freezes: Vec<Frozen>,
     /// Do buttons have a channel of their own?
     pub two_channels: bool,
+    /// Are migrations looked for in what changes?
+    pub migrations_matter: bool,
 }
 
 /// An account by its id.
@@ -225,7 +258,9 @@ impl Drawn {
             places,
             freezes,
             two_channels: dice.chance(300),
+            migrations_matter: false,
         };
+        drawn.migrations_matter = drawn.two_channels;
         drawn.draw_groups(dice);
         drawn
     }
@@ -293,7 +328,7 @@ impl Drawn {
 
     /// Are migrations looked for in what changes?
     pub fn has_migrations(&self) -> bool {
-        self.two_channels
+        self.migrations_matter
     }
 
     /// The rules of an environment.
@@ -360,6 +395,8 @@ impl Drawn {
             freezes: self.freezes.iter().map(|freeze| freeze.freeze(&zone)).collect(),
             zone,
         };
+        let actions = GRAMMAR.actions(&policy).expect("the actions fit services and environments");
+        let policy = Policy { actions, ..policy };
         let version = policy.version();
         Rules {
             policy,
@@ -428,11 +465,15 @@ impl Place {
             checks: *dice.pick(&[Checks::None, Checks::None, Checks::All, Checks::Test]).expect("not empty"),
             by_service: dice.chance(400),
             cancels_queued: false,
+            supersedes: false,
+            has_checklist: false,
             emergency_hours: false,
             back_needed: u32::try_from(dice.below(2)).unwrap_or(0),
             back_in_window: dice.chance(300),
         };
         place.cancels_queued = place.lasts == 60;
+        place.supersedes = place.lasts == 120 && place.by_service;
+        place.has_checklist = place.lasts == 60 && !place.by_service && place.overriders == 0;
         place.emergency_hours = place.lasts == 20;
         // Drawn from what was drawn already, so that older seeds keep their other rules.
         place.soak = place.soak();
@@ -504,17 +545,34 @@ impl Place {
             },
             queue: if self.by_service { QueueBy::Service } else { QueueBy::Environment },
             when_frozen: if self.cancels_queued { WhenFrozen::CancelQueued } else { WhenFrozen::Finish },
-            supersede: false,
+            supersede: self.supersedes,
             rollback: RollbackRule { needed: self.back_needed, in_window_only: self.back_in_window },
             url: None,
             preflight: Preflight {
                 soak: self.soak.map(SignedDuration::from_mins),
                 seen: self.seen.then(|| self.name.to_owned()),
+                checklist: self.has_checklist.then(checklist),
                 migrations: (has_migrations && self.migrations > 0)
                     .then(|| MigrationRule { needed: self.migrations, from: group("dbas") }),
                 ..Preflight::default()
             },
         }
+    }
+}
+
+/// The list of everything that is to be ticked.
+fn checklist() -> Checklist {
+    let item = |text: &str, who: &[&str], optional: bool| Item {
+        text: text.to_owned(),
+        fact: None,
+        who: who.iter().map(|name| parsed(name)).collect(),
+        with_migrations: false,
+        optional,
+    };
+    Checklist {
+        before: ITEMS.iter().map(|(text, who, optional)| item(text, who, *optional)).collect(),
+        during: vec![item("Somebody watches it", &[], false)],
+        after: vec![item("It was tried out", &["devs"], false)],
     }
 }
 

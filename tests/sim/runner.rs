@@ -28,6 +28,7 @@ enum Choice {
     Hook(usize),
     Act,
     Up(usize),
+    Renew(usize),
 }
 
 /// One seed at work.
@@ -111,9 +112,15 @@ impl Sim {
             Choice::Delivery(index) => self.arrive(index),
             Choice::Hook(index) => self.hear_hook(index),
             Choice::Act => self.act(),
+            Choice::Renew(me) => self.break_off(me),
             Choice::Up(me) => {
                 self.incarnation += 1;
                 self.processes[me].start(&self.parts, me, self.incarnation);
+            }
+        }
+        for me in 0..self.processes.len() {
+            if self.processes[me].renewed_by.is_some() && self.processes[me].is_idle() {
+                self.take_over(me);
             }
         }
         let crash = self.parts.shared.look().crash.take();
@@ -144,6 +151,9 @@ impl Sim {
             }
             if let Some(at) = process.up_at {
                 consider(at, Choice::Up(me));
+            }
+            if let Some(at) = process.renewed_by {
+                consider(at.max(frozen), Choice::Renew(me));
             }
         }
         for (index, delivery) in world.deliveries.iter().enumerate() {
@@ -189,14 +199,21 @@ impl Sim {
                     Kind::Boot => {
                         drop(world);
                         process.begin_work(&self.parts, me);
+                        if std::mem::take(&mut process.is_renewed) {
+                            process.tell_settings(&self.parts, vec!["the rules changed".into()]);
+                        }
                     }
                     Kind::Lives => {
                         tell!(world, name(me), "was taken for dead and enters anew");
                         world.replicas[me].items.clear();
+                        let is_leaving = world.replicas[me].is_leaving;
                         drop(world);
                         process.tasks.clear();
-                        process.boot(&self.parts);
+                        if !is_leaving {
+                            process.boot(&self.parts);
+                        }
                     }
+                    Kind::Leave if process.renewed_by.is_some() => {}
                     Kind::Leave => {
                         drop(world);
                         self.die(me, "has stopped");
@@ -253,10 +270,14 @@ impl Sim {
             }
             Act::Restart(me) => self.processes[me].leave(&self.parts, me),
             Act::ChangeRules => {
-                for me in 0..self.processes.len() {
+                let reads_again = self.reads_again();
+                for me in (0..self.processes.len()).filter(|_| !reads_again) {
                     self.die(me, "is stopped for new rules");
                 }
                 self.parts.shared.look().change_rules();
+                for me in (0..self.processes.len()).filter(|_| reads_again) {
+                    self.renew(me);
+                }
             }
             Act::RuleOutAuthors(place) => {
                 for me in 0..self.processes.len() {
@@ -268,18 +289,81 @@ impl Sim {
         }
     }
 
+    /// New rules for a process that works, if it does: it reads them again, or is stopped and started.
+    pub(crate) fn renew(&mut self, me: usize) {
+        let is_up = self.parts.shared.look().replicas[me].is_up;
+        if is_up && self.processes[me].app.is_some() && self.processes[me].renewed_by.is_none() {
+            self.processes[me].renew(&self.parts, me);
+        }
+    }
+
+    /// The old bot takes too long: what it has in hand stops where it is.
+    fn break_off(&mut self, me: usize) {
+        let process = &mut self.processes[me];
+        process.tasks.clear();
+        process.renewed_by = Some(Ms::MAX);
+        let mut world = self.parts.shared.look();
+        tell!(world, name(me), "does not finish what is in hand");
+        world.replicas[me].items.clear();
+        world.forget_refusals();
+        drop(world);
+        process.leave(&self.parts, me);
+    }
+
+    /// Nothing is in hand: the old bot leaves, then the new one enters with the new rules.
+    fn take_over(&mut self, me: usize) {
+        let process = &mut self.processes[me];
+        let has_left = {
+            let world = self.parts.shared.look();
+            world.oracle.epochs.has_ended(world.replicas[me].epoch)
+        };
+        if !has_left && !process.tasks.is_empty() {
+            process.renewed_by = Some(Ms::MAX);
+            process.leave(&self.parts, me);
+            return;
+        }
+        process.tasks.clear();
+        process.renewed_by = None;
+        {
+            let mut world = self.parts.shared.look();
+            world.replicas[me].is_leaving = false;
+            // Where it could not leave in order, the others have to notice.
+            if !has_left {
+                let now = world.mono;
+                world.is_in_trouble(now);
+            }
+        }
+        self.incarnation += 1;
+        process.start(&self.parts, me, self.incarnation);
+        process.is_renewed = true;
+    }
+
     /// New rules reach one process after the other.
     fn upgrade(&mut self) {
         self.parts.shared.look().change_rules_one_by_one();
         for me in 0..self.processes.len() {
             let is_first = me == 0;
             if is_first || self.parts.shared.look().dice.chance(500) {
+                if self.reads_again() {
+                    self.renew(me);
+                    continue;
+                }
                 self.die(me, "is stopped for new rules");
             }
             if !is_first && let Some(up_at) = &mut self.processes[me].up_at {
                 *up_at += self.parts.shared.look().dice.between(0, 40 * SECOND);
             }
         }
+    }
+
+    /// Whether new rules are read by a bot that works, and not by one that starts.
+    pub(crate) fn reads_again(&mut self) -> bool {
+        let mut world = self.parts.shared.look();
+        let reads_again = world.rates.of(Fault::SettingsReadAgain) > 0 && world.lessons.chance(500);
+        if reads_again {
+            world.note(Fault::SettingsReadAgain);
+        }
+        reads_again
     }
 
     /// Something from chat arrives: stored, then acknowledged. What is not acknowledged comes again.
@@ -344,6 +428,7 @@ impl Sim {
     pub(crate) fn die(&mut self, me: usize, why: &str) {
         self.processes[me].tasks.clear();
         self.processes[me].app = None;
+        (self.processes[me].renewed_by, self.processes[me].is_renewed) = (None, false);
         let mut world = self.parts.shared.look();
         tell!(world, name(me), "{why}");
         let after = world.dice.between(100, 15_000);
@@ -355,6 +440,7 @@ impl Sim {
         let replica = &mut world.replicas[me];
         replica.items.clear();
         (replica.epoch, replica.frozen_until, replica.cut_until) = (None, 0, 0);
+        replica.is_leaving = false;
         world.forget_refusals();
         self.processes[me].up_at = Some(at);
     }

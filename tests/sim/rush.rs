@@ -65,7 +65,7 @@ impl Sim {
         for _ in 0..2 {
             self.parts.shared.look().want(service, place);
             self.run_for(8 * SECOND);
-            self.parts.shared.look().agree();
+            self.parts.shared.look().agree_both();
             self.run_for(50 * SECOND);
         }
     }
@@ -79,7 +79,7 @@ impl Sim {
         }
         self.parts.shared.look().want_back(service, place);
         self.run_for(15 * SECOND);
-        self.parts.shared.look().agree();
+        self.parts.shared.look().agree_both();
         self.run_for(7 * MINUTE);
         self.parts.shared.look().code.busy = false;
     }
@@ -127,7 +127,7 @@ impl Sim {
             world.want(service, place);
         }
         self.run_for(6 * SECOND);
-        self.parts.shared.look().agree();
+        self.parts.shared.look().agree_both();
         for _ in 0..20 {
             self.run_for(700);
             self.parts.shared.look().cancel_what_is_sent();
@@ -146,7 +146,7 @@ impl Sim {
             }
         }
         self.run_for(8 * SECOND);
-        self.parts.shared.look().agree();
+        self.parts.shared.look().agree_both();
         self.run_for(MINUTE);
         self.parts.shared.look().code.mute = None;
     }
@@ -155,7 +155,7 @@ impl Sim {
         self.parts.shared.look().slow_starts = true;
         self.parts.shared.look().want(service, place);
         self.run_for(8 * SECOND);
-        self.parts.shared.look().agree();
+        self.parts.shared.look().agree_both();
         self.run_for(25 * SECOND);
         self.parts.shared.look().slow_starts = false;
         self.run_for(MINUTE);
@@ -192,7 +192,7 @@ impl Sim {
 
     /// Everybody says yes, and a moment later one of them may leave the group, or all of them the company.
     fn agree_and_leave(&mut self) {
-        self.parts.shared.look().agree();
+        self.parts.shared.look().agree_both();
         self.run_for(10 * SECOND);
         let mut world = self.parts.shared.look();
         if world.dice.chance(300) {
@@ -244,7 +244,7 @@ impl Sim {
         };
         if asked {
             self.run_for(MINUTE);
-            self.parts.shared.look().agree();
+            self.parts.shared.look().agree_both();
             self.run_for(MINUTE);
         }
     }
@@ -289,12 +289,17 @@ impl World {
     }
 
     /// Two people say yes to everything that waits.
-    fn agree(&mut self) {
+    fn agree_both(&mut self) {
+        self.agree(&["U1DOT", "U1CYD"]);
+    }
+
+    /// These people say yes to everything that waits.
+    pub(crate) fn agree(&mut self, who: &[&str]) {
         let waiting =
             self.oracle.deploys.values().filter(|deploy| matches!(deploy.state, State::Waiting { .. }));
         let ids: Vec<String> = waiting.map(|deploy| deploy.id.short().to_owned()).collect();
         for id in ids {
-            for who in ["U1DOT", "U1CYD"] {
+            for who in who {
                 self.say_as(&account(who), format!("approve {id}"));
             }
         }

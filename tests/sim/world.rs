@@ -108,6 +108,8 @@ pub struct World {
     pub plans: Dice,
     /// Chance of what people do besides: they go away, look back, deploy by other ways.
     pub besides: Dice,
+    /// Chance of what is tried after the trouble.
+    pub lessons: Dice,
     /// The instant at which the simulation began.
     pub base: Timestamp,
     /// Time that nobody moves.
@@ -193,6 +195,7 @@ impl World {
             dice,
             plans: Dice::of(seed, 3),
             besides: Dice::of(seed, 4),
+            lessons: Dice::of(seed, 5),
             base: drawn.begins,
             mono: 0,
             offset: 0,

@@ -1,6 +1,7 @@
 //! Was the commit on the environment before, for long enough? From the record and the books of the code host (S5).
 //! Not here: what else must be true at a start (`intent`).
 
+use super::changes::acts_on_live;
 use super::{Oracle, Writer};
 use crate::code::{Elsewhere, number};
 use crate::rules::{Place, SERVICES};
@@ -28,7 +29,7 @@ impl Oracle {
         (place, intent): (&Place, &Intent),
         since: Ms,
     ) -> Result<(), String> {
-        if !place.after_staging || now.is_rollback() {
+        if !place.after_staging || now.is_rollback() || acts_on_live(now) {
             return Ok(());
         }
         let id = now.id.short();
@@ -38,7 +39,10 @@ impl Oracle {
         let is_seen = writer.drawn.place("staging").is_some_and(|staging| staging.seen);
         let there = || {
             self.deploys.values().filter(|d| {
-                d.request.environment.as_str() == "staging" && d.request.service.as_str() == service
+                // What a team's own command did there put nothing in place.
+                d.action().is_none()
+                    && d.request.environment.as_str() == "staging"
+                    && d.request.service.as_str() == service
             })
         };
         let elsewhere = || world.code.elsewhere.iter().filter(|one| is_seen && one.repo == repo);

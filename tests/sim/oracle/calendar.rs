@@ -99,7 +99,14 @@ impl Feed {
 /// Whether a calendar of others certainly keeps a place closed: it was not read for longer than it may be believed, or
 /// whatever it said since then covers the instant.
 pub fn is_fed_shut(world: &World, oracle: &Oracle, drawn: &Drawn, place: &str, at: Timestamp) -> bool {
-    let local = at.to_zoned(zone_of(drawn.zone)).datetime();
+    let zone = zone_of(drawn.zone);
+    // Its events last so many minutes from where they begin, which is the first of two readings, and after a skipped one.
+    let is_within = |from: DateTime, until: DateTime| {
+        let reading = || zone.to_ambiguous_timestamp(from);
+        let (first, begins) = (reading().earlier(), reading().compatible());
+        let (Ok(first), Ok(begins)) = (first, begins) else { return false };
+        at >= begins && at < first + until.duration_since(from)
+    };
     // Two minutes to write what was read, and to write what was decided.
     let since = world.decided_at(at) - (FED_AGE + 2) * MINUTE - world.moved_back;
     let fed = drawn.freezes.iter().filter(|freeze| freeze.when == When::Feed);
@@ -108,7 +115,7 @@ pub fn is_fed_shut(world: &World, oracle: &Oracle, drawn: &Drawn, place: &str, a
         let is_old = feed.read.is_none_or(|read| read < since);
         let covers = |(number, (_, from, until)): (usize, &(Ms, DateTime, DateTime))| {
             let is_over = feed.said.get(number + 1).is_some_and(|next| next.0 < since);
-            is_over || (local >= *from && local < *until)
+            is_over || is_within(*from, *until)
         };
         is_old || feed.said.iter().enumerate().all(covers)
     })

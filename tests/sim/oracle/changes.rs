@@ -15,7 +15,10 @@ impl Oracle {
     /// The commit that runs for a service in a place: the last that succeeded there.
     pub fn in_place(&self, service: &str, place: &str) -> Option<&CommitId> {
         let there = self.deploys.values().filter(|deploy| {
-            deploy.request.service.as_str() == service && deploy.request.environment.as_str() == place
+            // What a team's own command did is in no place.
+            deploy.action().is_none()
+                && deploy.request.service.as_str() == service
+                && deploy.request.environment.as_str() == place
         });
         let ended = there.filter_map(|deploy| match &deploy.state {
             State::Done { outcome: Outcome::Succeeded, at, .. } => Some((*at, deploy.commit()?)),
@@ -43,7 +46,7 @@ impl Oracle {
         now: &Deploy,
     ) -> Option<BTreeSet<String>> {
         let mut authors = BTreeSet::new();
-        if !place.not_authors || now.is_rollback() {
+        if !place.not_authors || now.is_rollback() || acts_on_live(now) {
             return Some(authors);
         }
         let (base, head) = (self.replaced_by(now)?, now.commit()?);
@@ -64,12 +67,23 @@ impl Oracle {
         Some(authors)
     }
 
+    /// A command for what runs there is for what runs there when it starts (S2).
+    pub(super) fn acts_on_what_runs(&self, now: &Deploy) -> Result<(), String> {
+        if acts_on_live(now) && self.replaced_by(now) != now.commit() {
+            return Err(format!(
+                "S2: {} is for a commit that no longer runs there, and started",
+                now.id.short()
+            ));
+        }
+        Ok(())
+    }
+
     /// Nothing is taken away but by a rollback, or knowingly; and never what went live after it was planned (S23).
     pub(super) fn takes_nothing_away(&self, world: &World, now: &Deploy) -> Result<(), String> {
         let (Some(base), Some(head)) = (self.replaced_by(now), now.commit()) else { return Ok(()) };
         let (id, history) = (now.id.short(), world.code.history);
         let lost = history.lost(number(head), number(base));
-        if now.is_rollback() || lost == 0 {
+        if now.is_rollback() || now.action().is_some() || lost == 0 {
             return Ok(());
         }
         let was = self.planned_upon.get(&now.id).and_then(Option::as_ref);
@@ -87,7 +101,7 @@ impl Oracle {
         let (service, place) = (&now.request.service, &now.request.environment);
         let there = self.deploys.values().filter(|d| d.request.service == *service);
         let mut ran: Vec<_> = there
-            .filter(|d| d.request.environment == *place)
+            .filter(|d| d.request.environment == *place && d.action().is_none())
             .filter_map(|d| match &d.state {
                 State::Done { outcome, at, ran } if ran.is_some() || *outcome == Outcome::Unknown => {
                     Some((*at, *outcome == Outcome::Succeeded, number(d.commit()?)))
@@ -110,7 +124,7 @@ impl Oracle {
         (place, intent): (&Place, &Intent),
     ) -> Result<(), String> {
         let (id, Some(head)) = (now.id.short(), now.commit().map(number)) else { return Ok(()) };
-        if !writer.drawn.has_migrations() {
+        if !writer.drawn.has_migrations() || now.action().is_some() {
             return Ok(());
         }
         let (mut come, mut left) = (BTreeSet::new(), BTreeSet::new());
@@ -146,6 +160,11 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// Whether it is a command of the team's own for what runs there.
+pub(super) fn acts_on_live(deploy: &Deploy) -> bool {
+    deploy.action().is_some_and(|asked| asked.live.is_some())
 }
 
 /// The migrations of a commit, and whether each has no way down.

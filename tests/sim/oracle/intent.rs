@@ -1,14 +1,18 @@
 //! May this deploy start now? Every rule once more, from the audit log and the truth. Not here: any gate.
 
 use super::calendar::{freezes_at, is_fed_shut, is_frozen, is_open};
+use super::changes::acts_on_live;
+use super::places::is_stopped;
 use super::roles::FRESH;
 use super::{Oracle, Received, Writer, at_once};
 use crate::rules::{Checks, Drawn, Place};
 use crate::world::{Ms, SECOND, World};
 use jiff::{SignedDuration, Timestamp};
 use shipgate_app::ports::Store as _;
+use shipgate_domain::audit::Entry;
 use shipgate_domain::deploy::{Deploy, Intent, State};
 use shipgate_domain::facts::RefKind;
+use shipgate_domain::gates::{Answer, Gate, Verdict};
 use shipgate_domain::ids::Account;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +47,13 @@ pub(super) enum Plan {
 /// What was read outside for a start must have been true at some moment since then.
 fn fresh_since(world: &World, intent: &Intent) -> Ms {
     world.decided_at(intent.at) - FRESH - world.moved_back
+}
+
+/// Whether something else was meant at some moment since: what people said of it before counts no more, also when it is
+/// meant again.
+pub(super) fn is_void_since(later: &[Entry], digest: &serde_json::Value) -> bool {
+    let is_change = |row: &&Entry| row.event == "rules_changed" || row.event == "workflow_changed";
+    later.iter().filter(is_change).any(|row| row.data["digest"] != *digest)
 }
 
 impl Oracle {
@@ -166,6 +177,8 @@ impl Oracle {
         self.was_on_staging(world, writer, now, (place, intent), since)?;
         self.takes_nothing_away(world, now)?;
         self.migrations_are_agreed(world, writer, now, (place, intent))?;
+        self.acts_on_what_runs(now)?;
+        self.is_ticked_off(world, writer, now, (place, intent), since)?;
         self.code_is_good(world, now, place, since)
     }
 
@@ -221,7 +234,7 @@ impl Oracle {
             let is_taken_back = rows[index..]
                 .iter()
                 .any(|later| later.event == "withdrawn" && later.data["by"] == row.data["by"]);
-            if is_taken_back {
+            if is_taken_back || is_void_since(&rows[index..], &row.data["digest"]) {
                 continue;
             }
             let passes = row.data["passes"].as_array();
@@ -306,6 +319,21 @@ impl Oracle {
         freezes_at(self, drawn, place.name, start).into_iter().all(|from| from <= ahead)
     }
 
+    /// Who asked for it, and whether it is to start by itself at another time.
+    pub(super) fn who_starts<'a>(&self, deploy: &'a Deploy) -> (&'a str, bool) {
+        (deploy.request.by.as_str(), !matches!(self.plan_of(deploy), Plan::None))
+    }
+
+    /// A gate calls a place locked only for those whom a lock of that kind stops (S4).
+    pub(super) fn is_rightly_locked(&self, now: &Deploy) -> Result<(), String> {
+        let is_shut = |verdict: &Verdict| verdict.gate == Gate::Lock && verdict.answer != Answer::Open;
+        let place = now.request.environment.as_str();
+        if now.verdicts.iter().any(is_shut) && !self.places.may_keep_out(place, self.who_starts(now)) {
+            return Err(format!("S4: {} is kept out of {place}, which no lock does", now.id.short()));
+        }
+        Ok(())
+    }
+
     /// Nobody else is there, and nobody keeps others out (S4).
     fn place_is_free(
         &self,
@@ -324,14 +352,15 @@ impl Oracle {
         if let Some(other) = other {
             return Err(format!("S4: {id} started beside {} on {}", other.id.short(), place.name));
         }
-        if let Some(why) = self.places.keeps_out(place.name, now.request.by.as_str(), intent.at) {
+        let who = self.who_starts(now);
+        if let Some(why) = self.places.keeps_out(place.name, who, intent.at) {
             return Err(format!("S4: {id} started on {} although {why}", place.name));
         }
         let locks = at_once(world.store.locks());
         let lock = locks.iter().find(|lock| lock.environment == now.request.environment);
         if let Some(lock) = lock
             && lock.until.is_none_or(|until| intent.at < until)
-            && (lock.quarantine.is_some() || lock.by != now.request.by)
+            && (lock.quarantine.is_some() || is_stopped(lock, who))
         {
             return Err(format!("S4: {id} started although {} keeps {} locked", lock.by, place.name));
         }
@@ -347,7 +376,7 @@ impl Oracle {
         {
             return Err(format!("S2: {id} started after its tag had moved"));
         }
-        if now.is_rollback() {
+        if now.is_rollback() || acts_on_live(now) {
             return Ok(());
         }
         // Whoever asked before a way back did not know of it (S23).
@@ -358,7 +387,7 @@ impl Oracle {
                 && other.request.service == now.request.service
                 && matches!(other.state, State::Done { ran: Some(_), .. })
         });
-        if let Some(back) = back {
+        if let Some(back) = back.filter(|_| now.action().is_none()) {
             return Err(format!("S23: {id} was asked for before {} went back, and started", back.id.short()));
         }
         if world.code.was_off(commit, since) {

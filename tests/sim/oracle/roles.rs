@@ -11,12 +11,10 @@ pub const FRESH: Ms = 62_000;
 /// Groups of which one must contain whoever causes an event; none when anybody's word is written down.
 fn groups_for(event: &str) -> Option<&'static [&'static str]> {
     match event {
-        "approved" | "withdrawn" | "rejected" | "resolved" | "freeze_added" | "freeze_ended" => {
-            Some(&["leads"])
-        }
-        "cancel_asked" | "closed" | "held" | "resumed" | "lock_taken" | "lock_released" => {
-            Some(&["devs", "leads"])
-        }
+        "approved" | "withdrawn" | "rejected" | "resolved" | "freeze_added" | "freeze_ended"
+        | "lock_stolen" => Some(&["leads"]),
+        "cancel_asked" | "closed" | "held" | "resumed" | "lock_taken" | "lock_kept" | "lock_released"
+        | "marked" => Some(&["devs", "leads"]),
         // Written down and judged: whoever may not is refused at once, or never starts.
         "requested" | "denied" => None,
         // Whoever approves anywhere says who stands in; anybody may be back.
