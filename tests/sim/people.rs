@@ -585,7 +585,7 @@ impl World {
         let text = match self.dice.below(3) {
             0 => {
                 let minutes = self.dice.between(1, 4);
-                format!("lock {place} migrating --for {minutes}m{}", self.lock_words())
+                format!("lock {place} migrating --for {minutes}m{}", self.lock_words(300))
             }
             1 => format!("unlock {place}"),
             _ => format!("unlock {place} because the holder is away"),
@@ -594,10 +594,10 @@ impl World {
         self.say_as(&account, text);
     }
 
-    /// Of what kind a lock is, and whether it is taken from whoever has it.
-    pub fn lock_words(&mut self) -> String {
+    /// Of what kind a lock is, and, so many times of a thousand, that it is taken from whoever has it.
+    pub fn lock_words(&mut self, steals: u64) -> String {
         let kind = self.lessons.pick(&["", "", " --automation", " --warn"]).copied().unwrap_or_default();
-        let steal = if self.lessons.chance(300) { " --steal" } else { "" };
+        let steal = if self.lessons.chance(steals) { " --steal" } else { "" };
         format!("{kind}{steal}")
     }
 

@@ -17,9 +17,9 @@ impl Sim {
                 let mut world = self.parts.shared.look();
                 let who = ["U1CYD", "U1ADA", "U1BEN"];
                 let who = world.lessons.pick(&who).copied().unwrap_or("U1CYD");
-                let first = format!("lock {THERE} migrating --for 3m{}", world.lock_words());
+                let first = format!("lock {THERE} migrating --for 3m{}", world.lock_words(100));
                 let thief = world.lessons.pick(&["U1DOT", "U1BEN", "U1ADA"]).copied().unwrap_or("U1DOT");
-                let second = format!("lock {THERE} repairing --for 2m{}", world.lock_words());
+                let second = format!("lock {THERE} repairing --for 2m{}", world.lock_words(750));
                 ((who, first), (thief, second))
             };
             self.ask(first.0, first.1);
