@@ -3,7 +3,7 @@
 
 use super::{SERVICE, THERE};
 use crate::code::commit;
-use crate::rules::{SERVICES, account};
+use crate::rules::SERVICES;
 use crate::runner::Sim;
 use crate::world::{MINUTE, SECOND};
 use jiff::SignedDuration;
