@@ -166,7 +166,7 @@ fn commands_are_judged_as_they_were_read_and_not_read_again() {
         panic!("what was read is in order");
     };
     assert!(new.settings.grammar.command("restart").is_some());
-    assert_eq!(new.changed, ["commands was added", "the command file own/restart.toml was added"]);
+    assert_eq!(new.changed, ["commands were added", "the command file own/restart.toml was added"]);
 }
 
 #[test]
