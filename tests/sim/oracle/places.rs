@@ -57,7 +57,13 @@ impl Places {
         let owner = held.map(|held| &held.by);
         let is_right = match entry.event.as_str() {
             "lock_kept" => owner == Some(&lock.by) && held.is_some_and(|held| held.kind == lock.kind),
-            "lock_stolen" => lock.by == *person && owner.is_some_and(|owner| owner != person),
+            "lock_stolen" => {
+                let from: Option<Lock> = serde_json::from_value(entry.data["from"].clone()).ok();
+                let is_theirs = from
+                    .zip(held)
+                    .is_some_and(|(from, held)| (from.by, from.kind) == (held.by.clone(), held.kind));
+                is_theirs && lock.by == *person && owner.is_some_and(|owner| owner != person)
+            }
             _ => lock.by == *person && owner.is_none_or(|owner| owner == person),
         };
         if is_right {

@@ -24,6 +24,15 @@ fn groups_for(event: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// Whether a lock took the place of a warning, which stops nobody and so keeps nobody from locking. That it was one is
+/// looked at elsewhere (`places`).
+fn gave_way(entry: &Entry) -> bool {
+    let kind = |lock: &str| entry.data[lock]["kind"].as_str().map(ToOwned::to_owned);
+    entry.event == "lock_stolen"
+        && kind("from").as_deref() == Some("warn")
+        && kind("lock").as_deref() != Some("warn")
+}
+
 impl Oracle {
     /// Whether whoever caused an event might.
     pub(super) fn may(&self, world: &World, drawn: &Drawn, entry: &Entry) -> Result<(), String> {
@@ -45,7 +54,8 @@ impl Oracle {
         if is_lost || !is_person || !was_person {
             return Err(format!("S11: {} by {}, which is no person's account", entry.event, account.id));
         }
-        let Some(groups) = groups_for(&entry.event) else { return Ok(()) };
+        let event = if gave_way(entry) { "lock_taken" } else { &entry.event };
+        let Some(groups) = groups_for(event) else { return Ok(()) };
         // An own request may be stopped by whoever made it, wherever they belong now.
         // Where `devs` are asked for yeses, they decide like those who approve; who is asked only when it takes long says
         // yes or no, and nothing else.
