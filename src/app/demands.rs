@@ -3,7 +3,7 @@
 
 use crate::messages::{duration, groups};
 use crate::words::Text;
-use shipgate_domain::checklist::{Item, Part, who};
+use shipgate_domain::checklist::{Fact, Item, Part, who};
 use shipgate_domain::policy::{ApprovalRule, CheckRule, Environment, ReviewRule, Service};
 
 /// What the rules ask of a deploy besides the calendar.
@@ -102,15 +102,16 @@ pub(crate) fn rules_of(service: &Service, environment: &Environment) -> Vec<(Str
         };
         rules.push(("Migrations".to_owned(), text.into()));
     }
-    rules.extend(checklist(environment));
+    rules.extend(checklist(service, environment));
     rules
 }
 
 /// Each part of the checklist, with who ticks what.
-fn checklist(environment: &Environment) -> Vec<(String, Text)> {
+fn checklist(service: &Service, environment: &Environment) -> Vec<(String, Text)> {
     let Some(list) = &environment.preflight.checklist else { return Vec::new() };
     let part = |part: Part| {
-        let items: Vec<String> = list.part(part).iter().map(|item| entry(environment, item)).collect();
+        let items: Vec<String> =
+            list.part(part).iter().map(|item| entry(service, environment, item)).collect();
         let when = match part {
             Part::Before => "before the start",
             Part::During => "while it runs",
@@ -123,14 +124,29 @@ fn checklist(environment: &Environment) -> Vec<(String, Text)> {
 }
 
 /// An item with who ticks it: "Rollback plan ready (deployers)".
-fn entry(environment: &Environment, item: &Item) -> String {
+fn entry(service: &Service, environment: &Environment, item: &Item) -> String {
     let ticks = match &item.fact {
-        Some(_) => "by itself".to_owned(),
-        None => groups(&who(environment, item)),
+        Some(fact) if is_asked(service, environment, fact) => "by itself".to_owned(),
+        Some(_) | None => groups(&who(environment, item)),
     };
     let optional = if item.optional { ", optional" } else { "" };
     let migrations = if item.with_migrations { ", only with migrations" } else { "" };
     format!("{} ({ticks}{optional}{migrations})", item.text)
+}
+
+/// Whether the rules ask for a fact. Of what nobody asks for nothing is known, so people tick it.
+fn is_asked(service: &Service, environment: &Environment, fact: &Fact) -> bool {
+    let preflight = &environment.preflight;
+    match fact {
+        Fact::Checks => environment.checks != CheckRule::None,
+        Fact::Reviews => preflight.reviews != ReviewRule::None,
+        Fact::After => environment.after.is_some(),
+        Fact::Approvals => environment.approvals.needed > 0,
+        Fact::Migrations | Fact::WayDown => !service.preflight.migrations.is_empty(),
+        Fact::Artifact => !service.preflight.artifacts.is_empty() || service.preflight.image.is_some(),
+        Fact::Window => environment.schedule.is_some(),
+        Fact::Started | Fact::Succeeded | Fact::Job(_) | Fact::Announced => true,
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +172,8 @@ mod tests {
                 "rollback": { "needed": 0, "in_window_only": false }, "url": null,
                 "preflight": { "migrations": { "needed": 1, "from": ["dba"] }, "checklist": {
                     "before": [{ "text": "Rollback plan ready", "who": ["rm"] },
-                               { "text": "Tests green", "fact": "checks" }],
+                               { "text": "Tests green", "fact": "checks" },
+                               { "text": "Approved", "fact": "approvals" }],
                     "after": [{ "text": "Dashboards looked at", "optional": true },
                               { "text": "Tables looked at", "with_migrations": true, "who": ["dba"] }] } } } },
         }))
@@ -180,7 +197,8 @@ mod tests {
                 "Version: must be part of main",
                 "Checks: none asked for",
                 "Migrations: a change that contains some needs 1 from dba",
-                "Checklist: before the start: Rollback plan ready (rm); Tests green (by itself)",
+                "Checklist: before the start: Rollback plan ready (rm); Tests green (oncall, rm, sec or team); \
+                 Approved (by itself)",
                 "Checklist: once it is over: Dashboards looked at (oncall, rm, sec or team, optional); \
                  Tables looked at (dba, only with migrations)",
                 "Approvals: 1 from rm and 1 from sec, each by somebody else, never by whoever asked, never by whoever \
