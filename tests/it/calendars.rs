@@ -4,6 +4,7 @@ use crate::harness::Bot;
 use crate::setup::{Transport, world};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use shipgate_world::gitlab::{GitLab, TOKEN};
 use shipgate_world::pages::{Page, Pages};
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,32 @@ async fn a_calendar_that_cannot_be_read_closes_its_scope_until_it_can() {
     bot.announced(&["staging now runs api v1.2.3"]).await;
     bot.announced(&["Fairs", "can be read again"]).await;
     assert_eq!(bot.announcements(&["cannot read the calendar"]).len(), 1);
+    bot.end(&world).await;
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeze_period_of_a_gitlab_project_freezes() {
+    let (world, stop) = (world().await, CancellationToken::new());
+    let gitlab = GitLab::start(stop.clone()).await.expect("a port");
+    let cron = |hours: i64| {
+        let at = Timestamp::now() + SignedDuration::from_hours(hours);
+        at.to_zoned(TimeZone::UTC).strftime("%-M %-H %-d %-m *").to_string()
+    };
+    gitlab.project("acme/platform/api");
+    gitlab.freeze("acme/platform/api", &cron(-24), &cron(24), "UTC");
+    let more = format!(
+        "[gitlab]\nurl = \"{}\"\n[[freezes]]\nname = \"As in GitLab\"\ngitlab = \"acme/platform/api\"\n\
+         environments = [\"staging\"]\n[reminders]\nfreeze = []\n",
+        gitlab.url()
+    );
+    let mut bot = Bot::prepared(&world, Transport::Http, |setup| setup.more = more);
+    bot.arm("GITLAB_TOKEN", TOKEN);
+    bot.run().await;
+    bot.slash("ada", "/deploy", "staging v1.2.3").await;
+    bot.card_says(STAGING, &["Refused: freeze", "As in GitLab", "until"]).await;
+    assert_eq!(world.github.dispatches().len(), 0);
+    assert_eq!(gitlab.violations(), Vec::<String>::new());
     bot.end(&world).await;
     stop.cancel();
 }

@@ -103,6 +103,11 @@ impl Bot {
         self.file_blocks = None;
     }
 
+    /// Every start from now on has this variable, until another takes its place.
+    pub fn arm(&mut self, variable: &'static str, value: &str) {
+        self.armed = Some((variable, value.to_owned()));
+    }
+
     /// The next starts log all they can.
     #[allow(dead_code, reason = "tests/kill has this file too")]
     pub fn log_everything(&mut self) {
@@ -362,11 +367,6 @@ impl Bot {
     /// The next start runs this program.
     pub fn use_program(&mut self, program: PathBuf) {
         self.program = program;
-    }
-
-    /// The next start has this variable, for a program with kill points.
-    pub fn arm(&mut self, variable: &'static str, value: &str) {
-        self.armed = Some((variable, value.to_owned()));
     }
 
     /// No later start has such a variable.

@@ -80,6 +80,11 @@ impl Proxy {
         self.state.to_swallow.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Swallows no further answer.
+    pub fn swallow_no_more(&self) {
+        self.state.to_swallow.store(0, Ordering::SeqCst);
+    }
+
     /// How many answers were swallowed so far.
     pub fn swallowed(&self) -> u64 {
         self.state.swallowed.load(Ordering::SeqCst)

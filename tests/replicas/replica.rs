@@ -48,6 +48,10 @@ impl Replica {
     /// Starts the process; waits for nothing.
     pub fn spawn(&mut self) {
         self.starts += 1;
+        // What was to happen to the one before is nothing to this one: who loses several answers while it starts, ends.
+        if let Some(wire) = &self.wire {
+            wire.swallow_no_more();
+        }
         let log = File::create(self.log_path()).expect("a log file");
         let child = self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.child = Some(child.expect("the program starts"));
