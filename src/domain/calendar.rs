@@ -52,7 +52,7 @@ pub use freeze::{BadFreeze, Freeze, FreezeId, FreezeOrigin, FreezeScope, FreezeW
 pub use holidays::{Holiday, HolidayList, UnknownList};
 pub use lead::{BadLead, Lead};
 pub use recurrence::{BadRule, Form, Recurrence, basic};
-pub use relative::{BadDay, RelativeDay};
+pub use relative::{BadDay, MONTHS, RelativeDay};
 pub use schedule::{NeverOpens, Schedule};
 pub use stretch::try_content;
 pub use weekly::{BadSpan, WeeklySpan};

@@ -4,6 +4,7 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use shipgate_domain::calendar::MONTHS;
 
 /// A point in time as it was written; it becomes an instant only with a clock and a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,20 +187,6 @@ fn printed(text: &str) -> Option<WrittenTime> {
 
 /// 1 for "jan" and "january".
 fn month(text: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let at =
         MONTHS.iter().position(|month| *month == text || (text.len() == 3 && month.starts_with(text)))?;
     i8::try_from(at + 1).ok()

@@ -525,17 +525,25 @@ fn two_requests_of_the_same_command_are_told_apart_by_their_arguments() {
     assert!(none.contains("production, asked for by ada"), "{none}");
 }
 
-#[test]
-fn everybody_who_is_concerned_reads_that_somebody_is_away() {
-    let policy = policy();
-    let person = |name: &str| name.parse::<PersonId>().expect("a person");
-    let away = Away {
+fn person(name: &str) -> PersonId {
+    name.parse().expect("a person")
+}
+
+/// Grace approves for ada until Christmas.
+fn ada_is_away() -> Away {
+    Away {
         person: person("ada"),
         account: Account { platform: Platform::Slack, id: "U0ADA".into() },
         delegate: person("grace"),
         from: at(NOW),
         until: at("2026-12-25T17:00Z"),
-    };
+    }
+}
+
+#[test]
+fn everybody_who_is_concerned_reads_that_somebody_is_away() {
+    let policy = policy();
+    let away = ada_is_away();
     let words = words(&policy);
     let plainly = plain(&words.is_away(&away, None, &[], false));
     assert!(plainly.ends_with("grace approves for them meanwhile."), "{plainly}");
@@ -554,14 +562,7 @@ fn everybody_who_is_concerned_reads_that_somebody_is_away() {
 #[test]
 fn people_who_would_be_away_for_each_other_read_who_passes_it_on_to_whom() {
     let policy = policy();
-    let person = |name: &str| name.parse::<PersonId>().expect("a person");
-    let away = Away {
-        person: person("ada"),
-        account: Account { platform: Platform::Slack, id: "U0ADA".into() },
-        delegate: person("grace"),
-        from: at(NOW),
-        until: at("2026-12-25T17:00Z"),
-    };
+    let away = ada_is_away();
     let said = plain(&words(&policy).away_in_a_circle(&away, &[person("grace"), person("ada")]));
     assert!(
         said.contains("grace is away, and ada is to approve for them; so nobody would be left"),

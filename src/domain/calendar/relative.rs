@@ -41,7 +41,8 @@ pub struct BadDay {
 
 /// No feast is farther from what it hangs on.
 const FARTHEST: i32 = 100;
-const MONTHS: [&str; 12] = [
+/// The months' names in lower case, from January on.
+pub const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",
